@@ -1,0 +1,1 @@
+"""Reading annotated text: documents with half-open character spans, readers, splits, fingerprints."""

@@ -1,0 +1,67 @@
+"""The one shape that annotated text has everywhere in this project."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Span:
+    """One mention.
+
+    Attributes:
+        start: First character, counted from 0.
+        end: One past the last character: the span is half-open, `[start, end)`.
+        type: Entity type.
+        concept_ids: Identifiers in an ontology, where the corpus has them.
+    """
+
+    start: int
+    end: int
+    type: str
+    concept_ids: tuple[str, ...] = ()
+
+    @property
+    def key(self) -> tuple[int, int, str]:
+        """What strict scoring compares."""
+        return (self.start, self.end, self.type)
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """A text with its gold mentions.
+
+    Attributes:
+        id: Unique within its split.
+        text: The text exactly as models see it.
+        spans: Mentions in order of their start.
+        tokens: `[start, end)` of the tokens of a token-column corpus, None for running text.
+    """
+
+    id: str
+    text: str
+    spans: tuple[Span, ...] = ()
+    tokens: tuple[tuple[int, int], ...] | None = None
+
+
+def fingerprint(documents: Iterable[Document]) -> str:
+    """Sha256 of texts, spans and their order; document ids and concept ids do not count."""
+    digest = hashlib.sha256()
+    for document in documents:
+        spans = sorted(span.key for span in document.spans)
+        digest.update(json.dumps([document.text, spans], ensure_ascii=False, separators=(",", ":")).encode())
+        digest.update(b"\n")
+    return digest.hexdigest()
+
+
+def count_mentions(documents: Sequence[Document]) -> int:
+    """Number of gold mentions."""
+    return sum(len(document.spans) for document in documents)
+
+
+def count_tokens(documents: Sequence[Document]) -> int:
+    """Number of tokens: the corpus's own where it has them, else white-space separated words."""
+    return sum(len(d.tokens) if d.tokens is not None else len(d.text.split()) for d in documents)

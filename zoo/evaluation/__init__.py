@@ -1,0 +1,1 @@
+"""Strict span scores and their statistics."""

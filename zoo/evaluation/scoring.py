@@ -1,0 +1,119 @@
+"""Score a tagger on documents."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from zoo.corpora.document import Document
+from zoo.evaluation.spans import Counts, Key, count_documents, per_type, total
+from zoo.evaluation.statistics import bootstrap_interval
+from zoo.modeling.tagger import Tagger
+from zoo.modeling.windows import Entity
+
+
+class TypeScore(BaseModel):
+    """Score of one entity type, as fractions."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    f1: float = Field(ge=0, le=1)
+    precision: float = Field(ge=0, le=1)
+    recall: float = Field(ge=0, le=1)
+    gold_mentions: int = Field(ge=0)
+
+
+class SplitScore(BaseModel):
+    """Strict span scores of one split, as fractions."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    micro_f1: float = Field(
+        ge=0, le=1, description="strict: start, end and type agree; micro-averaged over all mentions"
+    )
+    precision: float = Field(ge=0, le=1)
+    recall: float = Field(ge=0, le=1)
+    ci95: tuple[float, float] = Field(description="95% percentile bootstrap interval of micro_f1 over documents")
+    per_type: dict[str, TypeScore]
+    documents: int = Field(ge=0)
+    gold_mentions: int = Field(ge=0)
+    predicted_mentions: int = Field(ge=0)
+    truncated_entities: int = Field(
+        default=0, ge=0, le=0, description="gold mentions cut off by a length limit: always 0, windows cover everything"
+    )
+    unaligned_mentions: int = Field(
+        default=0, ge=0, description="gold mentions whose borders fall inside a token; they count as missed"
+    )
+
+
+@dataclass(frozen=True)
+class Scored:
+    """Predictions of a model on documents, and what follows from them."""
+
+    score: SplitScore
+    predictions: list[list[Entity]]
+    counts: list[Counts]
+
+
+def gold_keys(documents: Sequence[Document]) -> list[list[Key]]:
+    """Gold spans per document."""
+    return [[span.key for span in document.spans] for document in documents]
+
+
+def score_predictions(
+    documents: Sequence[Document],
+    predictions: Sequence[Sequence[Entity]],
+    *,
+    samples: int,
+    seed: int = 0,
+    unaligned: int = 0,
+) -> SplitScore:
+    """Strict scores of predictions.
+
+    Args:
+        documents: Documents with gold spans.
+        predictions: Entities per document.
+        samples: Bootstrap resamples.
+        seed: Seed of the bootstrap.
+        unaligned: Gold mentions that the tokenizer cannot express.
+    """
+    gold, predicted = gold_keys(documents), [[entity.key for entity in entities] for entities in predictions]
+    counts = count_documents(gold, predicted)
+    overall = total(counts)
+    return SplitScore(
+        micro_f1=overall.f1,
+        precision=overall.precision,
+        recall=overall.recall,
+        ci95=bootstrap_interval(counts, samples=samples, seed=seed),
+        per_type={
+            name: TypeScore(f1=c.f1, precision=c.precision, recall=c.recall, gold_mentions=c.tp + c.fn)
+            for name, c in per_type(gold, predicted).items()
+        },
+        documents=len(documents),
+        gold_mentions=overall.tp + overall.fn,
+        predicted_mentions=overall.tp + overall.fp,
+        unaligned_mentions=unaligned,
+    )
+
+
+def rename_types(predictions: Sequence[Sequence[Entity]], mapping: Mapping[str, str] | None) -> list[list[Entity]]:
+    """Rename predicted types (`--map Disease=DISEASE`); unmapped types stay."""
+    if not mapping:
+        return [list(entities) for entities in predictions]
+    return [
+        [Entity(e.start, e.end, mapping.get(e.type, e.type), e.score) for e in entities] for entities in predictions
+    ]
+
+
+def micro_f1(documents: Sequence[Document], predictions: Sequence[Sequence[Entity]]) -> float:
+    """Strict micro-F1 alone, for early stopping."""
+    return total(count_documents(gold_keys(documents), [[e.key for e in entities] for entities in predictions])).f1
+
+
+def tag_documents(
+    tagger: Tagger, documents: Sequence[Document], progress: Callable[[int], None] | None = None
+) -> list[list[Entity]]:
+    """Predictions per document."""
+    return tagger.tag([document.text for document in documents], progress=progress)

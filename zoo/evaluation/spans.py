@@ -1,0 +1,66 @@
+"""Strict span scores: a prediction counts when start, end and type all agree with a gold mention."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
+
+Key = tuple[int, int, str]
+"""`(start, end, type)` of a span `[start, end)`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """True positives, false positives, false negatives; they add up over documents."""
+
+    tp: int = 0
+    fp: int = 0
+    fn: int = 0
+
+    def __add__(self, other: Counts) -> Counts:
+        return Counts(self.tp + other.tp, self.fp + other.fp, self.fn + other.fn)
+
+    @property
+    def precision(self) -> float:
+        """Share of predictions that are right; 0 where there is none."""
+        return self.tp / (self.tp + self.fp) if self.tp + self.fp else 0.0
+
+    @property
+    def recall(self) -> float:
+        """Share of gold mentions that were found; 0 where there is none."""
+        return self.tp / (self.tp + self.fn) if self.tp + self.fn else 0.0
+
+    @property
+    def f1(self) -> float:
+        """Harmonic mean of precision and recall: 2 tp / (2 tp + fp + fn); 0 where nothing is gold or predicted."""
+        return 2 * self.tp / (2 * self.tp + self.fp + self.fn) if self.tp + self.fp + self.fn else 0.0
+
+
+def count(gold: Collection[Key], predicted: Collection[Key]) -> Counts:
+    """Compare the spans of one document as sets."""
+    gold, predicted = set(gold), set(predicted)
+    hits = len(gold & predicted)
+    return Counts(hits, len(predicted) - hits, len(gold) - hits)
+
+
+def count_documents(gold: Sequence[Collection[Key]], predicted: Sequence[Collection[Key]]) -> list[Counts]:
+    """Counts of each document."""
+    return [count(g, p) for g, p in zip(gold, predicted, strict=True)]
+
+
+def total(counts: Iterable[Counts]) -> Counts:
+    """Micro-average: counts summed over documents."""
+    return sum(counts, Counts())
+
+
+def per_type(gold: Sequence[Collection[Key]], predicted: Sequence[Collection[Key]]) -> dict[str, Counts]:
+    """Counts of each type, summed over documents."""
+    tp: Counter[str] = Counter()
+    fp: Counter[str] = Counter()
+    fn: Counter[str] = Counter()
+    for g, p in zip(map(set, gold), map(set, predicted), strict=True):
+        tp.update(key[2] for key in g & p)
+        fp.update(key[2] for key in p - g)
+        fn.update(key[2] for key in g - p)
+    return {name: Counts(tp[name], fp[name], fn[name]) for name in sorted(tp | fp | fn)}

@@ -1,0 +1,114 @@
+"""LoRA by PEFT on a base, and the exactness of what is shipped."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from zoo.errors import ZooError
+from zoo.modeling.backbones import classifier
+from zoo.modeling.labels import NEVER, LabelSpace
+from zoo.registry.recipes import LoraRecipe
+from zoo.registry.schema import Family
+
+if TYPE_CHECKING:
+    import torch
+    from peft import PeftModel
+
+ADAPTER_CONFIG = "adapter_config.json"
+ADAPTER_WEIGHTS = "adapter_model.safetensors"
+
+
+@dataclass(frozen=True)
+class TrainedShare:
+    """How much of a model is trained, head included."""
+
+    trained_parameters: int
+    all_parameters: int
+
+    @property
+    def share(self) -> float:
+        """Fraction of all parameters."""
+        return self.trained_parameters / self.all_parameters
+
+
+def attach_lora(
+    base: Path, family: Family, recipe: LoraRecipe, labels: LabelSpace, entity_types: tuple[str, ...], seed: int
+) -> PeftModel:
+    """Load a base and put a fresh adapter on it, its head open for `entity_types` alone.
+
+    The seed is set before the model exists and before PEFT wraps it, so that the same seed gives the same adapter.
+
+    Args:
+        base: Folder of the base.
+        family: Names of target and head modules.
+        recipe: Rank, alpha, dropout, targets.
+        labels: Label space of the base.
+        entity_types: Types that this adapter predicts; the rows of all others stay zero with bias -1e4.
+        seed: Seed.
+    """
+    import torch
+    from peft import LoraConfig, TaskType, get_peft_model
+    from transformers import AutoModelForTokenClassification, set_seed
+
+    set_seed(seed)
+    model = AutoModelForTokenClassification.from_pretrained(base, dtype=torch.float32)
+    own = labels.own_ids(entity_types)
+    head = classifier(model)
+    with torch.no_grad():
+        head.weight[own] = torch.randn(len(own), head.in_features) * 0.02
+        head.bias[own] = 0.0
+    config = LoraConfig(
+        task_type=TaskType.TOKEN_CLS,
+        r=recipe.rank,
+        lora_alpha=recipe.alpha,
+        lora_dropout=recipe.dropout,
+        target_modules=list(recipe.targets or family.lora_targets),
+        modules_to_save=list(family.head_modules),
+    )
+    try:
+        return get_peft_model(model, config)
+    except ValueError as error:
+        raise ZooError(
+            f"PEFT cannot attach LoRA: {error}",
+            where="lora.targets",
+            fix=f"name Linear modules of {type(model).__name__}",
+        ) from None
+
+
+def trained_share(model: torch.nn.Module) -> TrainedShare:
+    """Count what requires a gradient, and everything that a pipeline loads (base and adapter)."""
+    trained = sum(p.numel() for p in model.parameters() if p.requires_grad)
+    return TrainedShare(trained, sum(p.numel() for p in model.parameters()))
+
+
+def save_adapter(model: PeftModel, destination: Path, base_name: str) -> None:
+    """Write the PEFT files of an adapter, pointing at `base_name` (a folder beside it, or a Hub id)."""
+    model.save_pretrained(destination, safe_serialization=True)
+    (destination / "README.md").unlink(missing_ok=True)
+    point_at_base(destination, base_name)
+
+
+def point_at_base(adapter: Path, base_name: str) -> None:
+    """Rewrite which base an adapter names."""
+    path = adapter / ADAPTER_CONFIG
+    config = json.loads(path.read_text(encoding="utf-8"))
+    config["base_model_name_or_path"] = base_name
+    path.write_text(json.dumps(config, indent=2, sort_keys=True) + "\n", encoding="utf-8")
+
+
+def check_foreign_rows(model: PeftModel, labels: LabelSpace, entity_types: tuple[str, ...]) -> None:
+    """Assert that no training touched the rows of foreign types.
+
+    Raises:
+        ZooError: A foreign row changed: the adapter would predict types it has never seen.
+    """
+    import torch
+
+    head = classifier(model.get_base_model())
+    foreign = torch.ones(head.out_features, dtype=torch.bool)
+    foreign[labels.own_ids(entity_types)] = False
+    if bool(head.weight[foreign].any()) or bool((head.bias[foreign] != NEVER).any()):
+        raise ZooError("the head rows of foreign types changed in training", fix="report this as a bug of zoo")

@@ -1,0 +1,200 @@
+"""A loaded model that turns texts into entities."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from contextlib import nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from zoo.errors import ZooError
+from zoo.modeling.windows import Entity, Window, decode, encode, join_windows
+
+if TYPE_CHECKING:
+    import torch
+    from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
+DEFAULT_STRIDE_TOKENS = 128
+_UNBOUNDED = 100_000
+"""Tokenizers without a known limit report a `model_max_length` far above this."""
+
+
+@dataclass
+class Tagger:
+    """Finds entities in texts of any length.
+
+    Attributes:
+        model: A token-classification model, adapters included, in eval mode.
+        tokenizer: Its fast tokenizer.
+        window_tokens: Longest window, special tokens included.
+        stride_tokens: Tokens shared by neighbouring windows.
+    """
+
+    model: PreTrainedModel
+    tokenizer: PreTrainedTokenizerBase
+    window_tokens: int
+    stride_tokens: int
+
+    @classmethod
+    def load(cls, model: str | Path, *, stride_tokens: int = DEFAULT_STRIDE_TOKENS) -> Tagger:
+        """Load an adapter or a whole model, from a folder or from the Hub.
+
+        Args:
+            model: Folder, checkpoint folder of a build (its `adapter/` is taken), or Hub id.
+            stride_tokens: Tokens shared by neighbouring windows.
+
+        Raises:
+            ZooError: There is no such model, or it is not a token-classification model with a fast tokenizer.
+        """
+        import torch
+        from transformers import AutoModelForTokenClassification, AutoTokenizer
+
+        source = resolve_model(model)
+        try:
+            loaded = AutoModelForTokenClassification.from_pretrained(source, dtype=torch.float32)
+            base = getattr(loaded, "peft_config", {}).get("default")
+            tokenizer = AutoTokenizer.from_pretrained(base.base_model_name_or_path if base else source)
+        except (OSError, ValueError, RuntimeError, KeyError) as error:
+            raise ZooError(
+                f"cannot load {str(model)!r} as a token-classification model: {str(error).splitlines()[0]}",
+                fix="give a folder with an adapter or a model, or a Hub id",
+            ) from None
+        if not tokenizer.is_fast:
+            raise ZooError(
+                f"the tokenizer of {str(model)!r} gives no character offsets", fix="use a model with a fast tokenizer"
+            )
+        return cls.of(loaded, tokenizer, stride_tokens=stride_tokens)
+
+    @classmethod
+    def of(
+        cls, model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, *, stride_tokens: int = DEFAULT_STRIDE_TOKENS
+    ) -> Tagger:
+        """Wrap a model in memory; the window is what tokenizer and position embeddings allow."""
+        config: Any = model.config
+        limit = min(tokenizer.model_max_length, getattr(config, "max_position_embeddings", _UNBOUNDED))
+        if config.model_type in ("roberta", "xlm-roberta") and limit == config.max_position_embeddings:
+            limit -= config.pad_token_id + 1  # positions start after the padding index
+        window = limit if limit < _UNBOUNDED else 512
+        model.eval()
+        return cls(model, tokenizer, window, min(stride_tokens, window // 4))
+
+    @property
+    def labels(self) -> list[str]:
+        """Label names by id."""
+        return [self.model.config.id2label[index] for index in range(len(self.model.config.id2label))]
+
+    def tag(
+        self,
+        texts: Sequence[str],
+        *,
+        batch_tokens: int = 4096,
+        bfloat16: bool = False,
+        progress: Callable[[int], None] | None = None,
+    ) -> list[list[Entity]]:
+        """Find the entities of each text.
+
+        Args:
+            texts: Texts of any length.
+            batch_tokens: Padded tokens in one forward pass.
+            bfloat16: Compute in bfloat16 autocast (faster where the processor has it, scores differ in the third digit).
+            progress: Called with the number of windows done after each batch.
+
+        Returns:
+            Per text, entities in order of their start.
+        """
+        windows = encode(self.tokenizer, texts, window_tokens=self.window_tokens, stride_tokens=self.stride_tokens)
+        return self.tag_windows(texts, windows, batch_tokens=batch_tokens, bfloat16=bfloat16, progress=progress)
+
+    def tag_windows(
+        self,
+        texts: Sequence[str],
+        windows: Sequence[Window],
+        *,
+        batch_tokens: int = 4096,
+        bfloat16: bool = False,
+        progress: Callable[[int], None] | None = None,
+    ) -> list[list[Entity]]:
+        """As `tag`, for windows that are encoded already."""
+        import torch
+
+        names = self.labels
+        found: list[list[Entity]] = [[] for _ in texts]
+        counts = [0] * len(texts)
+        for window in windows:
+            counts[window.text] += 1
+        with torch.inference_mode():
+            for batch in token_batches(windows, batch_tokens):
+                logits = forward(
+                    self.model, [windows[i] for i in batch], int(self.tokenizer.pad_token_id or 0), bfloat16=bfloat16
+                )
+                best = logits.float().softmax(-1).max(-1)
+                for row, index in enumerate(batch):
+                    window = windows[index]
+                    size = len(window)
+                    ids, scores = best.indices[row, :size].cpu().numpy(), best.values[row, :size].cpu().numpy()
+                    found[window.text] += decode(window, texts[window.text], ids, scores, names)
+                if progress:
+                    progress(len(batch))
+        return [join_windows(entities) if counts[i] > 1 else entities for i, entities in enumerate(found)]
+
+
+def resolve_model(model: str | Path) -> str:
+    """The string that transformers loads: `adapter/` inside a checkpoint folder, any other folder itself, else a Hub id.
+
+    Raises:
+        ZooError: It looks like a folder but is none.
+    """
+    folder = Path(model).expanduser()
+    if (folder / "adapter" / "adapter_config.json").is_file():
+        folder = folder / "adapter"
+    if folder.is_dir():
+        if not any((folder / name).is_file() for name in ("adapter_config.json", "config.json")):
+            raise ZooError(
+                "the folder holds neither adapter_config.json nor config.json",
+                where=folder,
+                fix="give a folder written by zoo build or save_pretrained",
+            )
+        return str(folder)
+    if str(model).count("/") != 1 or str(model).startswith((".", "/", "~")):
+        raise ZooError(
+            f"there is no model folder {str(model)!r}",
+            fix="give a folder that zoo build wrote, or a Hub id such as openmed/minilm-l6-bc5cdr-disease",
+        )
+    return str(model)
+
+
+def token_batches(windows: Sequence[Window], batch_tokens: int) -> list[list[int]]:
+    """Group window indices by length so that a padded batch holds at most `batch_tokens` tokens (one window at least)."""
+    batches: list[list[int]] = []
+    longest = 0
+    for index in np.argsort([len(window) for window in windows], kind="stable").tolist():
+        longest = max(longest, len(windows[index]))
+        if not batches or longest * (len(batches[-1]) + 1) > batch_tokens:
+            batches.append([])
+            longest = len(windows[index])
+        batches[-1].append(index)
+    return batches
+
+
+def pad(rows: Sequence[Sequence[int]], value: int) -> torch.Tensor:
+    """Rows of different lengths as one int64 tensor [B, T]."""
+    import torch
+
+    longest = max(len(row) for row in rows)
+    return torch.tensor([[*row, *[value] * (longest - len(row))] for row in rows])
+
+
+def forward(model: torch.nn.Module, windows: Sequence[Window], pad_id: int, *, bfloat16: bool = False) -> torch.Tensor:
+    """Logits of a padded batch, shape [B, T, labels]."""
+    import torch
+
+    device = next(model.parameters()).device
+    ids = pad([window.input_ids for window in windows], pad_id).to(device)
+    lengths = torch.tensor([len(window) for window in windows])
+    mask = (torch.arange(ids.shape[1])[None, :] < lengths[:, None]).long().to(device)
+    with torch.autocast(device.type, torch.bfloat16) if bfloat16 else nullcontext():
+        logits: torch.Tensor = model(input_ids=ids, attention_mask=mask).logits
+    return logits

@@ -1,0 +1,181 @@
+"""Text to overlapping windows of tokens, gold spans to labels, predicted labels back to spans.
+
+Nothing is truncated: a text of any length becomes as many windows as it needs. Decoding is what
+`transformers.pipeline("token-classification", ..., aggregation_strategy="simple", stride=...)` does with the same logits
+(`TokenClassificationPipeline.group_entities` and `aggregate_overlapping_entities`), so a score is what a user gets.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+
+from zoo.corpora.document import Document, Span
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
+
+    from zoo.modeling.labels import LabelSpace
+
+IGNORED = -100
+"""Label of special tokens; PyTorch's cross-entropy leaves it out."""
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """A run of tokens of one text.
+
+    Attributes:
+        text: Index of the text.
+        input_ids: Token ids, special tokens included, shape [T].
+        offsets: `[start, end)` of each token in the text, shape [T, 2]; tokens of SentencePiece and BPE may begin with a space.
+        real: Which tokens stand for text, False for special tokens; shape [T].
+    """
+
+    text: int
+    input_ids: list[int]
+    offsets: npt.NDArray[np.int64]
+    real: npt.NDArray[np.bool_]
+
+    def __len__(self) -> int:
+        return len(self.input_ids)
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Entity:
+    """A predicted mention `[start, end)` with the mean softmax score of its tokens."""
+
+    start: int
+    end: int
+    type: str
+    score: float
+
+    @property
+    def key(self) -> tuple[int, int, str]:
+        """What strict scoring compares."""
+        return (self.start, self.end, self.type)
+
+
+def encode(
+    tokenizer: PreTrainedTokenizerBase, texts: Sequence[str], *, window_tokens: int, stride_tokens: int
+) -> list[Window]:
+    """Tokenize texts into windows of at most `window_tokens`, neighbours sharing `stride_tokens`.
+
+    Args:
+        tokenizer: A fast tokenizer.
+        texts: Texts of any length.
+        window_tokens: Longest window, special tokens included.
+        stride_tokens: Tokens that two neighbouring windows share.
+
+    Returns:
+        Windows in the order of the texts; an empty text still has one window.
+    """
+    if not texts:
+        return []
+    batch = tokenizer(
+        list(texts),
+        truncation=True,
+        max_length=window_tokens,
+        stride=stride_tokens,
+        return_overflowing_tokens=True,
+        return_offsets_mapping=True,
+        return_special_tokens_mask=True,
+        return_attention_mask=False,
+        return_token_type_ids=False,
+    )
+    columns = (
+        batch["overflow_to_sample_mapping"],
+        batch["input_ids"],
+        batch["offset_mapping"],
+        batch["special_tokens_mask"],
+    )
+    return [
+        Window(index, ids, np.asarray(offsets, dtype=np.int64).reshape(-1, 2), np.asarray(special) == 0)
+        for index, ids, offsets, special in zip(*columns, strict=True)
+    ]
+
+
+def label_window(window: Window, spans: Sequence[Span], labels: LabelSpace) -> list[int]:
+    """Label ids of a window's tokens: every sub-token of a mention is labelled, the first B-, the others I-.
+
+    A token that two mentions share goes to the first of them.
+    """
+    starts, ends = window.offsets[:, 0], window.offsets[:, 1]
+    ids = np.where(window.real, 0, IGNORED)
+    for span in sorted(spans, key=lambda item: (item.start, -item.end), reverse=True):
+        inside = np.flatnonzero(window.real & (starts < span.end) & (ends > span.start))
+        if inside.size:
+            begin = labels.begin(span.type)
+            ids[inside] = begin + 1
+            if starts[inside[0]] <= span.start:
+                ids[inside[0]] = begin
+    return ids.tolist()  # type: ignore[no-any-return]
+
+
+def decode(
+    window: Window, text: str, label_ids: npt.NDArray[np.int64], scores: npt.NDArray[np.float32], names: Sequence[str]
+) -> list[Entity]:
+    """Group the labels of one window into entities, as `aggregation_strategy="simple"` does, white space taken off their ends.
+
+    Args:
+        window: The window.
+        text: The text it is of.
+        label_ids: Best label per token, shape [T].
+        scores: Its softmax probability per token, shape [T].
+        names: Label names by id.
+    """
+    entities: list[Entity] = []
+    current: list[int] = []
+    current_type = ""
+
+    def close() -> None:
+        if current and current_type:
+            start, end = int(window.offsets[current[0], 0]), int(window.offsets[current[-1], 1])
+            start, end = end - len(text[start:end].lstrip()), start + len(text[start:end].rstrip())
+            if start < end:
+                entities.append(Entity(start, end, current_type, float(np.mean(scores[current]))))
+
+    for index in np.flatnonzero(window.real).tolist():
+        name = names[label_ids[index]]
+        prefix, entity_type = ("I", "") if name == "O" else (name[0], name[2:])
+        if current and prefix != "B" and entity_type == current_type:
+            current.append(index)
+        else:
+            close()
+            current, current_type = [index], entity_type
+    close()
+    return entities
+
+
+def join_windows(entities: Iterable[Entity]) -> list[Entity]:
+    """Resolve what neighbouring windows both found: of two overlapping entities the longer stays, then the surer.
+
+    As `TokenClassificationPipeline.aggregate_overlapping_entities`.
+    """
+    ordered = sorted(entities, key=lambda item: item.start)
+    kept: list[Entity] = []
+    for entity in ordered:
+        if kept and kept[-1].start <= entity.start < kept[-1].end:
+            length, previous = entity.end - entity.start, kept[-1].end - kept[-1].start
+            if length > previous or (length == previous and entity.score > kept[-1].score):
+                kept[-1] = entity
+        else:
+            kept.append(entity)
+    return kept
+
+
+def unaligned_mentions(documents: Sequence[Document], windows: Sequence[Window], labels: LabelSpace) -> int:
+    """Number of gold mentions that no prediction can hit, because their borders fall inside a token."""
+    found: list[list[Entity]] = [[] for _ in documents]
+    for window in windows:
+        document = documents[window.text]
+        ids = np.asarray(label_window(window, document.spans, labels))
+        found[window.text] += decode(window, document.text, ids, np.ones(len(window), dtype=np.float32), labels.labels)
+    return sum(
+        len({span.key for span in document.spans} - {entity.key for entity in join_windows(entities)})
+        for document, entities in zip(documents, found, strict=True)
+    )

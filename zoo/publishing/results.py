@@ -1,0 +1,138 @@
+"""`result.json`: the one record of a build that card, board and verification read. Scores are fractions of 1."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from zoo.errors import ZooError
+from zoo.evaluation.scoring import SplitScore
+from zoo.publishing.carbon import Energy
+
+SCHEMA_VERSION = 1
+RESULT_FILE = "result.json"
+
+
+class _Record(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Decoding(_Record):
+    """How logits become entities; a user's pipeline call takes the same values."""
+
+    aggregation_strategy: Literal["simple"] = "simple"
+    window_tokens: int = Field(description="tokenizer.model_max_length of the base")
+    stride_tokens: int = Field(description="`stride` of the pipeline for texts longer than a window")
+
+
+class EpochRecord(_Record):
+    """One epoch of training."""
+
+    epoch: int
+    loss: float
+    dev_micro_f1: float
+    train_seconds: float
+    tokens: int
+
+
+class Scores(_Record):
+    """Scores of the splits that were not trained on."""
+
+    dev: SplitScore
+    test: SplitScore
+
+
+class CorpusRecord(_Record):
+    """The data a checkpoint was trained and scored on."""
+
+    title: str
+    unit: Literal["sentence", "document"]
+    source: str
+    license: str
+    documents: dict[str, int]
+    mentions: dict[str, int]
+    mentions_per_type: dict[str, int] = Field(description="training mentions of each type")
+    examples: dict[str, list[str]] = Field(
+        description="frequent training mentions of each type; empty where the licence forbids quoting"
+    )
+    repairs: dict[str, int] = Field(description="what the reader repaired, counted")
+
+
+class Result(_Record):
+    """One built checkpoint."""
+
+    schema_version: Literal[1] = 1
+    checkpoint_id: str
+    repo_id: str
+    base_repo_id: str
+    backbone: str
+    backbone_origin: str = Field(description="package and version, or Hub id at a commit")
+    corpus: str
+    entity_types: list[str]
+    decoding: Decoding
+    scores: Scores
+    protocol: str = Field(description="what a score means, in one line")
+    trained_parameters: int
+    trained_share: float = Field(ge=0, le=1, description="of all parameters that a pipeline loads")
+    adapter_bytes: int = Field(description="bytes of adapter_config.json and adapter_model.safetensors")
+    train_seconds: float
+    precision: str
+    best_epoch: int
+    training: list[EpochRecord]
+    energy: Energy
+    recipe: dict[str, Any]
+    seeds: list[int]
+    corpus_record: CorpusRecord
+    license: str
+    publishable: bool
+    versions: dict[str, str]
+    fingerprints: dict[str, str] = Field(
+        description="sha256 of what the build depends on: splits, base, label space, recipe, adapter"
+    )
+    created: str = Field(description="UTC, ISO 8601")
+
+    def save(self, folder: Path) -> None:
+        """Write `result.json`."""
+        write_text(folder / RESULT_FILE, self.model_dump_json(indent=2) + "\n")
+
+
+def load_result(path: Path) -> Result:
+    """Read a `result.json`.
+
+    Raises:
+        ZooError: It is missing, damaged or of another schema version.
+    """
+    try:
+        return Result.model_validate_json(path.read_bytes())
+    except OSError as error:
+        raise ZooError(
+            f"cannot read the result: {error.strerror}", where=path, fix="build the checkpoint first"
+        ) from None
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        field = ".".join(str(part) for part in first["loc"])
+        raise ZooError(
+            f"not a result of schema version {SCHEMA_VERSION}: {field}: {first['msg']}",
+            where=path,
+            fix="build the checkpoint again",
+        ) from None
+
+
+def find_results(out: Path) -> Iterator[Result]:
+    """All results below an output folder, in order of their ids."""
+    for path in sorted((out / "checkpoints").glob(f"*/*/{RESULT_FILE}")):
+        yield load_result(path)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a file whole or not at all."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        temporary.write_text(text, encoding="utf-8")
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)

@@ -1,0 +1,288 @@
+"""Read the packaged registry and a user's overlay, check every file, answer look-ups."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypeVar
+
+import yaml
+from pydantic import BaseModel, ValidationError
+
+from zoo.errors import ZooError, did_you_mean
+from zoo.registry.recipes import Recipe, RecipesEntry
+from zoo.registry.schema import Backbone, CorpusEntry, Entry, Family, LabelsEntry, PassageEntry, Suite
+
+PACKAGED = Path(__file__).parent
+_Model = TypeVar("_Model", bound=BaseModel)
+_Named = TypeVar("_Named", Backbone, CorpusEntry, PassageEntry)
+
+
+class _Families(Entry):
+    families: dict[str, Family]
+
+
+class _Suites(Entry):
+    suites: dict[str, Suite]
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """One backbone x corpus, with the recipe that builds it."""
+
+    backbone: Backbone
+    corpus: CorpusEntry
+    recipe: Recipe
+
+    @property
+    def id(self) -> str:
+        """`backbone/corpus`."""
+        return f"{self.backbone.id}/{self.corpus.id}"
+
+    def repo_id(self, org: str) -> str:
+        """Hub repository of the adapter."""
+        return f"{org}/{self.backbone.id}-{self.corpus.id}"
+
+
+@dataclass(frozen=True)
+class Registry:
+    """Everything that can be built.
+
+    Attributes:
+        folders: Entry id (`backbones/x`, `corpora/y`) -> folder of the registry it came from, for relative paths.
+    """
+
+    backbones: Mapping[str, Backbone]
+    corpora: Mapping[str, CorpusEntry]
+    passages: Mapping[str, PassageEntry]
+    families: Mapping[str, Family]
+    suites: Mapping[str, Suite]
+    recipes: RecipesEntry
+    labels: LabelsEntry
+    folders: Mapping[str, Path] = field(default_factory=dict)
+
+    def backbone(self, name: str) -> Backbone:
+        """Look up a backbone by id."""
+        return _lookup("backbone", name, self.backbones)
+
+    def corpus(self, name: str) -> CorpusEntry:
+        """Look up a corpus by id."""
+        return _lookup("corpus", name, self.corpora)
+
+    def suite(self, name: str) -> Suite:
+        """Look up a suite by name."""
+        return _lookup("suite", name, self.suites)
+
+    def checkpoint(self, checkpoint_id: str, settings: Mapping[str, Any] | None = None) -> Checkpoint:
+        """Look up `backbone/corpus`.
+
+        Raises:
+            ZooError: Unknown id; the message names the nearest ones.
+        """
+        backbone, slash, corpus = checkpoint_id.partition("/")
+        if not slash or backbone not in self.backbones or corpus not in self.corpora:
+            known = [f"{b}/{c}" for b in self.backbones for c in self.corpora]
+            raise ZooError(
+                f"unknown checkpoint {checkpoint_id!r}",
+                fix=f"{did_you_mean(checkpoint_id, known)} `zoo list` shows all",
+            )
+        recipe = self.recipes.for_checkpoint(checkpoint_id, settings)
+        return Checkpoint(self.backbones[backbone], self.corpora[corpus], recipe)
+
+    def suite_checkpoints(self, name: str | None, settings: Mapping[str, Any] | None = None) -> list[Checkpoint]:
+        """Checkpoints of a suite, or of all suites without repeats where `name` is None."""
+        suites = [self.suite(name)] if name else list(self.suites.values())
+        ids = dict.fromkeys(f"{b}/{c}" for suite in suites for b in suite.backbones for c in suite.corpora)
+        return [self.checkpoint(checkpoint_id, settings) for checkpoint_id in ids]
+
+
+def load_registry(overlay: Path | None = None) -> Registry:
+    """Load the packaged registry, overlaid by the entries of `overlay` (same ids replace, new ones add).
+
+    Raises:
+        ZooError: A file is malformed; the message names file and field, what was found and what is allowed.
+    """
+    packaged = _packaged()
+    if overlay is None:
+        return packaged
+    if not overlay.is_dir():
+        raise ZooError(f"the registry folder {str(overlay)!r} does not exist", where="--registry / ZOO_REGISTRY")
+    return _read(overlay, packaged)
+
+
+@functools.cache
+def _packaged() -> Registry:
+    return _read(PACKAGED, None)
+
+
+def _read(folder: Path, below: Registry | None) -> Registry:
+    backbones = _entries(folder, "backbones", Backbone)
+    corpora = _entries(folder, "corpora", CorpusEntry)
+    passages = _entries(folder, "passages", PassageEntry)
+    families = _single(folder / "families.yaml", _Families, "families")
+    suites = _single(folder / "suites.yaml", _Suites, "suites")
+    recipes = _file(folder / "recipes.yaml", RecipesEntry)
+    labels = _file(folder / "labels.yaml", LabelsEntry)
+    origin = {
+        f"{kind}/{name}": folder
+        for kind, items in (("backbones", backbones), ("corpora", corpora), ("passages", passages))
+        for name in items
+    }
+    if below is None:
+        if labels is None or labels.capacity is None:
+            raise ZooError("the packaged label space has no capacity", where=folder / "labels.yaml")
+        registry = Registry(backbones, corpora, passages, families, suites, recipes or RecipesEntry(), labels, origin)
+    else:
+        registry = Registry(
+            {**below.backbones, **backbones},
+            {**below.corpora, **corpora},
+            {**below.passages, **passages},
+            {**below.families, **families},
+            {**below.suites, **suites},
+            _overlay_recipes(below.recipes, recipes),
+            _extend_labels(below.labels, labels, folder / "labels.yaml"),
+            {**below.folders, **origin},
+        )
+    _check_references(registry, folder)
+    return registry
+
+
+def _overlay_recipes(below: RecipesEntry, above: RecipesEntry | None) -> RecipesEntry:
+    if above is None:
+        return below
+    default = above.default if "default" in above.model_fields_set else below.default
+    return RecipesEntry(default=default, overrides=below.overrides + above.overrides)
+
+
+def _extend_labels(below: LabelsEntry, above: LabelsEntry | None, where: Path) -> LabelsEntry:
+    if above is None:
+        return below
+    if above.capacity not in (None, below.capacity):
+        raise ZooError(
+            f"capacity {above.capacity} differs from the packaged {below.capacity}",
+            where=f"{where}: capacity",
+            fix="leave it out",
+        )
+    known = {item.name for item in below.types}
+    return LabelsEntry(
+        capacity=below.capacity, types=below.types + tuple(item for item in above.types if item.name not in known)
+    )
+
+
+def _check_references(registry: Registry, folder: Path) -> None:
+    """Every name that an entry mentions must exist."""
+    types = [item.name for item in registry.labels.types]
+    where = folder / "labels.yaml"
+    if len(types) > (registry.labels.capacity or 0):
+        raise ZooError(f"{len(types)} types do not fit into a label space of {registry.labels.capacity}", where=where)
+    repeated = sorted({name for name in types if types.count(name) > 1})
+    if repeated:
+        raise ZooError(f"the type {repeated[0]!r} stands twice in the label space", where=where, fix="remove one")
+    for corpus in registry.corpora.values():
+        for name in corpus.entity_types:
+            if name not in types:
+                raise ZooError(
+                    f"the type {name!r} is not in the label space",
+                    where=f"{folder}/corpora/{corpus.id}.yaml: types",
+                    fix=f"{did_you_mean(name, types)} A new type is appended to labels.yaml of your registry folder",
+                )
+    for backbone in registry.backbones.values():
+        if backbone.family not in registry.families:
+            raise ZooError(
+                f"unknown family {backbone.family!r}",
+                where=f"{folder}/backbones/{backbone.id}.yaml: family",
+                fix=did_you_mean(backbone.family, registry.families),
+            )
+    for name, suite in registry.suites.items():
+        for kind, ids, known in (
+            ("backbone", suite.backbones, registry.backbones),
+            ("corpus", suite.corpora, registry.corpora),
+        ):
+            for item in ids:
+                if item not in known:
+                    raise ZooError(
+                        f"unknown {kind} {item!r}", where=f"{folder}/suites.yaml: {name}", fix=did_you_mean(item, known)
+                    )
+    for override in registry.recipes.overrides:
+        registry.recipes.for_checkpoint(override.match)
+
+
+def _entries(folder: Path, kind: str, model: type[_Named]) -> dict[str, _Named]:
+    entries: dict[str, _Named] = {}
+    for path in sorted((folder / kind).glob("*.yaml")):
+        entry = check(model, read_yaml(path), where=path)
+        if entry.id != path.stem:
+            raise ZooError(
+                f"the id {entry.id!r} differs from the file name",
+                where=f"{path}: id",
+                fix=f"write id: {path.stem}, or rename the file",
+            )
+        entries[entry.id] = entry
+    return entries
+
+
+def _file(path: Path, model: type[_Model]) -> _Model | None:
+    return check(model, read_yaml(path), where=path) if path.exists() else None
+
+
+def _single(path: Path, model: type[BaseModel], key: str) -> dict[str, Any]:
+    entry = check(model, {key: read_yaml(path)}, where=path) if path.exists() else None
+    return dict(getattr(entry, key)) if entry else {}
+
+
+def read_yaml(path: Path) -> Any:  # noqa: ANN401 - any YAML document
+    """Read one YAML file.
+
+    Raises:
+        ZooError: Not readable or not YAML, with file and line.
+    """
+    try:
+        return yaml.safe_load(path.read_text(encoding="utf-8"))
+    except yaml.MarkedYAMLError as error:
+        line = error.problem_mark.line + 1 if error.problem_mark else 1
+        raise ZooError(f"not valid YAML: {error.problem}", where=f"{path}:{line}", fix="correct the line") from None
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise ZooError(f"cannot read the file: {error}", where=path) from None
+
+
+def check(model: type[_Model], data: Any, *, where: str | Path) -> _Model:  # noqa: ANN401
+    """Validate `data`; the first problem becomes one clear message with field, finding and what is allowed."""
+    try:
+        return model.model_validate(data)
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        path = ".".join(str(part) for part in first["loc"])
+        if first["type"] == "extra_forbidden":
+            what, fix = (
+                f"unknown field {path!r}",
+                did_you_mean(str(first["loc"][-1]), _fields_at(model, first["loc"][:-1])),
+            )
+        elif first["type"] == "missing":
+            what, fix = f"the field {path!r} is missing", "add it"
+        else:
+            what, fix = f"{path or 'the document'}: {first['msg']}; found {first['input']!r}"[:400], None
+        more = error.error_count() - 1
+        raise ZooError(
+            what + (f" (and {more} more)" if more else ""), where=f"{where}: {path}" if path else where, fix=fix
+        ) from None
+
+
+def _fields_at(model: type[BaseModel], location: tuple[int | str, ...]) -> list[str]:
+    """Names of the fields of the (nested) model at `location`."""
+    current: Any = model
+    for part in location:
+        fields = getattr(current, "model_fields", {})
+        if part not in fields:
+            continue
+        annotation = fields[part].annotation
+        options = [annotation, *getattr(annotation, "__args__", ())]
+        current = next((item for item in options if hasattr(item, "model_fields")), current)
+    return list(getattr(current, "model_fields", {}))
+
+
+def _lookup(kind: str, name: str, known: Mapping[str, Any]) -> Any:  # noqa: ANN401 - generic over entries
+    if name not in known:
+        raise ZooError(f"unknown {kind} {name!r}", fix=did_you_mean(name, known))
+    return known[name]

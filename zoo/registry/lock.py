@@ -1,0 +1,86 @@
+"""`zoo.lock.yaml`: the commits and file hashes that Hub ids without a revision stand for."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import yaml
+
+from zoo.errors import ZooError
+from zoo.registry.loader import check, read_yaml
+from zoo.registry.schema import Backbone, Entry, HubId, Revision
+
+LOCK_FILE = "zoo.lock.yaml"
+
+
+class LockedRepo(Entry):
+    """A Hub repository at a commit.
+
+    Attributes:
+        files: File name -> `sha256:<hex>` of large files, `git:<hex>` (git's blob hash) of small ones.
+    """
+
+    hub_id: HubId
+    revision: Revision
+    files: dict[str, str]
+
+
+class Lock(Entry):
+    """The content of zoo.lock.yaml."""
+
+    backbones: dict[str, LockedRepo] = {}
+
+
+def read_lock(path: Path) -> Lock:
+    """Read a lock file; an absent one locks nothing.
+
+    Raises:
+        ZooError: It is malformed.
+    """
+    return check(Lock, read_yaml(path), where=path) if path.is_file() else Lock()
+
+
+def locked(backbone: Backbone, lock: Lock) -> Backbone:
+    """The backbone with the locked revision, where its entry has none."""
+    item = lock.backbones.get(backbone.id)
+    if backbone.revision or item is None or item.hub_id != backbone.hub_id:
+        return backbone
+    return backbone.model_copy(update={"revision": item.revision})
+
+
+def resolve(backbones: Sequence[Backbone], path: Path) -> dict[str, LockedRepo]:
+    """Ask the Hub for the commit and files of each backbone and add them to a lock file.
+
+    Raises:
+        ZooError: The Hub cannot be reached or does not know a repository; the file stays as it was.
+    """
+    from huggingface_hub import HfApi
+    from huggingface_hub.errors import HfHubHTTPError, OfflineModeIsEnabled
+
+    lock, found = read_lock(path), {}
+    for backbone in backbones:
+        if not backbone.hub_id:
+            raise ZooError(f"the backbone {backbone.id} is not on the Hub: there is nothing to lock")
+        try:
+            info = HfApi().model_info(backbone.hub_id, revision=backbone.revision, files_metadata=True)
+        except OfflineModeIsEnabled:
+            raise ZooError(
+                "HF_HUB_OFFLINE is set, so the Hub cannot be asked", where="HF_HUB_OFFLINE", fix="unset it for zoo lock"
+            ) from None
+        except HfHubHTTPError as error:
+            raise ZooError(
+                f"the Hub refused {backbone.hub_id}: {str(error).splitlines()[0]}", fix="check the id and your token"
+            ) from None
+        except OSError as error:
+            raise ZooError(f"the Hub cannot be reached: {error}", fix="check the network and HF_ENDPOINT") from None
+        files = {
+            item.rfilename: f"sha256:{item.lfs.sha256}" if item.lfs else f"git:{item.blob_id}"
+            for item in info.siblings or []
+        }
+        found[backbone.id] = LockedRepo(hub_id=backbone.hub_id, revision=info.sha or "", files=files)
+    from zoo.publishing.results import write_text
+
+    merged = Lock(backbones={**lock.backbones, **found})
+    write_text(path, yaml.safe_dump(merged.model_dump(), sort_keys=True))
+    return found

@@ -1,0 +1,188 @@
+"""The frozen models that every registry entry is checked against.
+
+Every Hub reference carries a 40-hex revision (null until `zoo lock` resolves it), every downloaded file a hash, every
+entry its licence and where that licence was read, every figure its unit in the name.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+Identifier = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9.-]*$", max_length=60)]
+HubId = Annotated[str, Field(pattern=r"^[\w.-]+/[\w.-]+$")]
+Revision = Annotated[str, Field(pattern=r"^[0-9a-f]{40}$")]
+Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+Sha1 = Annotated[str, Field(pattern=r"^[0-9a-f]{40}$")]
+TypeName = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_-]*$", max_length=60)]
+SplitName = Literal["train", "dev", "test"]
+SPLITS: tuple[SplitName, ...] = ("train", "dev", "test")
+
+
+class Entry(BaseModel):
+    """Base of all registry models: frozen, and a misspelt field is an error."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class LicenseInfo(Entry):
+    """The licence of an entry, where it was read, and whether a model derived from it may be published."""
+
+    spdx: str = Field(description="SPDX identifier, or NOASSERTION where none is known")
+    source: str = Field(description="where the licence was read")
+    publishable: bool = Field(description="may a model trained on it be published?")
+    note: str = ""
+
+
+class PackageSource(Entry):
+    """A copy of the backbone inside an installed Python package."""
+
+    distribution: str = Field(description="name on the package index, for the install hint")
+    module: str
+    path: str = Field(description="folder inside the module")
+    sha256: dict[str, Sha256] = Field(min_length=1, description="file name -> sha256; verified before use")
+
+
+class Family(Entry):
+    """What an architecture family needs for LoRA token classification."""
+
+    lora_targets: tuple[str, ...] = Field(min_length=1, description="names of the Linear modules that LoRA adapts")
+    head_modules: tuple[str, ...] = Field(
+        min_length=1, description="modules trained in full and stored with the adapter"
+    )
+
+
+class Backbone(Entry):
+    """A pretrained encoder: a Hub id at a revision, an installed package, or a local folder."""
+
+    id: Identifier
+    title: str
+    family: str = Field(description="key of families.yaml")
+    hub_id: HubId | None = None
+    revision: Revision | None = None
+    package: PackageSource | None = None
+    path: str | None = Field(default=None, description="local folder with config, weights and tokenizer")
+    license: LicenseInfo
+    parameters_million: float = Field(gt=0)
+    window_tokens: int = Field(default=512, ge=16, description="tokens of one window, special tokens included")
+    stride_tokens: int = Field(default=128, ge=1, description="tokens shared by neighbouring windows")
+    note: str = ""
+
+    @model_validator(mode="after")
+    def _has_a_source(self) -> Backbone:
+        if not (self.hub_id or self.package or self.path):
+            raise ValueError("one of hub_id, package, path is needed")
+        if self.stride_tokens >= self.window_tokens // 2:
+            raise ValueError("stride_tokens must be less than half of window_tokens")
+        return self
+
+
+class RemoteFile(Entry):
+    """A file on the web, pinned by content: sha256, or git's own blob hash where only that is known."""
+
+    url: Annotated[str, Field(pattern=r"^https?://")]
+    sha256: Sha256 | None = None
+    git_blob_sha1: Sha1 | None = None
+    size_bytes: int | None = Field(default=None, ge=0)
+
+    @model_validator(mode="after")
+    def _is_pinned(self) -> RemoteFile:
+        if not (self.sha256 or self.git_blob_sha1):
+            raise ValueError("a file needs sha256 or git_blob_sha1")
+        return self
+
+
+class BundledSource(Entry):
+    """Files inside this package or beside the overlay entry: `<path>/{train,dev,test}.<ext>`."""
+
+    kind: Literal["bundled"]
+    path: str
+
+
+class UrlSource(Entry):
+    """One file a split, fetched over HTTP."""
+
+    kind: Literal["url"]
+    files: dict[SplitName, RemoteFile]
+
+
+class FolderSource(Entry):
+    """A local folder with `{train,dev,test}.<ext>[.gz]`."""
+
+    kind: Literal["folder"]
+    path: str
+
+
+Source = Annotated[BundledSource | UrlSource | FolderSource, Field(discriminator="kind")]
+
+
+class SplitInfo(Entry):
+    """Counts of a split, and the fingerprint of its parsed documents (null until known)."""
+
+    documents: int | None = Field(default=None, ge=0)
+    tokens: int | None = Field(default=None, ge=0)
+    mentions: int | None = Field(default=None, ge=0)
+    fingerprint: Sha256 | None = None
+
+
+class CorpusEntry(Entry):
+    """An annotated corpus with canonical splits."""
+
+    id: Identifier
+    title: str
+    description: str
+    homepage: str = ""
+    citation: str = ""
+    language: str = "en"
+    format: Literal["conll", "jsonl"]
+    unit: Literal["sentence", "document"] = Field(
+        description="what one document of this corpus is; the bootstrap draws it"
+    )
+    types: dict[str, TypeName] = Field(min_length=1, description="type in the files -> type of the label space")
+    default_type: str | None = Field(default=None, description="type of bare B/I tags in the files")
+    examples: dict[TypeName, tuple[str, ...]] = Field(default_factory=dict, description="mentions shown in the card")
+    license: LicenseInfo
+    sources: tuple[Source, ...] = Field(default=(), description="tried in order; ZOO_CORPORA comes first")
+    splits: dict[SplitName, SplitInfo] = Field(default_factory=dict)
+    note: str = ""
+
+    @property
+    def entity_types(self) -> tuple[str, ...]:
+        """Types of the label space that this corpus annotates, without repeats, in the order of the entry."""
+        return tuple(dict.fromkeys(self.types.values()))
+
+
+class PassageEntry(Entry):
+    """Raw text for domain-adaptive pre-training."""
+
+    id: Identifier
+    title: str
+    license: LicenseInfo
+    sources: tuple[Source, ...] = ()
+    passages: int | None = Field(default=None, ge=0)
+    note: str = ""
+
+
+class EntityType(Entry):
+    """One type of the label space."""
+
+    name: TypeName
+    description: str
+
+
+class LabelsEntry(Entry):
+    """The label space: an append-only list with a fixed capacity (an overlay appends its own types)."""
+
+    capacity: int | None = Field(
+        default=None, ge=1, description="types the head has room for; only the packaged file sets it"
+    )
+    types: tuple[EntityType, ...]
+
+
+class Suite(Entry):
+    """A named set of checkpoints: every backbone with every corpus."""
+
+    description: str
+    backbones: tuple[Identifier, ...] = Field(min_length=1)
+    corpora: tuple[Identifier, ...] = Field(min_length=1)

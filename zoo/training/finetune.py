@@ -1,0 +1,170 @@
+"""Fine-tune an adapter for token classification on one corpus."""
+
+from __future__ import annotations
+
+import math
+import random
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from zoo.corpora.document import Document
+from zoo.errors import ZooError
+from zoo.evaluation.scoring import micro_f1
+from zoo.modeling.labels import LabelSpace
+from zoo.modeling.tagger import Tagger, forward, pad
+from zoo.modeling.windows import IGNORED, encode, label_window
+from zoo.registry.recipes import FinetuneRecipe
+from zoo.training.batching import epoch_batches
+from zoo.training.precision import use_bfloat16
+
+if TYPE_CHECKING:
+    import torch
+    from transformers import PreTrainedTokenizerBase
+
+
+@dataclass(frozen=True)
+class EpochLog:
+    """What one epoch gave."""
+
+    epoch: int
+    loss: float
+    dev_micro_f1: float
+    train_seconds: float
+    tokens: int
+
+
+@dataclass(frozen=True)
+class TrainingLog:
+    """A training run: the model holds the weights of `best_epoch` afterwards."""
+
+    epochs: tuple[EpochLog, ...]
+    best_epoch: int
+    best_dev_micro_f1: float
+    train_seconds: float
+    precision: str
+
+
+@dataclass
+class Progress:
+    """Callbacks of a training run."""
+
+    on_start: Callable[[int], None] = field(default=lambda steps: None)
+    on_step: Callable[[], None] = field(default=lambda: None)
+    on_epoch: Callable[[EpochLog], None] = field(default=lambda log: None)
+
+
+def finetune(
+    model: torch.nn.Module,
+    tokenizer: PreTrainedTokenizerBase,
+    train: Sequence[Document],
+    dev: Sequence[Document],
+    *,
+    labels: LabelSpace,
+    entity_types: tuple[str, ...],
+    recipe: FinetuneRecipe,
+    stride_tokens: int,
+    seed: int,
+    progress: Progress | None = None,
+) -> TrainingLog:
+    """Train the adapter in `model` and leave the best epoch's weights (by strict dev micro-F1) in it.
+
+    The loss is taken over the corpus's own labels alone: logits of foreign types never enter the softmax, so their rows of
+    the head keep gradient zero; weight decay leaves the head out for the same reason.
+
+    Args:
+        model: A PEFT model on a base.
+        tokenizer: Tokenizer of the base; its `model_max_length` is the window.
+        train: Training documents.
+        dev: Documents for early stopping.
+        labels: Label space of the base.
+        entity_types: Types the corpus annotates.
+        recipe: Hyper-parameters.
+        stride_tokens: Tokens shared by neighbouring windows.
+        seed: Seed of batch order and dropout.
+        progress: Callbacks.
+
+    Raises:
+        ZooError: The loss is not finite.
+    """
+    import torch
+    from transformers import get_linear_schedule_with_warmup, set_seed
+
+    progress = progress or Progress()
+    device = next(model.parameters()).device
+    bfloat16 = use_bfloat16(recipe.precision)
+    tagger = Tagger.of(model, tokenizer, stride_tokens=stride_tokens)
+    windows = encode(
+        tokenizer, [d.text for d in train], window_tokens=tagger.window_tokens, stride_tokens=tagger.stride_tokens
+    )
+    targets = [label_window(window, train[window.text].spans, labels) for window in windows]
+    own = torch.tensor(labels.own_ids(entity_types), device=device)
+    place = torch.full((len(labels.labels),), IGNORED, device=device)
+    place[own] = torch.arange(len(own), device=device)
+
+    dev_texts = [document.text for document in dev]
+    dev_windows = encode(tokenizer, dev_texts, window_tokens=tagger.window_tokens, stride_tokens=tagger.stride_tokens)
+
+    optimizer = torch.optim.AdamW(_parameter_groups(model, recipe.weight_decay), lr=recipe.learning_rate)
+    steps = recipe.epochs * math.ceil(len(windows) / recipe.batch_size)
+    schedule = get_linear_schedule_with_warmup(optimizer, round(recipe.warmup_share * steps), steps)
+    trained = [p for p in model.parameters() if p.requires_grad]
+    loss_function = torch.nn.CrossEntropyLoss(ignore_index=IGNORED, label_smoothing=recipe.label_smoothing)
+    set_seed(seed)
+    rng = random.Random(seed)
+    progress.on_start(steps)
+    logs: list[EpochLog] = []
+    best_f1, best_epoch, best_state = -1.0, 0, _snapshot(model)
+    started = time.perf_counter()
+    for epoch in range(1, recipe.epochs + 1):
+        model.train()
+        epoch_started, loss_sum, tokens = time.perf_counter(), 0.0, 0
+        batches = epoch_batches([len(window) for window in windows], recipe.batch_size, rng)
+        for batch in batches:
+            logits = forward(model, [windows[i] for i in batch], int(tokenizer.pad_token_id or 0), bfloat16=bfloat16)
+            gold = pad([targets[i] for i in batch], IGNORED).to(device)
+            gold = torch.where(gold == IGNORED, gold, place[gold.clamp(min=0)])
+            loss = loss_function(logits[..., own].float().flatten(0, 1), gold.flatten())
+            if not math.isfinite(value := float(loss.detach())):
+                raise ZooError(
+                    f"the loss became {value} in epoch {epoch}",
+                    where="training",
+                    fix="lower finetune.learning_rate, or set finetune.precision=float32",
+                )
+            loss.backward()
+            torch.nn.utils.clip_grad_norm_(trained, recipe.max_grad_norm)
+            optimizer.step()
+            schedule.step()
+            optimizer.zero_grad(set_to_none=True)
+            loss_sum += value
+            tokens += sum(len(windows[i]) for i in batch)
+            progress.on_step()
+        seconds = time.perf_counter() - epoch_started
+        model.eval()
+        f1 = micro_f1(dev, tagger.tag_windows(dev_texts, dev_windows, bfloat16=bfloat16))
+        logs.append(EpochLog(epoch, loss_sum / len(batches), f1, seconds, tokens))
+        progress.on_epoch(logs[-1])
+        if f1 > best_f1:
+            best_f1, best_epoch, best_state = f1, epoch, _snapshot(model)
+        elif epoch - best_epoch >= recipe.patience:
+            break
+    model.load_state_dict(best_state, strict=False)
+    model.eval()
+    return TrainingLog(
+        tuple(logs), best_epoch, best_f1, time.perf_counter() - started, "bfloat16 autocast" if bfloat16 else "float32"
+    )
+
+
+def _parameter_groups(model: torch.nn.Module, weight_decay: float) -> list[dict[str, object]]:
+    """Weight decay for the adapter's matrices alone: the head's foreign rows must stay as they are."""
+    named = [(name, p) for name, p in model.named_parameters() if p.requires_grad]
+    return [
+        {"params": [p for name, p in named if "lora_" in name], "weight_decay": weight_decay},
+        {"params": [p for name, p in named if "lora_" not in name], "weight_decay": 0.0},
+    ]
+
+
+def _snapshot(model: torch.nn.Module) -> dict[str, torch.Tensor]:
+    """A copy of what is trained."""
+    return {name: p.detach().clone() for name, p in model.named_parameters() if p.requires_grad}
