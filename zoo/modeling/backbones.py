@@ -106,7 +106,8 @@ def classifier(model: PreTrainedModel) -> torch.nn.Linear:
 
     for name in ("classifier", "score"):
         head = getattr(model, name, None)
-        head = getattr(head, "modules_to_save", {}).get("default", head) if head is not None else None
+        if hasattr(head, "modules_to_save"):  # PEFT's wrapper around a module that is trained in full
+            head = head.modules_to_save["default"]
         if isinstance(head, torch.nn.Linear):
             return head
     raise ZooError(f"{type(model).__name__} has no linear layer named classifier or score")

@@ -114,7 +114,33 @@ class FolderSource(Entry):
     path: str
 
 
-Source = Annotated[BundledSource | UrlSource | FolderSource, Field(discriminator="kind")]
+class ArchiveSource(Entry):
+    """A tar.gz release with one file a document, and lists of document ids that make the splits."""
+
+    kind: Literal["archive"]
+    archive: RemoteFile
+    member: str = Field(description="path inside the archive with {id} for the document id")
+    documents: dict[SplitName, RemoteFile] = Field(description="one document id a line")
+    split_sentences: bool = Field(
+        default=False, description="cut documents into sentences at full stops outside mentions"
+    )
+
+
+class HubSource(Entry):
+    """Parquet files of a Hub dataset at a revision, with `tokens` and tag ids."""
+
+    kind: Literal["hub"]
+    dataset: HubId
+    revision: Revision
+    files: dict[SplitName, str] = Field(description="path of each split's parquet file in the repository")
+    tokens_column: str = "tokens"
+    tags_column: str = "ner_tags"
+    tag_names: tuple[str, ...] = Field(
+        default=(), description="names of the tag ids; empty: the file's ClassLabel names"
+    )
+
+
+Source = Annotated[BundledSource | UrlSource | FolderSource | ArchiveSource | HubSource, Field(discriminator="kind")]
 
 
 class SplitInfo(Entry):
@@ -135,11 +161,15 @@ class CorpusEntry(Entry):
     homepage: str = ""
     citation: str = ""
     language: str = "en"
-    format: Literal["conll", "jsonl"]
+    format: Literal["conll", "jsonl", "brat", "pubtator", "bioc", "parquet"]
     unit: Literal["sentence", "document"] = Field(
         description="what one document of this corpus is; the bootstrap draws it"
     )
     types: dict[str, TypeName] = Field(min_length=1, description="type in the files -> type of the label space")
+    overlaps: Literal["keep", "longest", "error"] = Field(
+        default="error",
+        description="nested, overlapping and discontinuous mentions: keep all, keep the longest (the rest is counted), refuse",
+    )
     default_type: str | None = Field(default=None, description="type of bare B/I tags in the files")
     examples: dict[TypeName, tuple[str, ...]] = Field(default_factory=dict, description="mentions shown in the card")
     license: LicenseInfo
