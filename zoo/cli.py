@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 import sys
 from dataclasses import replace
+from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from zoo import __version__
+from zoo import __version__, cli_corpora, cli_evaluation
 from zoo.errors import ZooError
 from zoo.settings import Settings
 
@@ -27,6 +28,15 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+
+
+class Split(str, Enum):
+    """A split, as an option."""
+
+    train = "train"
+    dev = "dev"
+    test = "test"
+
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON on standard output.")]
 RegistryOption = Annotated[
@@ -243,7 +253,7 @@ def tag(
 def evaluate(
     model: Annotated[str, typer.Argument(help="Checkpoint folder, adapter, model folder or Hub id.")],
     corpus: Annotated[str, typer.Argument(help="Corpus id.")],
-    split: Annotated[str, typer.Option("--split", help="train, dev or test.")] = "test",
+    split: Annotated[Split, typer.Option("--split")] = Split.test,
     mapping: Annotated[
         list[str] | None, typer.Option("--map", metavar="FROM=TO", help="Rename a type that the model predicts.")
     ] = None,
@@ -255,12 +265,9 @@ def evaluate(
 
     found, settings = _registry(registry)
     entry = found.corpus(corpus)
-    if split not in ("train", "dev", "test"):
-        raise ZooError(f"unknown split {split!r}", where="--split", fix="train, dev or test")
     renames = dict(_rename(item) for item in mapping or [])
-    documents = load_corpus(entry, registry_folder=found.folders[f"corpora/{entry.id}"], local=settings.corpora).splits[
-        split
-    ]  # type: ignore[index]
+    corpus_ = load_corpus(entry, registry_folder=found.folders[f"corpora/{entry.id}"], local=settings.corpora)
+    documents = corpus_.splits[split.value]
     from zoo.evaluation.scoring import rename_types, score_predictions, tag_documents
     from zoo.modeling.tagger import Tagger
 
@@ -268,7 +275,7 @@ def evaluate(
     predictions = rename_types(tag_documents(Tagger.load(model), documents), renames)
     score = score_predictions(documents, predictions, samples=10_000)
     if as_json:
-        _print_json({"model": model, "corpus": corpus, "split": split, **score.model_dump(mode="json")})
+        _print_json({"model": model, "corpus": corpus, "split": split.value, **score.model_dump(mode="json")})
     else:
         _print_score(score)
 
@@ -292,6 +299,10 @@ def lock(
         ["backbone", "Hub id", "commit", "files"],
         [[name, item.hub_id, item.revision, str(len(item.files))] for name, item in locked.items()],
     )
+
+
+cli_evaluation.register(app)
+app.add_typer(cli_corpora.corpora_app, name="corpora")
 
 
 def _registry(overlay: Path | None) -> tuple[Registry, Settings]:
@@ -322,7 +333,7 @@ def _print_plan(checkpoints: list[Checkpoint], registry: Registry, settings: Set
     from zoo.build.layout import Layout
 
     layout = Layout(settings.out)
-    rows = []
+    rows: list[dict[str, Any]] = []
     for checkpoint in checkpoints:
         folder = layout.checkpoint(checkpoint.backbone.id, checkpoint.corpus.id)
         base = layout.base(checkpoint.backbone.id)
@@ -412,17 +423,16 @@ def _percent(value: float) -> str:
 
 
 def _quiet_libraries() -> None:
-    """No progress bars and load reports of transformers between our own lines."""
-    import transformers
+    from zoo.modeling.quiet import quiet_libraries
 
-    transformers.utils.logging.set_verbosity_error()
-    transformers.utils.logging.disable_progress_bar()
+    quiet_libraries()
 
 
 def _console(stderr: bool = False) -> Console:
     from rich.console import Console
 
-    return Console(stderr=stderr)
+    terminal = (sys.stderr if stderr else sys.stdout).isatty()
+    return Console(stderr=stderr, width=None if terminal else 160)
 
 
 def _print_table(columns: list[str], rows: list[list[str]]) -> None:

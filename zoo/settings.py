@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 DEFAULT_ORG = "openmed"
+_YES = frozenset({"1", "on", "yes", "true"})
 
 
 @dataclass(frozen=True)
@@ -20,6 +21,8 @@ class Settings:
         corpora: Folder with local corpora, `DIR/<corpus>/{train,dev,test}.tsv[.gz]` (`ZOO_CORPORA`).
         country: ISO 3166 alpha-3 code for carbon figures (`ZOO_COUNTRY`); unset means the world average.
         org: Hub organisation of the published repositories (`ZOO_ORG`).
+        cache: Folder that downloads are kept in (`ZOO_CACHE`).
+        offline: Stay off the network (`ZOO_OFFLINE` or `HF_HUB_OFFLINE`).
     """
 
     out: Path = Path("builds")
@@ -27,6 +30,8 @@ class Settings:
     corpora: Path | None = None
     country: str | None = None
     org: str = DEFAULT_ORG
+    cache: Path = field(default_factory=lambda: Path.home() / ".cache" / "zoo")
+    offline: bool = False
 
     @classmethod
     def from_env(cls, env: Mapping[str, str] = os.environ) -> Settings:
@@ -41,4 +46,6 @@ class Settings:
             corpora=path("ZOO_CORPORA"),
             country=env.get("ZOO_COUNTRY") or None,
             org=env.get("ZOO_ORG") or DEFAULT_ORG,
+            cache=path("ZOO_CACHE") or Path.home() / ".cache" / "zoo",
+            offline=any(env.get(name, "").lower() in _YES for name in ("ZOO_OFFLINE", "HF_HUB_OFFLINE")),
         )

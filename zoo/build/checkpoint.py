@@ -28,7 +28,7 @@ from zoo.modeling.lora import (
     trained_share,
 )
 from zoo.modeling.tagger import Tagger
-from zoo.modeling.windows import Entity, encode, unaligned_mentions
+from zoo.modeling.windows import Entity, aggregation_strategy, encode, unaligned_mentions
 from zoo.publishing.carbon import measure
 from zoo.publishing.cards import render_card
 from zoo.publishing.licenses import judge
@@ -43,9 +43,10 @@ if TYPE_CHECKING:
 _EXAMPLES_PER_TYPE = 8
 _LIBRARIES = ("torch", "transformers", "peft", "tokenizers")
 PROTOCOL = (
-    "Strict entity micro-F1: predicted and gold character spans [start, end) with type, compared as sets over the whole text of every test document; "
-    "decoding as transformers' pipeline with aggregation_strategy 'simple'. On token-column corpora the text is the tokens joined by spaces, "
-    "where this equals seqeval in strict IOB2 mode."
+    "Strict entity micro-F1: predicted and gold character spans [start, end) with type, compared as sets over the "
+    "whole text of every test document; decoding as transformers' pipeline with the aggregation_strategy named in "
+    "`decoding`. On token-column corpora the text is the tokens joined by spaces, where this equals seqeval in strict "
+    "IOB2 mode."
 )
 
 
@@ -135,7 +136,11 @@ def build_checkpoint(
             backbone_origin=files.origin,
             corpus=corpus.entry.id,
             entity_types=list(types),
-            decoding=Decoding(window_tokens=shipped.window_tokens, stride_tokens=shipped.stride_tokens),
+            decoding=Decoding(
+                aggregation_strategy=aggregation_strategy(shipped.tokenizer),
+                window_tokens=shipped.window_tokens,
+                stride_tokens=shipped.stride_tokens,
+            ),
             scores=scores,
             protocol=PROTOCOL,
             trained_parameters=share.trained_parameters,
@@ -184,8 +189,7 @@ def _score(
     tagger: Tagger, corpus: Corpus, labels: LabelSpace, samples: int, seed: int
 ) -> tuple[Scores, list[list[Entity]]]:
     scores, predictions = {}, []
-    for split in ("dev", "test"):
-        documents = corpus.splits[split]  # type: ignore[index]
+    for split, documents in ((name, corpus.splits[name]) for name in SPLITS if name != "train"):
         predictions = tag_documents(tagger, documents)
         windows = encode(
             tagger.tokenizer,

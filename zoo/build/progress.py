@@ -6,6 +6,7 @@ from types import TracebackType
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
+from typing_extensions import override
 
 
 class Reporter:
@@ -64,23 +65,29 @@ class ConsoleReporter(Reporter):
     ) -> None:
         self._progress.stop()
 
+    @override
     def begin(self, builds: int) -> None:
         self._all = self._progress.add_task("all builds", total=builds, note="")
 
+    @override
     def stage(self, checkpoint_id: str, stage: str) -> None:
         self._progress.update(self._task(checkpoint_id), description=f"{checkpoint_id}: {stage}")
 
+    @override
     def steps(self, checkpoint_id: str, steps: int) -> None:
         self._progress.update(self._task(checkpoint_id), total=steps, completed=0)
 
+    @override
     def step(self, checkpoint_id: str) -> None:
         self._progress.advance(self._task(checkpoint_id))
 
+    @override
     def note(self, checkpoint_id: str, text: str) -> None:
         self._progress.update(self._task(checkpoint_id), note=text)
         if not self._console.is_terminal:
             self._console.print(f"{checkpoint_id}: {text}", highlight=False, markup=False)
 
+    @override
     def done(self, checkpoint_id: str, outcome: str) -> None:
         self._progress.remove_task(self._task(checkpoint_id))
         del self._tasks[checkpoint_id]

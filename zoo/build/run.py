@@ -107,7 +107,9 @@ def run(
         for checkpoint in checkpoints:
             try:
                 from zoo.build.checkpoint import build_checkpoint
+                from zoo.modeling.quiet import quiet_libraries
 
+                quiet_libraries()
                 result = build_checkpoint(
                     checkpoint,
                     inputs.corpus(checkpoint),

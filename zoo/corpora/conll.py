@@ -1,77 +1,78 @@
 """CoNLL columns: one token a line, its tag in the last column, blank lines between sentences.
 
-The tagging scheme is read from the tags: IOB1, IOB2, IOBES, BILOU, or bare B/I/O of a corpus with one type. The text of a
-document is its tokens joined by spaces; sentences of one document are joined by a line break.
+The tagging scheme is read from the tags: IOB1, IOB2, IOBES, BMES, BILOU, or bare B/I/O of a corpus with one type. The
+text of a document is its tokens joined by spaces; sentences of one document are joined by a line break.
 """
 
 from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
+from typing import Literal
 
 from zoo.corpora.document import Document, Span
 from zoo.corpora.files import numbered_lines
 from zoo.errors import ZooError
 
-_TAG = re.compile(r"^(?:O|([BIESLUM])(?:[-_](.+))?)$")
-_STARTS, _ENDS = frozenset("BSU"), frozenset("ESLU")
-_CLASHES = (("E", "L"), ("S", "U"), ("E", "U"), ("S", "L"))
 Tag = tuple[str, str]
 """Prefix letter and type; `("O", "")` outside."""
+Sentence = tuple[Sequence[str], Sequence[Tag], Sequence[int]]
+"""Tokens, their tags, and the line (or row) that each of them stands in."""
+
+_OUTSIDE: Tag = ("O", "")
+_TAG = re.compile(r"^(?:O|([BIESLUM])(?:[-_](.+))?)$")
+_STARTS, _ENDS, _OPEN = frozenset("BSU"), frozenset("ESLU"), frozenset("BIM")
+_CLASHES = (("E", "L"), ("S", "U"), ("E", "U"), ("S", "L"), ("M", "I"), ("M", "L"), ("M", "U"))
+_CONTINUING = "mention starts with a continuing tag"
 
 
 def read_conll(
-    path: Path, *, default_type: str | None = None, repairs: Counter[str] | None = None
+    path: Path,
+    *,
+    default_type: str | None = None,
+    unit: Literal["sentence", "document"] | None = None,
+    repairs: Counter[str] | None = None,
 ) -> Iterator[Document]:
-    """Stream the documents of a column file.
-
-    Without `-DOCSTART-` lines every sentence is a document.
+    """Stream the documents of a column file; columns are separated by tabs or by any white space.
 
     Args:
         path: The file, `.gz` or plain.
         default_type: Type of bare `B` / `I` tags.
-        repairs: Counts what had to be repaired: an I- tag that continues nothing starts a mention.
+        unit: What becomes a document: every sentence, or what stands between `-DOCSTART-` lines. None: the latter in a
+            file that has such lines.
+        repairs: Counts what had to be repaired, complete once the iterator is exhausted: mentions that start with a
+            continuing tag (not in a file that is IOB1 throughout), mentions that a sentence's end cuts off, tokens with
+            white space inside.
 
     Raises:
-        ZooError: A broken line, an unknown tag or a mixture of schemes, with file and line.
+        ZooError: A broken line, another number of columns, an unknown tag, a mixture of schemes, or no `-DOCSTART-`
+            where documents are wanted; with file and line.
     """
     stem = path.name.split(".")[0]
     repairs = Counter() if repairs is None else repairs
-    prefixes: dict[str, int] = {}
-    number_of_document, grouped = 0, False
-    sentences: list[list[tuple[str, Tag]]] = []
-    sentence: list[tuple[str, Tag]] = []
-
-    def flush() -> Iterator[Document]:
-        nonlocal number_of_document, sentences
-        if sentences:
-            number_of_document += 1
-            yield _document(f"{stem}-{number_of_document}", sentences, repairs)
-        sentences = []
-
-    for number, line in numbered_lines(path):
-        where = f"{path}:{number}"
-        if line.startswith("-DOCSTART-"):
-            if sentence:
-                sentences.append(sentence)
-                sentence = []
-            yield from flush()
-            grouped = True
-        elif line.strip():
-            token, tag = _columns(line, where)
-            parsed = _parse_tag(tag, default_type, where)
-            _check_scheme(parsed[0], prefixes, number, path)
-            sentence.append((token, parsed))
-        elif sentence:
-            sentences.append(sentence)
-            sentence = []
-            if not grouped:
-                yield from flush()
-    if sentence:
-        sentences.append(sentence)
-    yield from flush()
+    tags = TagReader(default_type, lambda number: f"{path}:{number}")
+    count, separated = 0, False
+    pending: list[Sentence] = []
+    for sentence in _sentences(path, tags, repairs):
+        if sentence is None:
+            separated = True
+        elif unit == "document" and not separated:
+            raise ZooError(
+                "the entry says `unit: document`, but the file does not begin with a -DOCSTART- line",
+                where=f"{path}:{sentence[2][0]}",
+                fix="put a -DOCSTART- line before every document, or set `unit: sentence`",
+            )
+        else:
+            pending.append(sentence)
+        if pending and (sentence is None or unit == "sentence" or not separated):
+            count += 1
+            yield tags.document(f"{stem}-{count}", pending)
+            pending = []
+    if pending:
+        yield tags.document(f"{stem}-{count + 1}", pending)
+    tags.count_repairs(repairs)
 
 
 def tags_to_spans(
@@ -92,7 +93,7 @@ def tags_to_spans(
             continue
         if prefix in _STARTS or name != open_type:
             if prefix not in _STARTS and repairs is not None:
-                repairs["mention starts with a continuing tag"] += 1
+                repairs[_CONTINUING] += 1
             open_type, start = name, index
             spans.append(Span(tokens[index][0], tokens[index][1], name))
         else:
@@ -107,7 +108,122 @@ def parse_tags(tags: Sequence[str], default_type: str | None = None) -> list[Tag
     return [_parse_tag(tag, default_type, "") for tag in tags]
 
 
-def _columns(line: str, where: str) -> tuple[str, str]:
+class TagReader:
+    """The tags of one file: each spelling is parsed once, and all together must follow one scheme.
+
+    Args:
+        default_type: Type of bare `B` / `I` tags.
+        where: Names the place of a line (or row) number in error messages.
+    """
+
+    def __init__(self, default_type: str | None, where: Callable[[int], str]) -> None:
+        self.known: dict[str, Tag] = {}
+        self._default_type, self._where = default_type, where
+        self._first: dict[str, int] = {}  # first line of each prefix, and of each trait of a scheme named in words
+        self._unclosed: int | None = None  # where the first mention within a sentence lacks its last tag
+        self._cut_off = self._continuing = 0
+        self._iob2 = False  # a B- tag that IOB1 would have written I-
+
+    def parse(self, tag: str, number: int) -> Tag:
+        """Parse a tag that stands in a line (or row)."""
+        parsed = self.known.get(tag)
+        if parsed is None:
+            parsed = self.known[tag] = _parse_tag(tag, self._default_type, self._where(number))
+            self._first.setdefault(parsed[0], number)
+            if parsed[1]:
+                self._first.setdefault("a bare tag" if len(tag) == 1 else "a tag with a type", number)
+            for pair in (*_CLASHES, ("a bare tag", "a tag with a type")):
+                self._refuse(*pair, number)
+        return parsed
+
+    def document(self, name: str, sentences: Iterable[Sentence]) -> Document:
+        """Join tokens by spaces and sentences by line breaks, and decode the mentions."""
+        tokens: list[tuple[int, int]] = []
+        spans: list[Span] = []
+        lines: list[str] = []
+        offset = 0
+        for words, tags, numbers in sentences:
+            first = len(tokens)
+            for word in words:
+                end = offset + len(word)
+                tokens.append((offset, end))
+                offset = end + 1
+            lines.append(" ".join(words))
+            if tags.count(_OUTSIDE) < len(tags):
+                self._check(tags, numbers)
+                spans += tags_to_spans(tags, tokens[first:])
+        return Document(name, "\n".join(lines), tuple(spans), tuple(tokens))
+
+    def count_repairs(self, repairs: Counter[str]) -> None:
+        """Add what was repaired, once the whole file is read: only then is its scheme known."""
+        with_ends = not _ENDS.isdisjoint(self._first)
+        if self._continuing and (self._iob2 or with_ends):
+            repairs[_CONTINUING] += self._continuing
+        if self._cut_off and with_ends:
+            repairs["mention cut off by the end of its sentence"] += self._cut_off
+
+    def _check(self, tags: Sequence[Tag], numbers: Sequence[int]) -> None:
+        """Gather what tells the schemes apart: how mentions begin and end."""
+        before, type_before = _OUTSIDE
+        for index, (prefix, name) in enumerate(tags):
+            still_open = before in _OPEN
+            continues = still_open and name == type_before and prefix not in _STARTS
+            if prefix == "B" and name != type_before:
+                self._iob2 = True
+            if prefix != "O" and prefix not in _STARTS and not continues:
+                self._continuing += 1
+            if still_open and not continues and self._unclosed is None:
+                self._unclosed = numbers[index - 1]
+            before, type_before = prefix, name
+        self._cut_off += before in _OPEN
+        if self._unclosed is not None:
+            self._first.setdefault("a mention without its last tag", self._unclosed)
+            for letter in sorted(_ENDS & self._first.keys()):
+                self._refuse(letter, "a mention without its last tag", numbers[-1])
+
+    def _refuse(self, one: str, other: str, number: int) -> None:
+        if one in self._first and other in self._first:
+            names = " and ".join(f"{name}-" if len(name) == 1 else name for name in (one, other))
+            raise ZooError(
+                f"{names} belong to different schemes (first at {self._first[one]} and {self._first[other]})",
+                where=self._where(number),
+                fix="use one of IOB1, IOB2, IOBES, BILOU throughout, tags all with or all without a type",
+            )
+
+
+def _sentences(path: Path, tags: TagReader, repairs: Counter[str]) -> Iterator[Sentence | None]:
+    """Stream the sentences, and None for every `-DOCSTART-` line."""
+    words: list[str] = []
+    found: list[Tag] = []
+    number = width = 0
+    known = tags.known  # one `partition` and one look-up a line: half a million lines take under a second
+    for number, line in numbered_lines(path):
+        word, _, tag = line.partition("\t")
+        parsed = known.get(tag)
+        if parsed is not None and width == 2 and word.split() == [word] and not word.startswith("-DOCSTART-"):
+            words.append(word)
+            found.append(parsed)
+            continue
+        boundary = line.startswith("-DOCSTART-")
+        if line.strip() and not boundary:
+            fields = _columns(line, f"{path}:{number}", width)
+            width = len(fields)
+            words.append(" ".join(fields[0].split()))
+            if words[-1] != fields[0]:
+                repairs["white space inside a token made one space"] += 1
+            found.append(tags.parse(fields[-1], number))
+            continue
+        if words:
+            yield words, found, range(number - len(words), number)
+            words, found = [], []
+        if boundary:
+            yield None
+    if words:
+        yield words, found, range(number - len(words) + 1, number + 1)
+
+
+def _columns(line: str, where: str, width: int) -> list[str]:
+    """Cut a line into its columns; `width` is their number in the lines before, 0 in the first."""
     fields = [field.strip() for field in line.split("\t")] if "\t" in line else line.split()
     if len(fields) < 2 or not fields[0] or not fields[-1]:
         raise ZooError(
@@ -115,7 +231,13 @@ def _columns(line: str, where: str) -> tuple[str, str]:
             where=where,
             fix="write token<TAB>tag, blank lines between sentences",
         )
-    return " ".join(fields[0].split()), fields[-1]
+    if width and len(fields) != width:
+        raise ZooError(
+            f"the line has {len(fields)} columns, the lines before have {width}: {line[:80]!r}",
+            where=where,
+            fix="give every line as many columns; a line break may be missing",
+        )
+    return fields
 
 
 def _parse_tag(tag: str, default_type: str | None, where: str) -> Tag:
@@ -124,35 +246,8 @@ def _parse_tag(tag: str, default_type: str | None, where: str) -> Tag:
         raise ZooError(f"unknown tag {tag!r}", where=where, fix="tags are O, or B- I- E- S- L- U- followed by a type")
     prefix, name = match.groups()
     if prefix is None:
-        return ("O", "")
+        return _OUTSIDE
     name = name or default_type
     if not name:
         raise ZooError(f"the tag {tag!r} names no type", where=where, fix="set default_type in the corpus entry")
     return (prefix, name)
-
-
-def _check_scheme(prefix: str, seen: dict[str, int], number: int, path: Path) -> None:
-    seen.setdefault(prefix, number)
-    for pair in _CLASHES:
-        if prefix in pair and all(letter in seen for letter in pair):
-            lines = " and ".join(str(seen[letter]) for letter in pair)
-            raise ZooError(
-                f"the tags {pair[0]}- and {pair[1]}- belong to different schemes (lines {lines})",
-                where=f"{path}:{number}",
-                fix="use one of IOB2, IOBES, BILOU",
-            )
-
-
-def _document(name: str, sentences: list[list[tuple[str, Tag]]], repairs: Counter[str]) -> Document:
-    tokens: list[tuple[int, int]] = []
-    spans: list[Span] = []
-    lines: list[str] = []
-    offset = 0
-    for sentence in sentences:
-        first = len(tokens)
-        for token, _ in sentence:
-            tokens.append((offset, offset + len(token)))
-            offset += len(token) + 1
-        spans += tags_to_spans([tag for _, tag in sentence], tokens[first:], repairs)
-        lines.append(" ".join(token for token, _ in sentence))
-    return Document(name, "\n".join(lines), tuple(spans), tuple(tokens))

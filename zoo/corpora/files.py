@@ -3,47 +3,122 @@
 from __future__ import annotations
 
 import gzip
+import io
+import json
 import zlib
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO, cast
+from typing import Any, BinaryIO, cast
 
 from zoo.errors import ZooError
 
+_GZIP_MAGIC = b"\x1f\x8b"
+_DAMAGED_GZIP = (EOFError, gzip.BadGzipFile, zlib.error)
+
 
 def numbered_lines(path: Path) -> Iterator[tuple[int, str]]:
-    """Yield `(line number from 1, text without line end)`; UTF-8, gzip where the name ends in `.gz`.
+    """Yield `(line number from 1, text without line end)`; UTF-8, gzip where the name or the first bytes say so.
 
     Raises:
-        ZooError: The file is missing, not UTF-8, or its gzip data is damaged.
+        ZooError: The file is missing, not UTF-8, holds NUL bytes, or its gzip data is damaged.
     """
     number = 0
     try:
-        with cast(BinaryIO, gzip.open(path, "rb") if path.suffix == ".gz" else path.open("rb")) as file:
-            for number, raw in enumerate(file, start=1):
-                line = raw.decode("utf-8-sig" if number == 1 else "utf-8").rstrip("\r\n")
+        with _open(path) as file, io.TextIOWrapper(file, encoding="utf-8-sig", newline="\n") as lines:
+            for number, line in enumerate(lines, start=1):
                 if "\0" in line:
-                    raise ZooError(
-                        "the file holds a NUL byte: it is not text",
-                        where=f"{path}:{number}",
-                        fix="give a UTF-8 text file",
-                    )
-                yield number, line
-    except UnicodeDecodeError as error:
-        raise ZooError(
-            f"not UTF-8: byte 0x{error.object[error.start]:02x}",
-            where=f"{path}:{number}",
-            fix="convert the file to UTF-8 (iconv -t UTF-8)",
-        ) from None
-    except (EOFError, gzip.BadGzipFile, zlib.error) as error:
-        raise ZooError(
-            f"the gzip data is damaged: {error}", where=f"{path}:{number + 1}", fix="fetch or compress the file again"
-        ) from None
+                    raise _not_text(f"{path}:{number}")
+                yield number, line.rstrip("\r\n")
+    except UnicodeDecodeError:
+        raise _not_utf8(path) from None
+    except _DAMAGED_GZIP as error:
+        raise _damaged(error, f"{path}:{number + 1}") from None
     except OSError as error:
-        raise ZooError(f"cannot read the file: {error.strerror or error}", where=path) from None
+        raise _unreadable(error, path) from None
+
+
+def read_text(path: Path) -> str:
+    """The whole text with its line ends as they are, without a byte-order mark; UTF-8, plain or gzip.
+
+    Raises:
+        ZooError: As for `numbered_lines`.
+    """
+    with open_bytes(path) as file:
+        data = file.read()
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        raise _not_utf8(path) from None
+    if "\0" in text:
+        raise _not_text(f"{path}:{text.count(chr(10), 0, text.index(chr(0))) + 1}")
+    return text
+
+
+@contextmanager
+def open_bytes(path: Path) -> Iterator[BinaryIO]:
+    """A file's bytes, unpacked where it is gzip; what goes wrong while it is read is a `ZooError`."""
+    try:
+        with _open(path) as file:
+            yield file
+    except _DAMAGED_GZIP as error:
+        raise _damaged(error, path) from None
+    except OSError as error:
+        raise _unreadable(error, path) from None
+
+
+def parse_json(text: str, *, where: str, fix: str) -> Any:  # noqa: ANN401 - parsed JSON
+    """Parse JSON whose strings are all proper Unicode.
+
+    Raises:
+        ZooError: It is not JSON, or a string holds half of a surrogate pair, which no encoding can write.
+    """
+    try:
+        data = json.loads(text)
+        if "\\u" in text:
+            json.dumps(data, ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        raise ZooError("a string holds half of a surrogate pair", where=where, fix=fix) from None
+    except (ValueError, RecursionError) as error:
+        raise ZooError(f"not valid JSON: {error}", where=where, fix=fix) from None
+    return data
 
 
 def find_split(folder: Path, split: str, suffixes: tuple[str, ...]) -> Path | None:
-    """The file of a split, plain or gzip, under any of the suffixes; None if there is none."""
-    names = [f"{split}{suffix}{gz}" for suffix in suffixes for gz in ("", ".gz")]
-    return next((folder / name for name in names if (folder / name).is_file()), None)
+    """The file of a split, plain or gzip, under any of the suffixes; the suffix `/` stands for a folder."""
+    names = [f"{split}{suffix}{gz}" for suffix in suffixes if suffix != "/" for gz in ("", ".gz")]
+    found = next((folder / name for name in names if (folder / name).is_file()), None)
+    if found is None and "/" in suffixes and (folder / split).is_dir():
+        return folder / split
+    return found
+
+
+def _open(path: Path) -> BinaryIO:
+    with path.open("rb") as file:
+        packed = path.suffix == ".gz" or file.read(len(_GZIP_MAGIC)) == _GZIP_MAGIC
+    return cast(BinaryIO, gzip.open(path, "rb") if packed else path.open("rb"))
+
+
+def _not_utf8(path: Path) -> ZooError:
+    """Find the line: text is decoded in blocks, so the error that was raised does not know it."""
+    what, where = "not UTF-8", str(path)
+    with open_bytes(path) as file:
+        for number, raw in enumerate(file, start=1):
+            try:
+                raw.decode()
+            except UnicodeDecodeError as error:
+                what, where = f"not UTF-8: byte 0x{error.object[error.start]:02x}", f"{path}:{number}"
+                break
+    return ZooError(what, where=where, fix="convert the file to UTF-8 (iconv -t UTF-8)")
+
+
+def _not_text(where: str) -> ZooError:
+    return ZooError("the file holds a NUL byte: it is not text", where=where, fix="give a UTF-8 text file")
+
+
+def _damaged(error: Exception, where: str | Path) -> ZooError:
+    return ZooError(f"the gzip data is damaged: {error}", where=where, fix="fetch or compress the file again")
+
+
+def _unreadable(error: OSError, path: Path) -> ZooError:
+    return ZooError(f"cannot read the file: {error.strerror or error}", where=path)

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from zoo.corpora.document import Document, Span
-from zoo.corpora.files import numbered_lines
+from zoo.corpora.files import numbered_lines, parse_json
 from zoo.errors import ZooError
 
-_SHAPE = 'a line is {"id": str, "text": str, "spans": [{"start": int, "end": int, "type": str}]}'
+_SHAPE = (
+    'a line is {"id": str, "text": str, "spans": [{"start": int, "end": int, "type": str}]}; a span may also have '
+    '"concept_ids": [str] and, if it is discontinuous, "fragments": [[start, end], ...]'
+)
 
 
 def read_jsonl(path: Path) -> Iterator[Document]:
@@ -25,11 +27,7 @@ def read_jsonl(path: Path) -> Iterator[Document]:
         if not line.strip():
             continue
         where = f"{path}:{number}"
-        try:
-            data = json.loads(line)
-        except (ValueError, RecursionError) as error:
-            raise ZooError(f"not valid JSON: {error}", where=where, fix=_SHAPE) from None
-        document = _document(data, where)
+        document = _document(parse_json(line, where=where, fix=_SHAPE), where)
         if document.id in seen:
             raise ZooError(
                 f"the id {document.id!r} stands in line {seen[document.id]} already",
@@ -43,9 +41,10 @@ def read_jsonl(path: Path) -> Iterator[Document]:
 def _document(data: Any, where: str) -> Document:  # noqa: ANN401 - parsed JSON
     if not isinstance(data, dict) or not isinstance(data.get("id"), str) or not isinstance(data.get("text"), str):
         raise ZooError("the line has no text field 'id' or 'text'", where=where, fix=_SHAPE)
-    items = data.get("spans", [])
+    items = data.get("spans")
     if not isinstance(items, list):
-        raise ZooError("'spans' is not a list", where=where, fix=_SHAPE)
+        # A missing list is not an empty one: under a misspelt name all mentions would be lost without a word.
+        raise ZooError("the line has no list 'spans'", where=where, fix=f"{_SHAPE}; without mentions it is []")
     spans = sorted(_span(item, len(data["text"]), where) for item in items)
     return Document(data["id"], data["text"], tuple(spans))
 
@@ -62,7 +61,24 @@ def _span(item: Any, length: int, where: str) -> Span:  # noqa: ANN401 - parsed 
             where=where,
             fix="offsets are half-open, in characters",
         )
-    concepts = item.get("concept_ids", ())
-    return Span(
-        start, end, name, tuple(str(concept) for concept in concepts) if isinstance(concepts, (list, tuple)) else ()
-    )
+    concepts = item.get("concept_ids", [])
+    if not isinstance(concepts, list) or not all(isinstance(concept, str) for concept in concepts):
+        raise ZooError(f"'concept_ids' is not a list of texts: {concepts!r}", where=where, fix=_SHAPE)
+    return Span(start, end, name, tuple(concepts), _fragments(item.get("fragments", []), start, end, where))
+
+
+def _fragments(items: Any, start: int, end: int, where: str) -> tuple[tuple[int, int], ...]:  # noqa: ANN401 - parsed JSON
+    """The parts of a discontinuous mention: at least two, in order, apart, from its start to its end."""
+    if items == []:
+        return ()
+    pairs = items if isinstance(items, list) else [items]
+    if not all(isinstance(pair, list) and len(pair) == 2 and all(type(edge) is int for edge in pair) for pair in pairs):
+        raise ZooError(f"'fragments' is not a list of pairs of integers: {items!r}", where=where, fix=_SHAPE)
+    edges = [edge for pair in pairs for edge in pair]
+    if len(pairs) < 2 or edges != sorted(set(edges)) or (edges[0], edges[-1]) != (start, end):
+        raise ZooError(
+            f"the fragments {items} are not the parts of the span [{start}, {end})",
+            where=where,
+            fix="fragments are two or more, in order, apart, and go from the span's start to its end",
+        )
+    return tuple((pair[0], pair[1]) for pair in pairs)

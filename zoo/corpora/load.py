@@ -7,14 +7,29 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from zoo.corpora.bioc import read_bioc
+from zoo.corpora.brat import read_brat
 from zoo.corpora.conll import read_conll
-from zoo.corpora.document import Document, Span, fingerprint
+from zoo.corpora.document import Document, fingerprint
+from zoo.corpora.fetch import FetchOptions
 from zoo.corpora.files import find_split
 from zoo.corpora.jsonl import read_jsonl
+from zoo.corpora.overlaps import resolve_overlaps
+from zoo.corpora.parquet import read_parquet
+from zoo.corpora.pubtator import read_pubtator
+from zoo.corpora.sources import Located, locate, named_after
 from zoo.errors import ZooError, did_you_mean
-from zoo.registry.schema import SPLITS, BundledSource, CorpusEntry, FolderSource, SplitName
+from zoo.registry.schema import SPLITS, CorpusEntry, HubSource, SplitName
 
-_SUFFIXES = {"conll": (".tsv", ".conll", ".txt"), "jsonl": (".jsonl",)}
+SUFFIXES = {
+    "conll": (".tsv", ".conll", ".txt"),
+    "jsonl": (".jsonl",),
+    "brat": ("/",),  # a folder
+    "pubtator": (".pubtator", ".PubTator", ".txt"),
+    "bioc": (".xml", ".json"),
+    "parquet": (".parquet",),
+}
+"""What the files of a split are called, by format: the split's name and one of these, plain or with `.gz`."""
 
 
 @dataclass(frozen=True)
@@ -26,7 +41,7 @@ class Corpus:
         splits: Documents per split; span types are those of the label space.
         source: Where the files were found, in words fit for a card (no path of this machine).
         fingerprints: Fingerprint per split.
-        repairs: What readers repaired, counted.
+        repairs: What readers repaired or ignored and what the overlap policy left out, counted.
     """
 
     entry: CorpusEntry
@@ -43,68 +58,82 @@ class Corpus:
         )
 
 
-def load_corpus(entry: CorpusEntry, *, registry_folder: Path, local: Path | None = None) -> Corpus:
+def load_corpus(
+    entry: CorpusEntry,
+    *,
+    registry_folder: Path,
+    local: Path | None = None,
+    cache: Path | None = None,
+    options: FetchOptions | None = None,
+) -> Corpus:
     """Read all splits of a corpus from the first source that has them, and check their fingerprints.
 
     Args:
         entry: What to read.
         registry_folder: Folder of the registry that the entry came from; relative paths start there.
         local: Folder with local corpora (`ZOO_CORPORA`); `local/<corpus id>/` comes before the entry's sources.
+        cache: Root of the download cache; None: `ZOO_CACHE`.
+        options: How patient downloads are, and who is told of their progress.
 
     Raises:
         ZooError: No source has the files, a file is malformed, or a split differs from the registered one.
     """
-    folder, source = _locate(entry, registry_folder, local)
+    located = locate(entry, registry_folder, local, cache=cache, options=options)
     repairs: Counter[str] = Counter()
     splits: dict[SplitName, tuple[Document, ...]] = {}
     for split in SPLITS:
-        path = find_split(folder, split, _SUFFIXES[entry.format])
-        if path is None:
-            raise ZooError(
-                f"the corpus {entry.id} has no {split} split",
-                where=folder,
-                fix=f"add {split}{_SUFFIXES[entry.format][0]}[.gz]",
-            )
-        splits[split] = tuple(_mapped(read_split(path, entry, repairs), entry, path))
+        documents, path = _open(split, entry, located, repairs)
+        splits[split] = tuple(
+            resolve_overlaps(document, entry.overlaps, repairs, where=path)
+            for document in _mapped(documents, entry, path)
+        )
         if not splits[split]:
             raise ZooError("the file holds no document", where=path)
     corpus = Corpus(
-        entry, splits, source, {split: fingerprint(documents) for split, documents in splits.items()}, repairs
+        entry, splits, located.source, {split: fingerprint(documents) for split, documents in splits.items()}, repairs
     )
-    _check_fingerprints(corpus, folder)
+    _check_fingerprints(corpus, located.where)
     return corpus
 
 
 def read_split(path: Path, entry: CorpusEntry, repairs: Counter[str]) -> Iterator[Document]:
     """Stream one file with the reader of the entry's format."""
-    if entry.format == "conll":
-        return read_conll(path, default_type=entry.default_type, repairs=repairs)
-    return read_jsonl(path)
+    match entry.format:
+        case "conll":
+            return read_conll(path, default_type=entry.default_type, unit=entry.unit, repairs=repairs)
+        case "jsonl":
+            return read_jsonl(path)
+        case "brat":
+            return read_brat(path, repairs=repairs)
+        case "pubtator":
+            return read_pubtator(path, repairs=repairs)
+        case "bioc":
+            return read_bioc(path, repairs=repairs)
+        case "parquet":
+            hub = next((source for source in entry.sources if isinstance(source, HubSource)), None)
+            columns = hub.model_dump(include={"tokens_column", "tags_column", "tag_names"}) if hub else {}
+            return read_parquet(path, default_type=entry.default_type, repairs=repairs, **columns)
 
 
-def _locate(entry: CorpusEntry, registry_folder: Path, local: Path | None) -> tuple[Path, str]:
-    if local is not None:
-        if not local.is_dir():
-            raise ZooError(
-                f"the corpora folder {str(local)!r} does not exist",
-                where="ZOO_CORPORA",
-                fix="set it to a folder with <corpus>/train.tsv.gz ...",
-            )
-        if (local / entry.id).is_dir():
-            return local / entry.id, "local copy (ZOO_CORPORA)"
-    for source in entry.sources:
-        if isinstance(source, BundledSource):
-            return registry_folder / source.path, "bundled with the registry"
-        if isinstance(source, FolderSource) and (folder := registry_folder / Path(source.path).expanduser()).is_dir():
-            return folder, "local folder"
-    raise ZooError(
-        f"the corpus {entry.id} is not on this machine",
-        where="ZOO_CORPORA" if local is None else local,
-        fix=f"set ZOO_CORPORA to a folder that holds {entry.id}/{{train,dev,test}}.tsv[.gz]",
-    )
+def _open(
+    split: SplitName, entry: CorpusEntry, located: Located, repairs: Counter[str]
+) -> tuple[Iterator[Document], str | Path]:
+    """The documents of a split, and where they are for an error message."""
+    if split in located.readers:
+        return located.readers[split](repairs), located.where
+    path = located.files.get(split)
+    if path is None and located.folder is not None:
+        path = find_split(located.folder, split, SUFFIXES[entry.format])
+    if path is None:
+        raise ZooError(
+            f"the corpus {entry.id} has no {split} split",
+            where=located.where,
+            fix=f"add {split}{SUFFIXES[entry.format][0]}" + ("" if entry.format in ("brat", "parquet") else "[.gz]"),
+        )
+    return named_after(split, read_split(path, entry, repairs), path), path
 
 
-def _mapped(documents: Iterator[Document], entry: CorpusEntry, path: Path) -> Iterator[Document]:
+def _mapped(documents: Iterator[Document], entry: CorpusEntry, path: str | Path) -> Iterator[Document]:
     """Rename the types of the files to those of the label space."""
     for document in documents:
         spans = []
@@ -115,16 +144,16 @@ def _mapped(documents: Iterator[Document], entry: CorpusEntry, path: Path) -> It
                     where=path,
                     fix=f"{did_you_mean(span.type, entry.types)} Add it to `types` of the corpus entry",
                 )
-            spans.append(Span(span.start, span.end, entry.types[span.type], span.concept_ids))
+            spans.append(replace(span, type=entry.types[span.type]))
         yield replace(document, spans=tuple(spans))
 
 
-def _check_fingerprints(corpus: Corpus, folder: Path) -> None:
+def _check_fingerprints(corpus: Corpus, where: str | Path) -> None:
     for split, found in corpus.fingerprints.items():
         info = corpus.entry.splits.get(split)
         if info and info.fingerprint and info.fingerprint != found:
             raise ZooError(
                 f"the {split} split of {corpus.entry.id} is not the registered one: fingerprint {found[:12]}, registered {info.fingerprint[:12]}",
-                where=folder,
+                where=where,
                 fix="use the canonical files; scores on other data do not compare. For your own data write an entry under another id",
             )

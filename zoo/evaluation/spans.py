@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 Key = tuple[int, int, str]
@@ -64,3 +64,26 @@ def per_type(gold: Sequence[Collection[Key]], predicted: Sequence[Collection[Key
         fp.update(key[2] for key in p - g)
         fn.update(key[2] for key in g - p)
     return {name: Counts(tp[name], fp[name], fn[name]) for name in sorted(tp | fp | fn)}
+
+
+def macro_f1(by_type: Mapping[str, Counts]) -> float:
+    """Unweighted mean of the F1 of each type, as seqeval's `macro avg`; 0 where there is none.
+
+    Args:
+        by_type: What `per_type` gives: all types that are gold or predicted; one that is only predicted has F1 0.
+    """
+    return sum(counts.f1 for counts in by_type.values()) / len(by_type) if by_type else 0.0
+
+
+def count_documents_untyped(gold: Sequence[Collection[Key]], predicted: Sequence[Collection[Key]]) -> list[Counts]:
+    """Counts of each document with types ignored; two types on the same borders are one span."""
+    return count_documents([_untyped(keys) for keys in gold], [_untyped(keys) for keys in predicted])
+
+
+def span_only_f1(gold: Sequence[Collection[Key]], predicted: Sequence[Collection[Key]]) -> float:
+    """Micro-F1 of the borders alone: what finding mentions is worth where their type does not matter."""
+    return total(count_documents_untyped(gold, predicted)).f1
+
+
+def _untyped(keys: Collection[Key]) -> set[Key]:
+    return {(start, end, "") for start, end, _ in keys}

@@ -1,4 +1,4 @@
-"""Find the files of a backbone, and make its base: the model with the zoo's label space that every adapter stands on."""
+"""Find the files of a backbone, and make its base: the model with the label space that every adapter stands on."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import importlib.util
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from zoo.errors import ZooError
 from zoo.modeling.labels import NEVER, LabelSpace
@@ -65,8 +65,8 @@ def build_base(
         files: The backbone.
         family: Its architecture family.
         labels: The label space.
-        window_tokens: Longest window; written to the tokenizer as `model_max_length`, so that `pipeline(..., stride=...)` cuts
-            long texts as our own scoring does.
+        window_tokens: Longest window; written to the tokenizer as `model_max_length`, so that
+            `pipeline(..., stride=...)` cuts long texts as our own scoring does.
         destination: Folder to write to.
         seed: Seed of whatever the backbone's checkpoint lacks (ModernBERT's prediction head).
     """
@@ -105,7 +105,7 @@ def classifier(model: PreTrainedModel) -> torch.nn.Linear:
     import torch
 
     for name in ("classifier", "score"):
-        head = getattr(model, name, None)
+        head: Any = getattr(model, name, None)
         if hasattr(head, "modules_to_save"):  # PEFT's wrapper around a module that is trained in full
             head = head.modules_to_save["default"]
         if isinstance(head, torch.nn.Linear):

@@ -10,7 +10,8 @@ from zoo.errors import ZooError
 from zoo.registry.schema import LabelsEntry
 
 NEVER = -1e4
-"""Bias of labels that a model must not predict: exp(-1e4) is 0 in every float format, so the softmax over the others is unchanged."""
+"""Bias of labels that must not be predicted: exp(-1e4) is 0 in every float format, so the softmax over the rest is
+unchanged."""
 
 
 @dataclass(frozen=True)

@@ -99,7 +99,7 @@ class Tagger:
         Args:
             texts: Texts of any length.
             batch_tokens: Padded tokens in one forward pass.
-            bfloat16: Compute in bfloat16 autocast (faster where the processor has it, scores differ in the third digit).
+            bfloat16: Compute in bfloat16 autocast (faster where the processor has it; scores differ slightly).
             progress: Called with the number of windows done after each batch.
 
         Returns:
@@ -142,7 +142,7 @@ class Tagger:
 
 
 def resolve_model(model: str | Path) -> str:
-    """The string that transformers loads: `adapter/` inside a checkpoint folder, any other folder itself, else a Hub id.
+    """The string that transformers loads: `adapter/` inside a checkpoint folder, else the folder itself, else a Hub id.
 
     Raises:
         ZooError: It looks like a folder but is none.
@@ -167,7 +167,7 @@ def resolve_model(model: str | Path) -> str:
 
 
 def token_batches(windows: Sequence[Window], batch_tokens: int) -> list[list[int]]:
-    """Group window indices by length so that a padded batch holds at most `batch_tokens` tokens (one window at least)."""
+    """Group window indices by length: a padded batch holds at most `batch_tokens` tokens, or a single window."""
     batches: list[list[int]] = []
     longest = 0
     for index in np.argsort([len(window) for window in windows], kind="stable").tolist():

@@ -1,15 +1,16 @@
 """Text to overlapping windows of tokens, gold spans to labels, predicted labels back to spans.
 
-Nothing is truncated: a text of any length becomes as many windows as it needs. Decoding is what
-`transformers.pipeline("token-classification", ..., aggregation_strategy="simple", stride=...)` does with the same logits
-(`TokenClassificationPipeline.group_entities` and `aggregate_overlapping_entities`), so a score is what a user gets.
+Nothing is truncated: a text of any length becomes as many windows as it needs. Decoding is what `transformers.pipeline(
+"token-classification", ..., stride=...)` does with the same logits and the strategy that `aggregation_strategy` names
+(`TokenClassificationPipeline.aggregate_words`, `group_entities`, `aggregate_overlapping_entities`): a score is what a
+user gets.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -32,14 +33,17 @@ class Window:
     Attributes:
         text: Index of the text.
         input_ids: Token ids, special tokens included, shape [T].
-        offsets: `[start, end)` of each token in the text, shape [T, 2]; tokens of SentencePiece and BPE may begin with a space.
+        offsets: `[start, end)` of each token in the text, shape [T, 2]; tokens of SentencePiece and BPE may begin with
+            a space.
         real: Which tokens stand for text, False for special tokens; shape [T].
+        continues: Which tokens continue the word of the token before, as the pipeline sees it; shape [T].
     """
 
     text: int
     input_ids: list[int]
     offsets: npt.NDArray[np.int64]
     real: npt.NDArray[np.bool_]
+    continues: npt.NDArray[np.bool_]
 
     def __len__(self) -> int:
         return len(self.input_ids)
@@ -87,16 +91,38 @@ def encode(
         return_attention_mask=False,
         return_token_type_ids=False,
     )
-    columns = (
-        batch["overflow_to_sample_mapping"],
-        batch["input_ids"],
-        batch["offset_mapping"],
-        batch["special_tokens_mask"],
-    )
-    return [
-        Window(index, ids, np.asarray(offsets, dtype=np.int64).reshape(-1, 2), np.asarray(special) == 0)
-        for index, ids, offsets, special in zip(*columns, strict=True)
-    ]
+    columns = [batch[k] for k in ("overflow_to_sample_mapping", "input_ids", "offset_mapping", "special_tokens_mask")]
+    lengths = _token_lengths(tokenizer) if marks_words(tokenizer) else None
+    windows = []
+    for index, ids, pairs, special in zip(*columns, strict=True):
+        offsets = np.asarray(pairs, dtype=np.int64).reshape(-1, 2)
+        continues = np.zeros(len(ids), dtype=np.bool_)
+        if lengths is not None:
+            continues = (lengths[ids] != offsets[:, 1] - offsets[:, 0]) & (np.asarray(ids) != tokenizer.unk_token_id)
+        windows.append(Window(index, ids, offsets, np.asarray(special) == 0, continues))
+    return windows
+
+
+def marks_words(tokenizer: PreTrainedTokenizerBase) -> bool:
+    """Whether the tokenizer marks the tokens inside a word (WordPiece's `##`), so that the pipeline knows words."""
+    return bool(getattr(tokenizer.backend_tokenizer.model, "continuing_subword_prefix", None))
+
+
+def aggregation_strategy(tokenizer: PreTrainedTokenizerBase) -> Literal["simple", "max"]:
+    """The pipeline strategy that our decoding is: `max` where the tokenizer marks words, else `simple`.
+
+    `max` gives all tokens of a word the label of the surest one. Without marks the pipeline takes what white space
+    separates for a word, punctuation included, which spoils the borders of entities in running text.
+    """
+    return "max" if marks_words(tokenizer) else "simple"
+
+
+def _token_lengths(tokenizer: PreTrainedTokenizerBase) -> npt.NDArray[np.int64]:
+    """Characters of each token as the vocabulary writes it (`##ly` has 4), by id."""
+    lengths = np.zeros(len(tokenizer), dtype=np.int64)
+    for token, index in tokenizer.get_vocab().items():
+        lengths[index] = len(token)
+    return lengths
 
 
 def label_window(window: Window, spans: Sequence[Span], labels: LabelSpace) -> list[int]:
@@ -119,7 +145,7 @@ def label_window(window: Window, spans: Sequence[Span], labels: LabelSpace) -> l
 def decode(
     window: Window, text: str, label_ids: npt.NDArray[np.int64], scores: npt.NDArray[np.float32], names: Sequence[str]
 ) -> list[Entity]:
-    """Group the labels of one window into entities, as `aggregation_strategy="simple"` does, white space taken off their ends.
+    """Group the labels of one window into entities; white space at their ends is taken off.
 
     Args:
         window: The window.
@@ -128,27 +154,43 @@ def decode(
         scores: Its softmax probability per token, shape [T].
         names: Label names by id.
     """
+    real = np.flatnonzero(window.real)
+    if not real.size or not label_ids[real].any():
+        return []
+    first = np.flatnonzero(np.concatenate(([True], ~window.continues[real][1:])))
+    last = np.append(first[1:], real.size) - 1
+    surest = [begin + int(np.argmax(scores[real[begin : end + 1]])) for begin, end in zip(first, last, strict=True)]
     entities: list[Entity] = []
     current: list[int] = []
     current_type = ""
 
     def close() -> None:
         if current and current_type:
-            start, end = int(window.offsets[current[0], 0]), int(window.offsets[current[-1], 1])
+            start, end = (
+                int(window.offsets[real[first[current[0]]], 0]),
+                int(window.offsets[real[last[current[-1]]], 1]),
+            )
             start, end = end - len(text[start:end].lstrip()), start + len(text[start:end].rstrip())
             if start < end:
-                entities.append(Entity(start, end, current_type, float(np.mean(scores[current]))))
+                score = float(np.mean([scores[real[surest[word]]] for word in current]))
+                entities.append(Entity(start, end, current_type, score))
 
-    for index in np.flatnonzero(window.real).tolist():
-        name = names[label_ids[index]]
-        prefix, entity_type = ("I", "") if name == "O" else (name[0], name[2:])
+    for word, token in enumerate(surest):
+        prefix, entity_type = _parse_label(names[label_ids[real[token]]])
         if current and prefix != "B" and entity_type == current_type:
-            current.append(index)
+            current.append(word)
         else:
             close()
-            current, current_type = [index], entity_type
+            current, current_type = [word], entity_type
     close()
     return entities
+
+
+def _parse_label(name: str) -> tuple[str, str]:
+    """Prefix and type of a label; the type of `O` is empty, a label without prefix (other people's models) continues."""
+    if name == "O":
+        return "I", ""
+    return (name[0], name[2:]) if name.startswith(("B-", "I-")) else ("I", name)
 
 
 def join_windows(entities: Iterable[Entity]) -> list[Entity]:
@@ -169,7 +211,7 @@ def join_windows(entities: Iterable[Entity]) -> list[Entity]:
 
 
 def unaligned_mentions(documents: Sequence[Document], windows: Sequence[Window], labels: LabelSpace) -> int:
-    """Number of gold mentions that no prediction can hit, because their borders fall inside a token."""
+    """Number of gold mentions that no prediction can hit, because their borders fall inside a word or token."""
     found: list[list[Entity]] = [[] for _ in documents]
     for window in windows:
         document = documents[window.text]

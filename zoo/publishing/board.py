@@ -15,7 +15,7 @@ BOARD_SCHEMA_VERSION = 1
 
 
 def board_rows(results: Sequence[Result]) -> list[dict[str, Any]]:
-    """Rows in order of corpus, then test micro-F1; `rank` counts within a corpus, because scores on other corpora do not compare."""
+    """Rows by corpus, then test micro-F1; `rank` counts within a corpus: scores on different corpora do not compare."""
     rows: list[dict[str, Any]] = []
     for corpus in sorted({result.corpus for result in results}):
         ranked = sorted(

@@ -47,7 +47,7 @@ def check_country(country: str | None) -> str | None:
     """Validate a country code; None stays None (world average).
 
     Raises:
-        ZooError: Not an ISO 3166 alpha-3 code that codecarbon has figures for. (codecarbon itself would fall back without a word.)
+        ZooError: Not an ISO 3166 alpha-3 code that codecarbon has figures for (it would fall back without a word).
     """
     if country is None:
         return None

@@ -35,8 +35,12 @@ def render_card(result: Result, checkpoint: Checkpoint) -> str:
 def _metadata(result: Result, checkpoint: Checkpoint) -> ModelCardData:
     from huggingface_hub import EvalResult, ModelCardData
 
-    dataset = {"dataset_type": result.corpus, "dataset_name": result.corpus_record.title, "dataset_split": "test"}
-    task = {"task_type": "token-classification", "task_name": "Named entity recognition"}
+    dataset: dict[str, Any] = {
+        "dataset_type": result.corpus,
+        "dataset_name": result.corpus_record.title,
+        "dataset_split": "test",
+    }
+    task: dict[str, Any] = {"task_type": "token-classification", "task_name": "Named entity recognition"}
     test = result.scores.test
     metrics = (
         ("f1", test.micro_f1, "strict entity micro-F1"),

@@ -24,7 +24,7 @@ class _Record(BaseModel):
 class Decoding(_Record):
     """How logits become entities; a user's pipeline call takes the same values."""
 
-    aggregation_strategy: Literal["simple"] = "simple"
+    aggregation_strategy: Literal["simple", "max"] = Field(description="`aggregation_strategy` of the pipeline")
     window_tokens: int = Field(description="tokenizer.model_max_length of the base")
     stride_tokens: int = Field(description="`stride` of the pipeline for texts longer than a window")
 

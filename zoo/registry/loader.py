@@ -17,6 +17,7 @@ from zoo.registry.schema import Backbone, CorpusEntry, Entry, Family, LabelsEntr
 
 PACKAGED = Path(__file__).parent
 _Model = TypeVar("_Model", bound=BaseModel)
+_Item = TypeVar("_Item")
 _Named = TypeVar("_Named", Backbone, CorpusEntry, PassageEntry)
 
 
@@ -252,7 +253,8 @@ def check(model: type[_Model], data: Any, *, where: str | Path) -> _Model:  # no
     try:
         return model.model_validate(data)
     except ValidationError as error:
-        first = error.errors(include_url=False)[0]
+        # A misspelt field is also a missing one: name the misspelling.
+        first = min(error.errors(include_url=False), key=lambda item: item["type"] != "extra_forbidden")
         path = ".".join(str(part) for part in first["loc"])
         if first["type"] == "extra_forbidden":
             what, fix = (
@@ -282,7 +284,7 @@ def _fields_at(model: type[BaseModel], location: tuple[int | str, ...]) -> list[
     return list(getattr(current, "model_fields", {}))
 
 
-def _lookup(kind: str, name: str, known: Mapping[str, Any]) -> Any:  # noqa: ANN401 - generic over entries
+def _lookup(kind: str, name: str, known: Mapping[str, _Item]) -> _Item:
     if name not in known:
         raise ZooError(f"unknown {kind} {name!r}", fix=did_you_mean(name, known))
     return known[name]

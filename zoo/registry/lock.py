@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import yaml
+from pydantic import Field
 
 from zoo.errors import ZooError
 from zoo.registry.loader import check, read_yaml
@@ -29,7 +30,7 @@ class LockedRepo(Entry):
 class Lock(Entry):
     """The content of zoo.lock.yaml."""
 
-    backbones: dict[str, LockedRepo] = {}
+    backbones: dict[str, LockedRepo] = Field(default_factory=dict)
 
 
 def read_lock(path: Path) -> Lock:

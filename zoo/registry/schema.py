@@ -168,7 +168,7 @@ class CorpusEntry(Entry):
     types: dict[str, TypeName] = Field(min_length=1, description="type in the files -> type of the label space")
     overlaps: Literal["keep", "longest", "error"] = Field(
         default="error",
-        description="nested, overlapping and discontinuous mentions: keep all, keep the longest (the rest is counted), refuse",
+        description="nested, overlapping, discontinuous mentions: keep all, keep the longest and count the rest, refuse",
     )
     default_type: str | None = Field(default=None, description="type of bare B/I tags in the files")
     examples: dict[TypeName, tuple[str, ...]] = Field(default_factory=dict, description="mentions shown in the card")

@@ -70,8 +70,8 @@ def finetune(
 ) -> TrainingLog:
     """Train the adapter in `model` and leave the best epoch's weights (by strict dev micro-F1) in it.
 
-    The loss is taken over the corpus's own labels alone: logits of foreign types never enter the softmax, so their rows of
-    the head keep gradient zero; weight decay leaves the head out for the same reason.
+    The loss is taken over the corpus's own labels alone: logits of foreign types never enter the softmax, so their rows
+    of the head keep gradient zero; weight decay leaves the head out for the same reason.
 
     Args:
         model: A PEFT model on a base.

@@ -1,0 +1,34 @@
+# The README's two commands. Each makes .venv and installs all it needs with plain pip.
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+
+.PHONY: quickstart test lint clean
+
+quickstart: $(VENV)/.quickstart
+	HF_HUB_OFFLINE=1 $(BIN)/zoo build --all --suite quickstart
+	HF_HUB_OFFLINE=1 $(BIN)/zoo board
+	HF_HUB_OFFLINE=1 $(BIN)/zoo tag --model builds/checkpoints/minilm-l6/sample-disease \
+		"She was treated for type 2 diabetes and chronic kidney disease."
+
+test: $(VENV)/.dev
+	HF_HUB_OFFLINE=1 $(BIN)/python -m pytest
+
+lint: $(VENV)/.dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+clean:
+	rm -rf $(VENV) builds
+
+$(VENV)/bin/python:
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.quickstart: pyproject.toml | $(VENV)/bin/python
+	$(BIN)/python -m pip install --quiet -e ".[quickstart]"
+	touch $@
+
+$(VENV)/.dev: pyproject.toml | $(VENV)/bin/python
+	$(BIN)/python -m pip install --quiet -e ".[dev]"
+	touch $@

@@ -1,0 +1,271 @@
+"""A user's own annotated data becomes a corpus of their registry folder: checked, split by document, pinned."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Literal
+
+from zoo.corpora.collection import Collection, gather, natural_unit
+from zoo.corpora.document import Document, Span, count_mentions, count_tokens
+from zoo.corpora.load import Corpus, load_corpus
+from zoo.corpora.overlaps import Policy, resolve_overlaps
+from zoo.corpora.splitting import assign_splits, join_copies
+from zoo.errors import ZooError, did_you_mean
+from zoo.registry.loader import Registry, check, load_registry
+from zoo.registry.overlay import publish_corpus, staging
+from zoo.registry.schema import SPLITS, BundledSource, CorpusEntry, EntityType, SplitInfo, SplitName
+
+Format = Literal["conll", "jsonl", "brat", "pubtator", "bioc"]
+
+
+@dataclass(frozen=True)
+class Request:
+    """What to add, and how.
+
+    Attributes:
+        name: Id of the new corpus.
+        path: A file, a folder of files, or a folder with train, dev and test.
+        format: How the files are written.
+        types: Type in the files -> type of the label space; empty: none was named.
+        registry: Folder of the user's registry, made if it does not exist.
+        overlaps: What becomes of nested, overlapping and discontinuous mentions.
+        license_spdx: Licence of the data.
+        unit: What one document is; None: sentences of CoNLL files without `-DOCSTART-`, else documents.
+        dev: Share of the documents that become the dev split, where there is none.
+        test: Share of the documents that become the test split, where there is none.
+        seed: Seed of the draw.
+        local: The user's folder of local corpora (`ZOO_CORPORA`), which comes before every entry.
+    """
+
+    name: str
+    path: Path
+    format: Format
+    types: Mapping[str, str]
+    registry: Path
+    overlaps: Policy = "error"
+    license_spdx: str = "NOASSERTION"
+    unit: Literal["sentence", "document"] | None = None
+    dev: float = 0.1
+    test: float = 0.2
+    seed: int = 13
+    local: Path | None = None
+
+
+@dataclass(frozen=True)
+class Added:
+    """What was added.
+
+    Attributes:
+        path: The new registry entry.
+        corpus: The corpus as builds will read it, with its entry.
+        new_types: Types that were appended to the label space.
+        notes: What was decided on the way, for the user to know.
+    """
+
+    path: Path
+    corpus: Corpus
+    new_types: tuple[str, ...]
+    notes: tuple[str, ...]
+
+
+def add_corpus(request: Request) -> Added:
+    """Check data, make splits where it has none, and write the entry into the registry folder.
+
+    The folder gets `corpora/NAME.yaml`, `splits/NAME/{train,dev,test}.jsonl`, and new types in `labels.yaml`. Nothing
+    is written before everything is checked, and the entry comes last.
+
+    Raises:
+        ZooError: The name is taken, a line is malformed, a type is unknown, or there are too few documents.
+    """
+    registry = load_registry(request.registry if request.registry.is_dir() else None)
+    _check_name(request, registry)
+    draft = _draft(request)
+    data = gather(request.path, draft)
+    _check_types(request, data)
+    _check_overlaps(request, data)
+    new_types = _new_types(request, registry)
+    notes = _make_splits(request, data)
+    notes += [f"{what}: {count}" for what, count in sorted(data.repairs.items())]
+    for split in SPLITS:
+        if not count_mentions(data.splits[split]):
+            raise ZooError(
+                f"the {split} split holds no mention",
+                where=request.path,
+                fix="add documents, or draw with another --seed",
+            )
+    return _write(request, draft, data, new_types, notes)
+
+
+def _check_name(request: Request, registry: Registry) -> None:
+    if not re.fullmatch(r"[a-z0-9][a-z0-9.-]{0,59}", request.name):
+        raise ZooError(
+            f"{request.name!r} is not an id",
+            where="NAME",
+            fix="up to 60 lower-case letters, digits, dots and hyphens, for example my-notes",
+        )
+    if request.name in registry.corpora:
+        raise ZooError(
+            f"the id {request.name!r} is taken",
+            where=registry.folders[f"corpora/{request.name}"] / "corpora" / f"{request.name}.yaml",
+            fix="choose another name, or remove that entry",
+        )
+    if request.local is not None and (request.local / request.name).is_dir():
+        raise ZooError(
+            f"ZOO_CORPORA has a folder {request.name}, which would be read instead of the new entry",
+            where=request.local / request.name,
+            fix="choose another name",
+        )
+
+
+def _draft(request: Request) -> CorpusEntry:
+    """The entry as far as it is known before reading; reading needs its format, unit and default type."""
+    unit = request.unit or natural_unit(request.path, request.format)
+    sources = list(request.types)
+    data = {
+        "id": request.name,
+        "title": request.name,
+        "description": "Not yet read.",
+        "format": request.format,
+        "unit": unit,
+        "types": dict(request.types) or {"any": "any"},
+        "default_type": sources[0] if len(sources) == 1 else None,
+        "overlaps": request.overlaps,
+        "license": {
+            "spdx": request.license_spdx,
+            "source": "given when the corpus was added",
+            "publishable": False,
+            "note": "set publishable to true if models trained on it may be published",
+        },
+    }
+    return check(CorpusEntry, data, where="zoo corpora add")
+
+
+def _check_types(request: Request, data: Collection) -> None:
+    found = Counter(span.type for documents in data.splits.values() for d in documents for span in d.spans)
+    listed = ", ".join(f"{name} ({count})" for name, count in found.most_common())
+    missing = [name for name in found if name not in request.types]
+    if not found:
+        raise ZooError("the data holds no mention", where=request.path, fix="check --format and --path")
+    if missing:
+        named = [name if name == target else f"{name}={target}" for name, target in request.types.items()]
+        raise ZooError(
+            f"--types does not name {', '.join(missing)}; the data has {listed}",
+            where="--types",
+            fix=f"--types {','.join([*named, *missing])}, with A=B to rename A",
+        )
+    unused = [name for name in request.types if name not in found]
+    if unused:
+        raise ZooError(
+            f"no mention has the type {unused[0]!r}; the data has {listed}",
+            where="--types",
+            fix=did_you_mean(unused[0], found),
+        )
+
+
+def _check_overlaps(request: Request, data: Collection) -> None:
+    """Refuse here, where the message can name the user's own file; what is left out is counted at every reading."""
+    for documents in data.splits.values():
+        for document in documents:
+            try:
+                resolve_overlaps(document, request.overlaps, Counter())
+            except ZooError as error:
+                raise ZooError(
+                    error.what,
+                    where=request.path,
+                    fix="say --overlaps longest (keeps the longest, counts the rest) or --overlaps keep",
+                ) from None
+
+
+def _new_types(request: Request, registry: Registry) -> tuple[str, ...]:
+    """Types that the label space does not have yet."""
+    known = [item.name for item in registry.labels.types]
+    new = [name for name in dict.fromkeys(request.types.values()) if name not in known]
+    for name in new:
+        twin = next((other for other in known if other.casefold() == name.casefold()), None)
+        if twin:
+            source = next(source for source, target in request.types.items() if target == name)
+            raise ZooError(
+                f"the label space has {twin}, which differs from {name} in upper and lower case only",
+                where="--types",
+                fix=f"write {source}={twin}",
+            )
+    capacity = registry.labels.capacity or 0
+    if len(known) + len(new) > capacity:
+        raise ZooError(f"{len(known) + len(new)} types do not fit into a label space of {capacity}", where="--types")
+    return tuple(new)
+
+
+def _make_splits(request: Request, data: Collection) -> list[str]:
+    """Draw the splits that the data lacks from what it calls train; say what was done."""
+    shares: dict[SplitName, float] = {"dev": request.dev, "test": request.test}
+    shares = {split: share for split, share in shares.items() if split not in data.splits}
+    if not shares:
+        return ["splits as given"]
+    documents, groups = data.splits["train"], data.groups["train"]
+    if "" in groups:
+        raise ZooError(
+            "the files do not say which sentences belong to one document: splits drawn by sentence would put the same "
+            "document into train and test",
+            where=request.path,
+            fix="put a -DOCSTART- line before every document, or give one file a document, or files train, dev, test",
+        )
+    groups, copies = join_copies(groups, documents)
+    drawn = assign_splits(groups, shares, seed=request.seed)
+    for split in ("train", *shares):
+        data.splits[split] = [document for document, of in zip(documents, drawn, strict=True) if of == split]
+    parts = " and ".join(f"{split} ({100 * share:g} %)" for split, share in shares.items())
+    return [
+        f"{parts} drawn by document from {len(set(groups))}, seed {request.seed}",
+        *([f"documents with the same text kept in one split: {copies}"] if copies else []),
+    ]
+
+
+def _write(request: Request, draft: CorpusEntry, data: Collection, new_types: Sequence[str], notes: list[str]) -> Added:
+    with staging(request.registry) as folder:
+        splits = folder / "splits" / request.name
+        splits.mkdir(parents=True)
+        for split, documents in data.splits.items():
+            (splits / f"{split}.jsonl").write_text("".join(map(_line, documents)), encoding="utf-8")
+        entry = _finished(request, draft, data, notes)
+        corpus = load_corpus(entry, registry_folder=folder)  # exactly what a build will read
+        infos = {
+            split: SplitInfo(
+                documents=len(documents),
+                tokens=count_tokens(documents),
+                mentions=count_mentions(documents),
+                fingerprint=corpus.fingerprints[split],
+            )
+            for split, documents in corpus.splits.items()
+        }
+        entry = entry.model_copy(update={"splits": infos})
+        labels = [EntityType(name=name, description=f"as annotated in {request.name}") for name in new_types]
+        path = publish_corpus(entry, splits, request.registry, labels)
+    return Added(path, replace(corpus, entry=entry), tuple(new_types), tuple(notes))
+
+
+def _finished(request: Request, draft: CorpusEntry, data: Collection, notes: list[str]) -> CorpusEntry:
+    count = sum(map(len, data.splits.values()))
+    return draft.model_copy(
+        update={
+            "description": f"{count:,} {draft.unit}s annotated with {', '.join(draft.entity_types)}.",
+            "format": "jsonl",
+            "default_type": None,
+            "sources": (BundledSource(kind="bundled", path=f"splits/{request.name}"),),
+            "note": f"Added from {request.format} data ({request.path.name}); {'; '.join(notes)}.",
+        }
+    )
+
+
+def _line(document: Document) -> str:
+    data = {"id": document.id, "text": document.text, "spans": [_span(span) for span in document.spans]}
+    return json.dumps(data, ensure_ascii=False) + "\n"
+
+
+def _span(span: Span) -> dict[str, Any]:
+    extra = {"concept_ids": list(span.concept_ids), "fragments": [list(part) for part in span.fragments]}
+    return {"start": span.start, "end": span.end, "type": span.type} | {k: v for k, v in extra.items() if v}

@@ -1,0 +1,215 @@
+"""Where the files of a corpus are: the user's local copies first, then the sources of its entry in their order."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from zoo.corpora.document import Document
+from zoo.corpora.fetch import OFFLINE_FIX, FetchOptions, cached_path, describe, fetch
+from zoo.errors import ZooError
+from zoo.registry.schema import (
+    ArchiveSource,
+    BundledSource,
+    CorpusEntry,
+    FolderSource,
+    HubSource,
+    RemoteFile,
+    SplitName,
+    UrlSource,
+)
+from zoo.settings import Settings
+
+Reader = Callable[[Counter[str]], Iterator[Document]]
+"""Streams a split; counts what it repairs."""
+
+
+@dataclass(frozen=True)
+class Located:
+    """The files of a corpus on this machine.
+
+    Attributes:
+        source: Where they come from, in words fit for a card (no path of this machine).
+        where: The same for an error message: a folder or an address.
+        folder: Folder with one file or folder a split, named after it.
+        files: The file of each split, where they are not in such a folder; the entry's format reads them.
+        readers: What reads each split, where the entry's format does not.
+    """
+
+    source: str
+    where: str | Path
+    folder: Path | None = None
+    files: Mapping[SplitName, Path] = field(default_factory=dict)
+    readers: Mapping[SplitName, Reader] = field(default_factory=dict)
+
+
+def locate(
+    entry: CorpusEntry,
+    registry_folder: Path,
+    local: Path | None,
+    *,
+    cache: Path | None = None,
+    options: FetchOptions | None = None,
+) -> Located:
+    """Find the files of a corpus; fetch them where they are not here yet.
+
+    A source that cannot be reached is passed over for the next one: every source must yield the same fingerprints.
+
+    Args:
+        entry: The corpus.
+        registry_folder: Folder that the entry's relative paths start at.
+        local: Folder with local corpora; `local/<corpus id>/` comes before all sources.
+        cache: Root of the download cache; None: `ZOO_CACHE`.
+        options: How patient downloads are.
+
+    Raises:
+        ZooError: No source has the files; what went wrong with the first one.
+    """
+    if local is not None:
+        if not local.is_dir():
+            raise ZooError(
+                f"the corpora folder {str(local)!r} does not exist",
+                where="ZOO_CORPORA",
+                fix="set it to a folder with <corpus>/train.tsv.gz ...",
+            )
+        if (local / entry.id).is_dir():
+            return Located("local copy (ZOO_CORPORA)", local / entry.id, folder=local / entry.id)
+    cache = cache or Settings.from_env().cache
+    options = options or FetchOptions()
+    first: ZooError | None = None
+    for source in entry.sources:
+        try:
+            match source:
+                case BundledSource():
+                    folder = registry_folder / source.path
+                    return Located("bundled with the registry", folder, folder=folder)
+                case FolderSource():
+                    folder = registry_folder / Path(source.path).expanduser()
+                    if folder.is_dir():
+                        return Located("local folder", folder, folder=folder)
+                    raise ZooError(f"the folder of the corpus {entry.id} does not exist", where=folder)
+                case UrlSource():
+                    return _url(source, cache, options)
+                case ArchiveSource():
+                    return _archive(source, entry, cache, options)
+                case HubSource():
+                    return _hub(source, entry, options)
+        except ZooError as error:
+            first = first or error
+    if first:
+        raise ZooError(f"the corpus {entry.id} is not on this machine: {first.what}", where=first.where, fix=first.fix)
+    raise ZooError(
+        f"the corpus {entry.id} is not on this machine",
+        where="ZOO_CORPORA" if local is None else local,
+        fix=f"set ZOO_CORPORA to a folder that holds {entry.id}/{{train,dev,test}}.tsv[.gz]",
+    )
+
+
+def availability(entry: CorpusEntry, registry_folder: Path, local: Path | None, *, cache: Path | None = None) -> str:
+    """Where `locate` would find a corpus, without fetching anything.
+
+    Returns:
+        `local copy`, `bundled`, `local folder`, `in the cache`, `to fetch`, or `no source`.
+    """
+    if local is not None and (local / entry.id).is_dir():
+        return "local copy"
+    cache = cache or Settings.from_env().cache
+    for source in entry.sources:
+        match source:
+            case BundledSource():
+                return "bundled"
+            case FolderSource() if (registry_folder / Path(source.path).expanduser()).is_dir():
+                return "local folder"
+            case UrlSource() if _cached(source.files.values(), cache):
+                return "in the cache"
+            case ArchiveSource() if _cached((source.archive, *source.documents.values()), cache):
+                return "in the cache"
+            case HubSource():
+                from huggingface_hub import try_to_load_from_cache
+
+                found = (
+                    try_to_load_from_cache(source.dataset, name, revision=source.revision, repo_type="dataset")
+                    for name in source.files.values()
+                )
+                if all(isinstance(path, str) for path in found):
+                    return "in the cache"
+    remote = any(isinstance(source, (UrlSource, ArchiveSource, HubSource)) for source in entry.sources)
+    return "to fetch" if remote else "no source"
+
+
+def _cached(files: Iterable[RemoteFile], cache: Path) -> bool:
+    return all(cached_path(file, cache).is_file() for file in files)
+
+
+def _url(source: UrlSource, cache: Path, options: FetchOptions) -> Located:
+    files = {split: fetch(file, cache, options=options) for split, file in source.files.items()}
+    home = ", ".join(dict.fromkeys(describe(file) for file in source.files.values()))
+    return Located(home, home, files=files)
+
+
+def _archive(source: ArchiveSource, entry: CorpusEntry, cache: Path, options: FetchOptions) -> Located:
+    from zoo.corpora.archive import read_archive
+
+    if entry.format != "conll":
+        raise ZooError(
+            f"an archive is read as columns, the format of {entry.id} is {entry.format}", fix="set format: conll"
+        )
+    archive = fetch(source.archive, cache, options=options)
+
+    def reader(documents: Path) -> Reader:
+        return lambda repairs: read_archive(
+            source, archive, documents, default_type=entry.default_type, repairs=repairs
+        )
+
+    readers = {split: reader(fetch(file, cache, options=options)) for split, file in source.documents.items()}
+    home = describe(source.archive)
+    return Located(home, home, readers=readers)
+
+
+def _hub(source: HubSource, entry: CorpusEntry, options: FetchOptions) -> Located:
+    """Parquet files of a Hub dataset, in the cache that every Hub client shares."""
+    from huggingface_hub import hf_hub_download
+    from huggingface_hub.errors import EntryNotFoundError, HfHubHTTPError, LocalEntryNotFoundError, OfflineModeIsEnabled
+
+    from zoo.corpora.parquet import read_parquet
+
+    home = f"huggingface.co/datasets/{source.dataset}@{source.revision[:12]}"
+    offline = options.offline if options.offline is not None else Settings.from_env().offline
+
+    def reader(split: SplitName, path: Path) -> Reader:
+        columns = source.model_dump(include={"tokens_column", "tags_column", "tag_names"})
+        return lambda repairs: named_after(
+            split, read_parquet(path, default_type=entry.default_type, repairs=repairs, **columns), path
+        )
+
+    readers: dict[SplitName, Reader] = {}
+    for split, name in source.files.items():
+        try:
+            path = hf_hub_download(
+                source.dataset, name, repo_type="dataset", revision=source.revision, local_files_only=offline
+            )
+        except (LocalEntryNotFoundError, OfflineModeIsEnabled):
+            raise ZooError(
+                f"{name} is not in the cache, and the Hub is out of reach", where=home, fix=OFFLINE_FIX
+            ) from None
+        except (EntryNotFoundError, HfHubHTTPError) as error:
+            raise ZooError(
+                f"the Hub refuses {name}: {str(error).splitlines()[0]}",
+                where=home,
+                fix="correct the source in the registry entry, or give the corpus by ZOO_CORPORA",
+            ) from None
+        except OSError as error:
+            raise ZooError(f"cannot fetch {name}: {error}", where=home, fix=OFFLINE_FIX) from None
+        readers[split] = reader(split, Path(path))
+    return Located(home, home, readers=readers)
+
+
+def named_after(split: str, documents: Iterator[Document], path: Path) -> Iterator[Document]:
+    """Documents that a reader numbered after their file get the name of the split, whatever the file is called."""
+    stem = path.name.split(".")[0]
+    for document in documents:
+        number = document.id.removeprefix(f"{stem}-")
+        numbered = stem != split and number.isdigit() and number != document.id
+        yield replace(document, id=f"{split}-{number}") if numbered else document

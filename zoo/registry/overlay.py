@@ -1,0 +1,105 @@
+"""Writing into a user's registry folder: all of an entry or nothing."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import yaml
+
+from zoo.errors import ZooError
+from zoo.registry.loader import check, read_yaml
+from zoo.registry.schema import CorpusEntry, EntityType, LabelsEntry
+
+
+@contextmanager
+def staging(folder: Path) -> Iterator[Path]:
+    """A temporary folder inside a registry folder, so that what is checked there never leaves it.
+
+    The registry folder is made if it does not exist, and removed again if nothing was put into it.
+
+    Raises:
+        ZooError: The folder cannot be written to.
+    """
+    made = [path for path in (folder, *folder.parents) if not path.exists()]
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix=".adding-", dir=folder) as temporary:
+            yield Path(temporary)
+    except OSError as error:
+        raise ZooError(
+            f"cannot write to the registry folder: {error.strerror or error}", where=folder, fix="choose another folder"
+        ) from None
+    finally:
+        for path in made:
+            if path.is_dir() and not any(path.iterdir()):
+                path.rmdir()
+
+
+def publish_corpus(entry: CorpusEntry, data: Path, folder: Path, new_types: Sequence[EntityType]) -> Path:
+    """Move a corpus into a registry folder; the entry comes last, so that it never names what is not there.
+
+    Args:
+        entry: The entry, whose bundled source is `splits/<id>`.
+        data: Folder with the splits, on the same disk; moved.
+        folder: The registry folder.
+        new_types: Types that the label space lacks.
+
+    Returns:
+        Path of the written entry.
+
+    Raises:
+        ZooError: There are splits of that id already.
+    """
+    splits = folder / "splits" / entry.id
+    if splits.exists():
+        raise ZooError("there are splits of that id, without an entry", where=splits, fix="move that folder away")
+    text = yaml.safe_dump(
+        entry.model_dump(mode="json", exclude_defaults=True), sort_keys=False, allow_unicode=True, width=120
+    )
+    target = folder / "corpora" / f"{entry.id}.yaml"
+    target.parent.mkdir(exist_ok=True)
+    splits.parent.mkdir(exist_ok=True)
+    data.rename(splits)
+    try:
+        if new_types:
+            _append_types(folder / "labels.yaml", new_types)
+        _replace(target, text)
+    except (OSError, ZooError):
+        shutil.rmtree(splits)
+        raise
+    return target
+
+
+def _append_types(path: Path, new_types: Sequence[EntityType]) -> None:
+    """Append to the file as text, so that its comments stay; write it anew where its style does not allow that."""
+    old = path.read_text(encoding="utf-8") if path.exists() else "types:\n"
+    before = check(LabelsEntry, read_yaml(path), where=path).types if path.exists() else ()
+    items = [item.model_dump() for item in new_types]
+    found = re.findall(r"^( *)- ", old, re.MULTILINE)
+    lines = [yaml.safe_dump(item, default_flow_style=True, sort_keys=False, width=10_000).strip() for item in items]
+    text = old.rstrip("\n") + "\n" + "".join(f"{found[-1] if found else '  '}- {line}\n" for line in lines)
+    if _types_in(text) != (*before, *new_types):
+        data = {**(yaml.safe_load(old) or {}), "types": [item.model_dump() for item in (*before, *new_types)]}
+        text = yaml.safe_dump(data, sort_keys=False, allow_unicode=True, width=120)
+    _replace(path, text)
+
+
+def _types_in(text: str) -> tuple[EntityType, ...] | None:
+    try:
+        return LabelsEntry.model_validate(yaml.safe_load(text)).types
+    except (yaml.YAMLError, ValueError):
+        return None
+
+
+def _replace(path: Path, text: str) -> None:
+    temporary = path.with_name(f".{path.name}.tmp")
+    try:
+        temporary.write_text(text, encoding="utf-8")
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
