@@ -51,7 +51,16 @@ def test_broken_corpus_line(line: str, words: tuple[str, ...], zoo: Zoo, overlay
     entry.write_text(entry.read_text().replace("format: jsonl", "format: conll"))
     for split in ("train", "dev", "test"):
         (folder / f"{split}.tsv").write_text(f"He\tO\ntook\tO\n{line}\n")
-    done = zoo("build", "tiny-bert/tiny", "--registry", overlay, "--out", "out", check=None, ZOO_CORPORA=str(tmp_path / "corpora"))
+    done = zoo(
+        "build",
+        "tiny-bert/tiny",
+        "--registry",
+        overlay,
+        "--out",
+        "out",
+        check=None,
+        ZOO_CORPORA=str(tmp_path / "corpora"),
+    )
     refused(done, *words)
     assert not (tmp_path / "out").exists()
 
@@ -83,7 +92,9 @@ def test_changed_package_file(zoo: Zoo, overlay: Path) -> None:
         f"{'a' * 64}}}}}\n"
         "license: {spdx: MIT, source: nowhere, publishable: true}\n"
     )
-    refused(zoo("build", "minilm-l6/sample-gene", "--registry", overlay, "--out", "out", check=None), "sha256", "reinstall")
+    refused(
+        zoo("build", "minilm-l6/sample-gene", "--registry", overlay, "--out", "out", check=None), "sha256", "reinstall"
+    )
 
 
 def test_unwritable_output(zoo: Zoo, tiny_registry: Path, tmp_path: Path) -> None:
@@ -119,7 +130,10 @@ def test_type_outside_the_label_space(zoo: Zoo, overlay: Path) -> None:
     [
         (("build",), ("nothing to build", "zoo list")),
         (("build", "--all", "--suite", "quickstar"), ("quickstar", "did you mean quickstart")),
-        (("build", "minilm-l6/sample-gene", "--set", "finetune.epoch=3"), ("finetune.epoch", "did you mean finetune.epochs")),
+        (
+            ("build", "minilm-l6/sample-gene", "--set", "finetune.epoch=3"),
+            ("finetune.epoch", "did you mean finetune.epochs"),
+        ),
         (("build", "minilm-l6/sample-gene", "--set", "finetune.epochs=many"), ("finetune.epochs", "many")),
         (("build", "minilm-l6/sample-gene", "--set", "finetune.epochs"), ("path=value",)),
         (("build", "minilm-l6/ncbi-disease"), ("ncbi-disease", "ZOO_CORPORA")),
@@ -143,11 +157,30 @@ def test_unknown_country(zoo: Zoo, tiny_registry: Path) -> None:
 
 def test_with_all_one_bad_corpus_does_not_stop_the_others(zoo: Zoo, overlay: Path, tmp_path: Path) -> None:
     write_tiny_corpus(overlay / "data2")
-    broken = (overlay / "corpora" / "tiny.yaml").read_text().replace("id: tiny", "id: broken").replace("path: data", "path: data2")
+    broken = (
+        (overlay / "corpora" / "tiny.yaml")
+        .read_text()
+        .replace("id: tiny", "id: broken")
+        .replace("path: data", "path: data2")
+    )
     (overlay / "corpora" / "broken.yaml").write_text(broken)
-    (overlay / "data2" / "dev.jsonl").write_text('{"id": "x", "text": "short", "spans": [{"start": 0, "end": 9, "type": "Disease"}]}\n')
+    (overlay / "data2" / "dev.jsonl").write_text(
+        '{"id": "x", "text": "short", "spans": [{"start": 0, "end": 9, "type": "Disease"}]}\n'
+    )
     (overlay / "suites.yaml").write_text("mine: {description: Mine, backbones: [tiny-bert], corpora: [broken, tiny]}\n")
-    done = zoo("build", "--all", "--suite", "mine", "--registry", overlay, "--out", "out", "--set", "finetune.epochs=1", check=1)
+    done = zoo(
+        "build",
+        "--all",
+        "--suite",
+        "mine",
+        "--registry",
+        overlay,
+        "--out",
+        "out",
+        "--set",
+        "finetune.epochs=1",
+        check=1,
+    )
     assert "Traceback" not in done.stderr
     assert "tiny-bert/broken" in done.stdout
     assert "dev.jsonl:1" in (tmp_path / "out" / "failures.json").read_text()

@@ -27,20 +27,40 @@ def tiny_tokenizer(kind: str) -> Any:
     from transformers import PreTrainedTokenizerFast
 
     if kind == "wordpiece":
-        special = {"unk_token": "[UNK]", "pad_token": "[PAD]", "cls_token": "[CLS]", "sep_token": "[SEP]", "mask_token": "[MASK]"}
+        special = {
+            "unk_token": "[UNK]",
+            "pad_token": "[PAD]",
+            "cls_token": "[CLS]",
+            "sep_token": "[SEP]",
+            "mask_token": "[MASK]",
+        }
         tokenizer = Tokenizer(models.WordPiece(unk_token="[UNK]"))
         tokenizer.normalizer = normalizers.BertNormalizer(lowercase=True)
         tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
         tokenizer.decoder = decoders.WordPiece()
         trainer: Any = trainers.WordPieceTrainer(vocab_size=220, special_tokens=list(special.values()))
     elif kind == "unigram":
-        special = {"unk_token": "<unk>", "pad_token": "<pad>", "cls_token": "<s>", "sep_token": "</s>", "mask_token": "<mask>"}
+        special = {
+            "unk_token": "<unk>",
+            "pad_token": "<pad>",
+            "cls_token": "<s>",
+            "sep_token": "</s>",
+            "mask_token": "<mask>",
+        }
         tokenizer = Tokenizer(models.Unigram())
         tokenizer.pre_tokenizer = pre_tokenizers.Metaspace()
         tokenizer.decoder = decoders.Metaspace()
-        trainer = trainers.UnigramTrainer(vocab_size=300, special_tokens=["<pad>", "<s>", "</s>", "<unk>", "<mask>"], unk_token="<unk>")
+        trainer = trainers.UnigramTrainer(
+            vocab_size=300, special_tokens=["<pad>", "<s>", "</s>", "<unk>", "<mask>"], unk_token="<unk>"
+        )
     else:
-        special = {"unk_token": "<unk>", "pad_token": "<pad>", "cls_token": "<s>", "sep_token": "</s>", "mask_token": "<mask>"}
+        special = {
+            "unk_token": "<unk>",
+            "pad_token": "<pad>",
+            "cls_token": "<s>",
+            "sep_token": "</s>",
+            "mask_token": "<mask>",
+        }
         tokenizer = Tokenizer(models.BPE())
         tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
         tokenizer.decoder = decoders.ByteLevel()
@@ -51,7 +71,9 @@ def tiny_tokenizer(kind: str) -> Any:
     begin, end = special["cls_token"], special["sep_token"]
     ids = [(begin, tokenizer.token_to_id(begin)), (end, tokenizer.token_to_id(end))]
     template = processors.TemplateProcessing(single=f"{begin} $A {end}", special_tokens=ids)
-    tokenizer.post_processor = template if kind != "bpe" else processors.Sequence([processors.ByteLevel(trim_offsets=True), template])
+    tokenizer.post_processor = (
+        template if kind != "bpe" else processors.Sequence([processors.ByteLevel(trim_offsets=True), template])
+    )
     return PreTrainedTokenizerFast(tokenizer_object=tokenizer, **special)
 
 
@@ -90,8 +112,12 @@ def save_tiny_backbone(family: str, folder: Path) -> None:
         "roberta": lambda: t.RobertaConfig(type_vocab_size=1, **common),
         "xlm-roberta": lambda: t.XLMRobertaConfig(type_vocab_size=1, **common),
         "modernbert": lambda: t.ModernBertConfig(
-            cls_token_id=tokenizer.cls_token_id, sep_token_id=tokenizer.sep_token_id, bos_token_id=tokenizer.cls_token_id,
-            eos_token_id=tokenizer.sep_token_id, local_attention=16, **common
+            cls_token_id=tokenizer.cls_token_id,
+            sep_token_id=tokenizer.sep_token_id,
+            bos_token_id=tokenizer.cls_token_id,
+            eos_token_id=tokenizer.sep_token_id,
+            local_attention=16,
+            **common,
         ),
     }
     model = t.AutoModel.from_config(configs[family]())

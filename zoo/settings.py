@@ -19,6 +19,7 @@ class Settings:
         out: Folder that builds are written to (`ZOO_OUT`).
         registry: Overlay registry folder (`ZOO_REGISTRY`).
         corpora: Folder with local corpora, `DIR/<corpus>/{train,dev,test}.tsv[.gz]` (`ZOO_CORPORA`).
+        originals: Folder with local copies of original documents, `DIR/<folder>/<file>[.gz]` (`ZOO_ORIGINALS`).
         country: ISO 3166 alpha-3 code for carbon figures (`ZOO_COUNTRY`); unset means the world average.
         org: Hub organisation of the published repositories (`ZOO_ORG`).
         cache: Folder that downloads are kept in (`ZOO_CACHE`).
@@ -28,6 +29,7 @@ class Settings:
     out: Path = Path("builds")
     registry: Path | None = None
     corpora: Path | None = None
+    originals: Path | None = None
     country: str | None = None
     org: str = DEFAULT_ORG
     cache: Path = field(default_factory=lambda: Path.home() / ".cache" / "zoo")
@@ -44,6 +46,7 @@ class Settings:
             out=path("ZOO_OUT") or Path("builds"),
             registry=path("ZOO_REGISTRY"),
             corpora=path("ZOO_CORPORA"),
+            originals=path("ZOO_ORIGINALS"),
             country=env.get("ZOO_COUNTRY") or None,
             org=env.get("ZOO_ORG") or DEFAULT_ORG,
             cache=path("ZOO_CACHE") or Path.home() / ".cache" / "zoo",

@@ -119,6 +119,8 @@ def test_line_ends_count_as_the_offsets_say(tmp_path: Path) -> None:
         ("X1\tDisease 0 6\tBreast", "not a line of BRAT standoff"),
         ("R1 Same T1 T2", "not a line of BRAT standoff"),
         ("free text", "not a line of BRAT standoff"),
+        ("A1\tNegated T1T2\tDisease 11 25\tovarian cancer", "a mention stands inside another line"),
+        ("N1\tReference T1 D1\tnameT2\tDisease 11 25\tovarian cancer", "a mention stands inside another line"),
     ],
 )
 def test_broken_lines_are_named(line: str, what: str, tmp_path: Path) -> None:

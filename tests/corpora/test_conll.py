@@ -153,6 +153,8 @@ def test_white_space_inside_tokens_is_counted(tmp_path: Path) -> None:
         ("word\tB-", "unknown tag"),
         ("word\tb-A", "unknown tag"),
         ("word\tB-A\0", "NUL"),
+        ("word\tOnext\tB-A", "the line has 3 columns, the lines before have 2"),
+        ("word next B-A", "the line has 3 columns, the lines before have 2"),
     ],
 )
 def test_broken_lines_are_named(line: str, what: str, tmp_path: Path) -> None:

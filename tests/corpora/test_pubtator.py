@@ -138,6 +138,10 @@ def test_an_id_with_other_content_is_refused(change: tuple[str, str], tmp_path: 
         (HEAD + "7\t0\t7\tAspirin\t \tD1\n", 3, "a type"),
         (HEAD + "7 some words\n", 3, "belongs to no document"),
         ("7|t|\n7|a|\n", 1, "has no text"),
+        ("7|t|Aspirin.7|a|It is cheap.\n", 1, "goes on with another line"),
+        ("7|t|Aspirin.\n7|a|Cheap.7\t0\t7\tAspirin\tChemical\tD1\n", 2, "goes on with another line"),
+        (HEAD + "7\t0\t7\tAspirin\tChemical\tD17\t28\t35\taspirin\tChemical\tD1\n", 3, "goes on with another line"),
+        (HEAD + "7\t0\t7\tAspirin\tChemical\tD18|t|Title\n", 3, "goes on with another line"),
     ],
 )
 def test_broken_lines_are_named(text: str, line: int, what: str, tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import os
 import subprocess
@@ -13,12 +14,13 @@ from typing import Any
 import pytest
 
 from tests.loopback_files import FileServer, Reply, serve_files
-from zoo.corpora.fetch import FetchOptions
+from zoo.corpora.document import count_mentions, count_tokens
+from zoo.corpora.fetch import FetchOptions, cached_path, git_blob_sha1
 from zoo.corpora.load import Corpus, load_corpus
 from zoo.corpora.sources import availability
 from zoo.errors import ZooError
 from zoo.registry.loader import load_registry
-from zoo.registry.schema import SPLITS, ArchiveSource, CorpusEntry, RemoteFile
+from zoo.registry.schema import SPLITS, ArchiveSource, CorpusEntry, RemoteFile, UrlSource
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 FILES = {
@@ -235,3 +237,27 @@ def test_every_packaged_source_is_pinned_to_a_commit_and_complete() -> None:
                 assert any(len(part) == 40 for part in file.url.split("/")), file.url
                 assert file.git_blob_sha1
     assert not known
+
+
+@pytest.mark.parametrize("name", ["ncbi-disease", "linnaeus", "bionlp2013-cg"])
+def test_real_files_from_the_cache_have_the_registered_fingerprints(
+    name: str, shared_data: Path, tmp_path: Path
+) -> None:
+    corpus = load_registry().corpus(name)
+    (source,) = corpus.sources
+    assert isinstance(source, UrlSource)
+    for split, file in source.files.items():
+        target = cached_path(file, tmp_path / "cache")
+        target.parent.mkdir(parents=True)
+        target.write_bytes(gzip.decompress((shared_data / "corpora" / name / f"{split}.tsv.gz").read_bytes()))
+        assert git_blob_sha1(target) == file.git_blob_sha1
+    loaded = load(corpus, tmp_path, offline=True)
+    assert loaded.verified and loaded.source.endswith("at commit df0df02fae6d")
+    assert loaded.splits["dev"][0].id == "dev-1"
+    for split, info in corpus.splits.items():
+        documents = loaded.splits[split]
+        assert (len(documents), count_tokens(documents), count_mentions(documents)) == (
+            info.documents,
+            info.tokens,
+            info.mentions,
+        )

@@ -46,7 +46,14 @@ def test_trained_adapter_loads_exactly_with_plain_transformers(
     texts = [text for text, _ in TINY_SENTENCES]
     env = {k: v for k, v in os.environ.items() if not k.startswith("ZOO_")} | {"HF_HUB_OFFLINE": "1"}
     done = subprocess.run(
-        [sys.executable, "-c", PLAIN, str(folder / "adapter"), json.dumps(texts), result["decoding"]["aggregation_strategy"]],
+        [
+            sys.executable,
+            "-c",
+            PLAIN,
+            str(folder / "adapter"),
+            json.dumps(texts),
+            result["decoding"]["aggregation_strategy"],
+        ],
         env=env,
         capture_output=True,
         text=True,
@@ -59,7 +66,9 @@ def test_trained_adapter_loads_exactly_with_plain_transformers(
     # Whole entities, exactly as our own decoding finds them (a tokenizer that keeps the space before a word shifts a start by it).
     predictions = [json.loads(line) for line in (folder / "predictions.jsonl").read_text().splitlines()][: len(texts)]
     for text, entities, ours in zip(texts, plain["entities"], predictions, strict=True):
-        trimmed = [[start + len(text[start:end]) - len(text[start:end].lstrip()), end, name] for start, end, name in entities]
+        trimmed = [
+            [start + len(text[start:end]) - len(text[start:end].lstrip()), end, name] for start, end, name in entities
+        ]
         assert trimmed == [[p["start"], p["end"], p["type"]] for p in ours["predicted"]]
 
 
@@ -68,6 +77,19 @@ def test_same_seed_gives_the_same_adapter(
 ) -> None:
     hashes = []
     for out in ("a", "b"):
-        zoo("build", "tiny-bert/tiny", "--registry", tiny_registry, "--out", tmp_path / out, "--set", "finetune.epochs=1")
-        hashes.append(json.loads((tmp_path / out / "checkpoints/tiny-bert/tiny/result.json").read_text())["fingerprints"]["adapter"])
+        zoo(
+            "build",
+            "tiny-bert/tiny",
+            "--registry",
+            tiny_registry,
+            "--out",
+            tmp_path / out,
+            "--set",
+            "finetune.epochs=1",
+        )
+        hashes.append(
+            json.loads((tmp_path / out / "checkpoints/tiny-bert/tiny/result.json").read_text())["fingerprints"][
+                "adapter"
+            ]
+        )
     assert hashes[0] == hashes[1]

@@ -14,9 +14,14 @@ from typing import TYPE_CHECKING
 from zoo.build.layout import Layout, new_folder
 from zoo.build.progress import Reporter
 from zoo.corpora.document import Document, count_mentions
+from zoo.corpora.leakage import leaked_test_documents
 from zoo.corpora.load import Corpus
+from zoo.corpora.originals import load_test_originals
 from zoo.errors import ZooError
-from zoo.evaluation.scoring import score_predictions, tag_documents
+from zoo.evaluation.memorisation import seen_unseen, without_leaked
+from zoo.evaluation.raw_text import RawTextScore, score_raw_text
+from zoo.evaluation.scoring import gold_keys, score_predictions, tag_documents
+from zoo.evaluation.spans import count_documents
 from zoo.modeling.backbones import BASE_INFO, BackboneFiles, build_base, file_sha256, read_base_info
 from zoo.modeling.labels import LabelSpace
 from zoo.modeling.lora import (
@@ -34,7 +39,9 @@ from zoo.publishing.cards import render_card
 from zoo.publishing.licenses import judge
 from zoo.publishing.results import CorpusRecord, Decoding, EpochRecord, Result, Scores, write_text
 from zoo.registry.loader import Checkpoint
+from zoo.registry.recipes import Recipe
 from zoo.registry.schema import SPLITS, Family
+from zoo.settings import Settings
 from zoo.training.finetune import Progress, TrainingLog, finetune
 
 if TYPE_CHECKING:
@@ -82,9 +89,7 @@ def build_checkpoint(
     family: Family,
     labels: LabelSpace,
     *,
-    layout: Layout,
-    org: str,
-    country: str | None,
+    settings: Settings,
     reporter: Reporter,
 ) -> Result:
     """Train, score and document one checkpoint; its folder appears whole at the end.
@@ -92,7 +97,7 @@ def build_checkpoint(
     Raises:
         ZooError: Training failed, or the adapter that was written does not compute what was trained.
     """
-    recipe, types = checkpoint.recipe, corpus.entry.entity_types
+    layout, recipe, types = Layout(settings.out), checkpoint.recipe, corpus.entry.entity_types
     recipe = recipe.model_copy(
         update={"lora": recipe.lora.model_copy(update={"targets": recipe.lora.targets or family.lora_targets})}
     )
@@ -101,7 +106,7 @@ def build_checkpoint(
     stride = checkpoint.backbone.stride_tokens
     destination = layout.checkpoint(checkpoint.backbone.id, corpus.entry.id).resolve()
     with new_folder(destination) as folder:
-        with measure(country) as meter:
+        with measure(settings.country) as meter:
             from transformers import AutoTokenizer
 
             reporter.stage(checkpoint.id, "train")
@@ -125,13 +130,16 @@ def build_checkpoint(
             _check_exact(model, shipped, corpus.splits["dev"])
             del model
             reporter.stage(checkpoint.id, "score")
-            scores, predictions = _score(shipped, corpus, labels, recipe.evaluation.bootstrap_samples, recipe.seed)
-        write_predictions(folder / "predictions.jsonl", corpus.splits["test"], predictions)
+            scores, predictions = _score(shipped, corpus, labels, recipe)
+            raw_text, notes = _raw_text(shipped, corpus, settings, recipe)
+        test = corpus.splits["test"]
+        counts = count_documents(gold_keys(test), [[entity.key for entity in entities] for entities in predictions])
+        write_predictions(folder / "predictions.jsonl", test, predictions)
         verdict = judge(checkpoint.backbone, corpus.entry)
         result = Result(
             checkpoint_id=checkpoint.id,
-            repo_id=checkpoint.repo_id(org),
-            base_repo_id=f"{org}/{checkpoint.backbone.id}-ner",
+            repo_id=checkpoint.repo_id(settings.org),
+            base_repo_id=f"{settings.org}/{checkpoint.backbone.id}-ner",
             backbone=checkpoint.backbone.id,
             backbone_origin=files.origin,
             corpus=corpus.entry.id,
@@ -142,6 +150,10 @@ def build_checkpoint(
                 stride_tokens=shipped.stride_tokens,
             ),
             scores=scores,
+            memorisation=seen_unseen(corpus.splits["train"], test, predictions),
+            without_leaked=without_leaked(counts, leaked_test_documents(corpus).leaked_documents),
+            raw_text=raw_text,
+            notes=notes,
             protocol=PROTOCOL,
             trained_parameters=share.trained_parameters,
             trained_share=share.share,
@@ -185,9 +197,7 @@ def write_predictions(path: Path, documents: Sequence[Document], predictions: Se
             file.write(json.dumps({"id": document.id, "gold": gold, "predicted": predicted}) + "\n")
 
 
-def _score(
-    tagger: Tagger, corpus: Corpus, labels: LabelSpace, samples: int, seed: int
-) -> tuple[Scores, list[list[Entity]]]:
+def _score(tagger: Tagger, corpus: Corpus, labels: LabelSpace, recipe: Recipe) -> tuple[Scores, list[list[Entity]]]:
     scores, predictions = {}, []
     for split, documents in ((name, corpus.splits[name]) for name in SPLITS if name != "train"):
         predictions = tag_documents(tagger, documents)
@@ -198,9 +208,26 @@ def _score(
             stride_tokens=tagger.stride_tokens,
         )
         scores[split] = score_predictions(
-            documents, predictions, samples=samples, seed=seed, unaligned=unaligned_mentions(documents, windows, labels)
+            documents,
+            predictions,
+            samples=recipe.evaluation.bootstrap_samples,
+            seed=recipe.seed,
+            unaligned=unaligned_mentions(documents, windows, labels),
         )
     return Scores(**scores), predictions
+
+
+def _raw_text(
+    tagger: Tagger, corpus: Corpus, settings: Settings, recipe: Recipe
+) -> tuple[RawTextScore | None, list[str]]:
+    """The raw-text score where the corpus has original documents and they can be had; else why not."""
+    if corpus.entry.originals is None:
+        return None, []
+    try:
+        documents = load_test_originals(corpus.entry, corpus.splits["test"], settings)
+    except ZooError as error:
+        return None, [f"raw text not scored: {error.what}"]
+    return score_raw_text(tagger, documents, samples=recipe.evaluation.bootstrap_samples, seed=recipe.seed), []
 
 
 def _check_exact(trained: PreTrainedModel, shipped: Tagger, documents: Sequence[Document]) -> None:

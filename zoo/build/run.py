@@ -91,7 +91,7 @@ def run(
     Raises:
         ZooError: The country is unknown, the output folder not writable, or (without `keep_going`) an input is bad.
     """
-    country = check_country(settings.country)
+    check_country(settings.country)
     inputs = Inputs(registry, settings)
     if not keep_going:
         for checkpoint in checkpoints:
@@ -116,9 +116,7 @@ def run(
                     inputs.backbone(checkpoint),
                     registry.families[checkpoint.backbone.family],
                     labels,
-                    layout=layout,
-                    org=settings.org,
-                    country=country,
+                    settings=settings,
                     reporter=reporter,
                 )
             except ZooError as error:

@@ -153,7 +153,9 @@ def _check_fingerprints(corpus: Corpus, where: str | Path) -> None:
         info = corpus.entry.splits.get(split)
         if info and info.fingerprint and info.fingerprint != found:
             raise ZooError(
-                f"the {split} split of {corpus.entry.id} is not the registered one: fingerprint {found[:12]}, registered {info.fingerprint[:12]}",
+                f"the {split} split of {corpus.entry.id} is not the registered one: fingerprint {found[:12]}, "
+                f"registered {info.fingerprint[:12]}",
                 where=where,
-                fix="use the canonical files; scores on other data do not compare. For your own data write an entry under another id",
+                fix="use the canonical files; scores on other data do not compare. "
+                "For your own data write an entry under another id",
             )

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from zoo.corpora.document import Document
-from zoo.evaluation.spans import Counts, Key, count_documents, per_type, total
+from zoo.evaluation.spans import Key, count_documents, macro_f1, per_type, span_only_f1, total
 from zoo.evaluation.statistics import bootstrap_interval
 from zoo.modeling.tagger import Tagger
 from zoo.modeling.windows import Entity
@@ -36,6 +35,8 @@ class SplitScore(BaseModel):
     precision: float = Field(ge=0, le=1)
     recall: float = Field(ge=0, le=1)
     ci95: tuple[float, float] = Field(description="95% percentile bootstrap interval of micro_f1 over documents")
+    macro_f1: float = Field(ge=0, le=1, description="mean F1 of the types")
+    span_only_f1: float = Field(ge=0, le=1, description="micro-F1 with the type ignored")
     per_type: dict[str, TypeScore]
     documents: int = Field(ge=0)
     gold_mentions: int = Field(ge=0)
@@ -46,15 +47,6 @@ class SplitScore(BaseModel):
     unaligned_mentions: int = Field(
         default=0, ge=0, description="gold mentions whose borders fall inside a token; they count as missed"
     )
-
-
-@dataclass(frozen=True)
-class Scored:
-    """Predictions of a model on documents, and what follows from them."""
-
-    score: SplitScore
-    predictions: list[list[Entity]]
-    counts: list[Counts]
 
 
 def gold_keys(documents: Sequence[Document]) -> list[list[Key]]:
@@ -81,15 +73,17 @@ def score_predictions(
     """
     gold, predicted = gold_keys(documents), [[entity.key for entity in entities] for entities in predictions]
     counts = count_documents(gold, predicted)
-    overall = total(counts)
+    overall, by_type = total(counts), per_type(gold, predicted)
     return SplitScore(
         micro_f1=overall.f1,
         precision=overall.precision,
         recall=overall.recall,
         ci95=bootstrap_interval(counts, samples=samples, seed=seed),
+        macro_f1=macro_f1(by_type),
+        span_only_f1=span_only_f1(gold, predicted),
         per_type={
             name: TypeScore(f1=c.f1, precision=c.precision, recall=c.recall, gold_mentions=c.tp + c.fn)
-            for name, c in per_type(gold, predicted).items()
+            for name, c in by_type.items()
         },
         documents=len(documents),
         gold_mentions=overall.tp + overall.fn,

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from zoo.errors import ZooError
-from zoo.modeling.windows import Entity, Window, decode, encode, join_windows
+from zoo.modeling.windows import Entity, Window, decode, encode, finish
 
 if TYPE_CHECKING:
     import torch
@@ -121,10 +121,7 @@ class Tagger:
         import torch
 
         names = self.labels
-        found: list[list[Entity]] = [[] for _ in texts]
-        counts = [0] * len(texts)
-        for window in windows:
-            counts[window.text] += 1
+        found: list[list[Entity]] = [[] for _ in windows]
         with torch.inference_mode():
             for batch in token_batches(windows, batch_tokens):
                 logits = forward(
@@ -132,13 +129,15 @@ class Tagger:
                 )
                 best = logits.float().softmax(-1).max(-1)
                 for row, index in enumerate(batch):
-                    window = windows[index]
-                    size = len(window)
+                    size = len(windows[index])
                     ids, scores = best.indices[row, :size].cpu().numpy(), best.values[row, :size].cpu().numpy()
-                    found[window.text] += decode(window, texts[window.text], ids, scores, names)
+                    found[index] = decode(windows[index], ids, scores, names)
                 if progress:
                     progress(len(batch))
-        return [join_windows(entities) if counts[i] > 1 else entities for i, entities in enumerate(found)]
+        per_text: list[list[list[Entity]]] = [[] for _ in texts]
+        for window, entities in zip(windows, found, strict=True):
+            per_text[window.text].append(entities)
+        return [finish(text, per_window) for text, per_window in zip(texts, per_text, strict=True)]
 
 
 def resolve_model(model: str | Path) -> str:

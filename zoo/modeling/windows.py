@@ -143,13 +143,12 @@ def label_window(window: Window, spans: Sequence[Span], labels: LabelSpace) -> l
 
 
 def decode(
-    window: Window, text: str, label_ids: npt.NDArray[np.int64], scores: npt.NDArray[np.float32], names: Sequence[str]
+    window: Window, label_ids: npt.NDArray[np.int64], scores: npt.NDArray[np.float32], names: Sequence[str]
 ) -> list[Entity]:
-    """Group the labels of one window into entities; white space at their ends is taken off.
+    """Group the labels of one window into entities.
 
     Args:
         window: The window.
-        text: The text it is of.
         label_ids: Best label per token, shape [T].
         scores: Its softmax probability per token, shape [T].
         names: Label names by id.
@@ -170,10 +169,8 @@ def decode(
                 int(window.offsets[real[first[current[0]]], 0]),
                 int(window.offsets[real[last[current[-1]]], 1]),
             )
-            start, end = end - len(text[start:end].lstrip()), start + len(text[start:end].rstrip())
-            if start < end:
-                score = float(np.mean([scores[real[surest[word]]] for word in current]))
-                entities.append(Entity(start, end, current_type, score))
+            score = float(np.mean([scores[real[surest[word]]] for word in current]))
+            entities.append(Entity(start, end, current_type, score))
 
     for word, token in enumerate(surest):
         prefix, entity_type = _parse_label(names[label_ids[real[token]]])
@@ -210,14 +207,25 @@ def join_windows(entities: Iterable[Entity]) -> list[Entity]:
     return kept
 
 
+def finish(text: str, per_window: Sequence[Sequence[Entity]]) -> list[Entity]:
+    """The entities of a text from those of its windows, white space at their ends taken off."""
+    entities = per_window[0] if len(per_window) == 1 else join_windows(e for found in per_window for e in found)
+    trimmed = []
+    for entity in entities:
+        piece = text[entity.start : entity.end]
+        if piece.strip():
+            start, end = entity.end - len(piece.lstrip()), entity.start + len(piece.rstrip())
+            trimmed.append(Entity(start, end, entity.type, entity.score))
+    return trimmed
+
+
 def unaligned_mentions(documents: Sequence[Document], windows: Sequence[Window], labels: LabelSpace) -> int:
     """Number of gold mentions that no prediction can hit, because their borders fall inside a word or token."""
-    found: list[list[Entity]] = [[] for _ in documents]
+    found: list[list[list[Entity]]] = [[] for _ in documents]
     for window in windows:
-        document = documents[window.text]
-        ids = np.asarray(label_window(window, document.spans, labels))
-        found[window.text] += decode(window, document.text, ids, np.ones(len(window), dtype=np.float32), labels.labels)
+        ids = np.asarray(label_window(window, documents[window.text].spans, labels))
+        found[window.text].append(decode(window, ids, np.ones(len(window), dtype=np.float32), labels.labels))
     return sum(
-        len({span.key for span in document.spans} - {entity.key for entity in join_windows(entities)})
-        for document, entities in zip(documents, found, strict=True)
+        len({span.key for span in document.spans} - {entity.key for entity in finish(document.text, per_window)})
+        for document, per_window in zip(documents, found, strict=True)
     )

@@ -10,6 +10,8 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from zoo.errors import ZooError
+from zoo.evaluation.memorisation import SeenUnseen, WithoutLeaked
+from zoo.evaluation.raw_text import RawTextScore
 from zoo.evaluation.scoring import SplitScore
 from zoo.publishing.carbon import Energy
 
@@ -75,6 +77,10 @@ class Result(_Record):
     entity_types: list[str]
     decoding: Decoding
     scores: Scores
+    memorisation: SeenUnseen = Field(description="test mentions seen and unseen in training")
+    without_leaked: WithoutLeaked = Field(description="test score without documents that stand in train too")
+    raw_text: RawTextScore | None = Field(description="original documents in the plain pipeline; null: not measured")
+    notes: list[str] = Field(description="what was not measured, and why")
     protocol: str = Field(description="what a score means, in one line")
     trained_parameters: int
     trained_share: float = Field(ge=0, le=1, description="of all parameters that a pipeline loads")

@@ -152,6 +152,15 @@ class SplitInfo(Entry):
     fingerprint: Sha256 | None = None
 
 
+class Originals(Entry):
+    """The original documents of a token-column corpus, for the score on raw text."""
+
+    format: Literal["pubtator"]
+    folder: str = Field(description="folder below ZOO_ORIGINALS with local copies, named as in `files`")
+    files: dict[str, RemoteFile] = Field(min_length=1, description="file name -> where it publicly lies")
+    types: dict[str, TypeName] = Field(min_length=1, description="type in the files -> type of the label space")
+
+
 class CorpusEntry(Entry):
     """An annotated corpus with canonical splits."""
 
@@ -168,13 +177,14 @@ class CorpusEntry(Entry):
     types: dict[str, TypeName] = Field(min_length=1, description="type in the files -> type of the label space")
     overlaps: Literal["keep", "longest", "error"] = Field(
         default="error",
-        description="nested, overlapping, discontinuous mentions: keep all, keep the longest and count the rest, refuse",
+        description="nested, overlapping, discontinuous mentions: keep all, the longest (counting the rest), or refuse",
     )
     default_type: str | None = Field(default=None, description="type of bare B/I tags in the files")
     examples: dict[TypeName, tuple[str, ...]] = Field(default_factory=dict, description="mentions shown in the card")
     license: LicenseInfo
     sources: tuple[Source, ...] = Field(default=(), description="tried in order; ZOO_CORPORA comes first")
     splits: dict[SplitName, SplitInfo] = Field(default_factory=dict)
+    originals: Originals | None = Field(default=None, description="original documents, for the raw-text score")
     note: str = ""
 
     @property
