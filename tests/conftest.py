@@ -30,11 +30,15 @@ def shared_data() -> Path:
 def zoo(tmp_path: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
     """Run the real `zoo` command in a subprocess, in an empty folder."""
 
-    def run(*args: object, check: int | None = 0, **env: str) -> subprocess.CompletedProcess[str]:
+    def run(
+        *args: object, check: int | None = 0, stdin: str | None = None, **env: str
+    ) -> subprocess.CompletedProcess[str]:
         clean = {k: v for k, v in os.environ.items() if not k.startswith("ZOO_")}
         clean |= {"HF_HUB_OFFLINE": "1", "PYTHONUNBUFFERED": "1", **env}
         command = [sys.executable, "-c", "from zoo.cli import main; main()", *map(str, args)]
-        done = subprocess.run(command, cwd=tmp_path, env=clean, capture_output=True, text=True, timeout=300)
+        done = subprocess.run(
+            command, cwd=tmp_path, env=clean, input=stdin, capture_output=True, text=True, timeout=300
+        )
         if check is not None:
             assert done.returncode == check, f"exit {done.returncode}\n{done.stdout}\n{done.stderr}"
         return done
@@ -78,7 +82,7 @@ def tiny_registry(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for family in FAMILIES:
         save_tiny_backbone(family, registry / "models" / family)
         (registry / "backbones" / f"tiny-{family}.yaml").write_text(
-            f"id: tiny-{family}\ntitle: Tiny {family}\nfamily: {family}\npath: models/{family}\nparameters_million: 0.1\n"
+            f"id: tiny-{family}\ntitle: Tiny\nfamily: {family}\npath: models/{family}\nparameters_million: 0.1\n"
             "window_tokens: 32\nstride_tokens: 8\n"
             "license: {spdx: CC0-1.0, source: made in the tests, publishable: true}\n"
         )

@@ -1,4 +1,4 @@
-"""Tiny models of every architecture family, built from a config, each with its own kind of tokenizer trained on a few lines."""
+"""Tiny models of every architecture family, built from a config, each with its own kind of tokenizer."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ _SIZES: dict[str, Any] = {
 
 
 def tiny_tokenizer(kind: str) -> Any:
-    """A fast tokenizer: `wordpiece` (BERT, ELECTRA), `unigram` (SentencePiece: DeBERTa, XLM-R) or `bpe` (RoBERTa, ModernBERT)."""
-    from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers
+    """A fast tokenizer: `wordpiece` (BERT, ELECTRA), `unigram` (DeBERTa, XLM-R) or `bpe` (RoBERTa, ModernBERT)."""
+    from tokenizers import Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers
     from transformers import PreTrainedTokenizerFast
 
     if kind == "wordpiece":
@@ -48,6 +48,8 @@ def tiny_tokenizer(kind: str) -> Any:
             "mask_token": "<mask>",
         }
         tokenizer = Tokenizer(models.Unigram())
+        steps = [normalizers.Nmt(), normalizers.NFKC(), normalizers.Replace(Regex(" {2,}"), " ")]  # as XLM-R's
+        tokenizer.normalizer = normalizers.Sequence(steps)
         tokenizer.pre_tokenizer = pre_tokenizers.Metaspace()
         tokenizer.decoder = decoders.Metaspace()
         trainer = trainers.UnigramTrainer(

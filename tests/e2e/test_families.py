@@ -63,7 +63,7 @@ def test_trained_adapter_loads_exactly_with_plain_transformers(
     plain = json.loads(done.stdout.splitlines()[-1])
     assert plain["logits"][0] == plain["logits"][1] == plain["logits"][2]
 
-    # Whole entities, exactly as our own decoding finds them (a tokenizer that keeps the space before a word shifts a start by it).
+    # Whole entities, exactly as our own decoding finds them (but for the space some tokenizers keep before a word).
     predictions = [json.loads(line) for line in (folder / "predictions.jsonl").read_text().splitlines()][: len(texts)]
     for text, entities, ours in zip(texts, plain["entities"], predictions, strict=True):
         trimmed = [

@@ -159,7 +159,22 @@ def test_mistakes_of_the_user_are_one_message_and_write_nothing(
 
 
 def test_help_loads_nothing_heavy() -> None:
-    heavy = "{'torch', 'transformers', 'datasets', 'evaluate', 'matplotlib', 'numpy', 'jinja2'}"
+    heavy = "{'torch', 'transformers', 'datasets', 'evaluate', 'matplotlib', 'numpy', 'jinja2', 'pydantic'}"
     code = f"import sys, zoo.cli; found = {heavy} & set(sys.modules); sys.exit(', '.join(found) or 0)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
     assert done.returncode == 0, done.stderr
+
+
+def test_python_m_zoo_is_the_command() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "zoo", "show", "bc5cdr-diseas"], capture_output=True, text=True, timeout=60
+    )
+    assert done.returncode == 2
+    assert done.stderr.startswith("error: unknown id 'bc5cdr-diseas'")
+
+
+@pytest.mark.parametrize("name", ["open,closed", ""])
+def test_one_corpus_is_not_a_list(run: Callable[..., Result], model: Path, name: str) -> None:
+    result = run("errors", model, name)
+    assert isinstance(result.exception, ZooError)
+    assert f"unknown corpus {name!r}" in str(result.exception)

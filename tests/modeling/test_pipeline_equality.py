@@ -1,4 +1,4 @@
-"""Our decoding equals the plain `transformers` pipeline on the same text, short and long, for every kind of tokenizer."""
+"""Our decoding equals the plain pipeline on the same text, short and long, for every kind of tokenizer."""
 
 from __future__ import annotations
 

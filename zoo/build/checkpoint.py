@@ -48,6 +48,8 @@ if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
 _EXAMPLES_PER_TYPE = 8
+BASE_SEED = 0
+"""One base serves all recipes of a backbone, whatever their seeds."""
 _LIBRARIES = ("torch", "transformers", "peft", "tokenizers")
 PROTOCOL = (
     "Strict entity micro-F1: predicted and gold character spans [start, end) with type, compared as sets over the "
@@ -65,7 +67,7 @@ def ensure_base(
     fingerprint = base_fingerprint(checkpoint, files, labels)
     if read_base_info(folder).get("fingerprint") != fingerprint:
         with new_folder(folder) as temporary:
-            build_base(files, family, labels, checkpoint.backbone.window_tokens, temporary, checkpoint.recipe.seed)
+            build_base(files, family, labels, checkpoint.backbone.window_tokens, temporary, BASE_SEED)
             write_text(
                 temporary / BASE_INFO, json.dumps({"origin": files.origin, "fingerprint": fingerprint}, indent=2) + "\n"
             )
@@ -79,7 +81,7 @@ def base_fingerprint(checkpoint: Checkpoint, files: BackboneFiles, labels: Label
         for path in sorted(files.folder.iterdir())
         if path.suffix in (".safetensors", ".bin", ".json", ".txt", ".model")
     }
-    return digest([weights, labels.labels, checkpoint.backbone.window_tokens, checkpoint.recipe.seed, _versions()])
+    return digest([weights, labels.labels, checkpoint.backbone.window_tokens, BASE_SEED, _versions()])
 
 
 def build_checkpoint(

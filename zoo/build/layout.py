@@ -61,7 +61,12 @@ def new_folder(destination: Path) -> Iterator[Path]:
         old = destination.with_name(f".{destination.name}-old-{os.getpid()}")
         if destination.exists():
             destination.rename(old)
-        temporary.rename(destination)
+        try:
+            temporary.rename(destination)
+        except OSError:
+            if old.exists():
+                old.rename(destination)
+            raise
         shutil.rmtree(old, ignore_errors=True)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)

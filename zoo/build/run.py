@@ -19,6 +19,7 @@ from zoo.publishing.board import board_rows, write_board
 from zoo.publishing.carbon import check_country
 from zoo.publishing.results import Result, find_results, write_text
 from zoo.registry.loader import Checkpoint, Registry
+from zoo.registry.lock import LOCK_FILE, locked, read_lock
 from zoo.settings import Settings
 
 _Value = TypeVar("_Value")
@@ -60,9 +61,13 @@ class Inputs:
         )
 
     def backbone(self, checkpoint: Checkpoint) -> BackboneFiles:
-        """The files of a checkpoint's backbone."""
+        """The files of a checkpoint's backbone, at the commit that the lock file of the current folder names."""
         key = f"backbones/{checkpoint.backbone.id}"
-        return self._once(key, lambda: locate_backbone(checkpoint.backbone, self.registry.folders[key]))
+
+        def find() -> BackboneFiles:
+            return locate_backbone(locked(checkpoint.backbone, read_lock(Path(LOCK_FILE))), self.registry.folders[key])
+
+        return self._once(key, find)
 
     def _once(self, key: str, make: Callable[[], _Value]) -> _Value:
         if key not in self._memory:

@@ -6,15 +6,23 @@ import gzip
 import io
 import json
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, BinaryIO, cast
+from typing import Any, BinaryIO, Protocol, TypeVar, cast
 
 from zoo.errors import ZooError
 
 _GZIP_MAGIC = b"\x1f\x8b"
 _DAMAGED_GZIP = (EOFError, gzip.BadGzipFile, zlib.error)
+
+
+class _HasId(Protocol):
+    @property
+    def id(self) -> str: ...
+
+
+_Record = TypeVar("_Record", bound=_HasId)
 
 
 def numbered_lines(path: Path) -> Iterator[tuple[int, str]]:
@@ -82,6 +90,33 @@ def parse_json(text: str, *, where: str, fix: str) -> Any:  # noqa: ANN401 - par
     except (ValueError, RecursionError) as error:
         raise ZooError(f"not valid JSON: {error}", where=where, fix=fix) from None
     return data
+
+
+def read_records(path: Path, make: Callable[[Any, str], _Record], *, shape: str) -> Iterator[_Record]:
+    """Stream the records of a JSON-lines file; blank lines do not count.
+
+    Args:
+        path: The file, plain or gzip.
+        make: Makes a record of parsed JSON and `file:line`.
+        shape: What a line looks like, for the error message.
+
+    Raises:
+        ZooError: A line is not JSON, `make` refuses it, an id is repeated, or the file cannot be read.
+    """
+    seen: dict[str, int] = {}
+    for number, line in numbered_lines(path):
+        if not line.strip():
+            continue
+        where = f"{path}:{number}"
+        record = make(parse_json(line, where=where, fix=shape), where)
+        if record.id in seen:
+            raise ZooError(
+                f"the id {record.id!r} stands in line {seen[record.id]} already",
+                where=where,
+                fix="ids are unique in a file",
+            )
+        seen[record.id] = number
+        yield record
 
 
 def find_split(folder: Path, split: str, suffixes: tuple[str, ...]) -> Path | None:

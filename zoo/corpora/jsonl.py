@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from zoo.corpora.document import Document, Span
-from zoo.corpora.files import numbered_lines, parse_json
+from zoo.corpora.files import read_records
 from zoo.errors import ZooError
 
 _SHAPE = (
@@ -22,20 +22,7 @@ def read_jsonl(path: Path) -> Iterator[Document]:
     Raises:
         ZooError: A line is not such an object, an id is repeated, or an offset is outside its text; with file and line.
     """
-    seen: dict[str, int] = {}
-    for number, line in numbered_lines(path):
-        if not line.strip():
-            continue
-        where = f"{path}:{number}"
-        document = _document(parse_json(line, where=where, fix=_SHAPE), where)
-        if document.id in seen:
-            raise ZooError(
-                f"the id {document.id!r} stands in line {seen[document.id]} already",
-                where=where,
-                fix="ids are unique in a file",
-            )
-        seen[document.id] = number
-        yield document
+    return read_records(path, _document, shape=_SHAPE)
 
 
 def _document(data: Any, where: str) -> Document:  # noqa: ANN401 - parsed JSON

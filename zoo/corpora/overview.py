@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from zoo.corpora.document import Document, Span, count_mentions, count_tokens
 from zoo.corpora.load import Corpus
+from zoo.corpora.similarity import normalise
 from zoo.registry.schema import SplitName
 
 CONTEXT_CHARACTERS = 80
@@ -187,4 +188,4 @@ def _mentions(documents: Iterable[Document]) -> Iterator[tuple[Document, Span]]:
 
 
 def _form(document: Document, span: Span) -> tuple[str, str]:
-    return (" ".join(document.text[span.start : span.end].casefold().split()), span.type)
+    return (normalise(document.text[span.start : span.end]), span.type)

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from zoo.corpora.files import numbered_lines
+from zoo.corpora.files import numbered_lines, read_records
 from zoo.errors import ZooError
 from zoo.registry.schema import BundledSource, FolderSource, PassageEntry
 
@@ -40,7 +39,9 @@ def read_passages(path: Path) -> Iterator[Passage]:
         ZooError: A line is not such an object, a text is empty, an id is repeated, or the file cannot be read; with
             file and line.
     """
-    return _json_lines(path) if path.name.endswith(_JSON_SUFFIXES) else _paragraphs(path)
+    if path.name.endswith(_JSON_SUFFIXES):
+        return read_records(path, _passage, shape=_SHAPE)
+    return _paragraphs(path)
 
 
 def read_passage_files(path: Path) -> Iterator[Passage]:
@@ -101,27 +102,6 @@ def passages_path(entry: PassageEntry, registry_folder: Path) -> Path:
         where=f"passages/{entry.id}.yaml: sources",
         fix="add a source {kind: folder, path: DIR} with files *.jsonl or *.jsonl.gz",
     )
-
-
-def _json_lines(path: Path) -> Iterator[Passage]:
-    seen: dict[str, int] = {}
-    for number, line in numbered_lines(path):
-        if not line.strip():
-            continue
-        where = f"{path}:{number}"
-        try:
-            data = json.loads(line)
-        except (ValueError, RecursionError) as error:
-            raise ZooError(f"not valid JSON: {error}", where=where, fix=_SHAPE) from None
-        passage = _passage(data, where)
-        if passage.id in seen:
-            raise ZooError(
-                f"the id {passage.id!r} stands in line {seen[passage.id]} already",
-                where=where,
-                fix="ids are unique in a file",
-            )
-        seen[passage.id] = number
-        yield passage
 
 
 def _passage(data: Any, where: str) -> Passage:  # noqa: ANN401 - parsed JSON

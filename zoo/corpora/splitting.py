@@ -7,6 +7,7 @@ import random
 from collections.abc import Mapping, Sequence
 
 from zoo.corpora.document import Document
+from zoo.corpora.similarity import normalise
 from zoo.errors import ZooError
 from zoo.registry.schema import SplitName
 
@@ -70,7 +71,7 @@ def join_copies(groups: Sequence[str], documents: Sequence[Document]) -> tuple[l
     """
     texts: dict[str, list[str]] = {}
     for group, document in zip(groups, documents, strict=True):
-        texts.setdefault(group, []).append(" ".join(document.text.casefold().split()))
+        texts.setdefault(group, []).append(normalise(document.text))
     first: dict[str, str] = {}
     joined = {group: first.setdefault("\n".join(parts), group) for group, parts in texts.items()}
     return [joined[group] for group in groups], len(texts) - len(first)

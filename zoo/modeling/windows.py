@@ -184,7 +184,7 @@ def decode(
 
 
 def _parse_label(name: str) -> tuple[str, str]:
-    """Prefix and type of a label; the type of `O` is empty, a label without prefix (other people's models) continues."""
+    """Prefix and type of a label: `O` has no type; one without prefix (other people's models) continues its type."""
     if name == "O":
         return "I", ""
     return (name[0], name[2:]) if name.startswith(("B-", "I-")) else ("I", name)

@@ -6,7 +6,6 @@ import functools
 import json
 import logging
 import os
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.resources import files
@@ -92,7 +91,6 @@ def measure(country: str | None) -> Iterator[Meter]:
         measure_power_secs=5,
     )
     meter = Meter()
-    started = time.perf_counter()
     tracker.start()
     try:
         yield meter
@@ -103,7 +101,7 @@ def measure(country: str | None) -> Iterator[Meter]:
         meter.energy = Energy(
             energy_wh=1000 * float(data.energy_consumed),
             emissions_g=1000 * float(kilograms),
-            seconds=time.perf_counter() - started,
+            seconds=float(data.duration),  # what the energy covers: looking for the hardware comes before it
             country=country or WORLD,
             method=_method(tracker),
             hardware=f"{data.cpu_count:g} x {data.cpu_model}"

@@ -6,6 +6,7 @@ import functools
 import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 from zoo.publishing.licenses import judge
 from zoo.publishing.results import Result
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 
 _INSTALLED = Path(__file__).parent / "templates"
 _SOURCE_TREE = Path(__file__).parents[2] / "model_cards" / "templates"
+_URL_CHARACTERS = ":/?#[]@!$&'()*+,;=%~"
 _MARKDOWN = re.compile(r"([\\`*_{}\[\]<>|#!])")
 
 
@@ -97,6 +99,7 @@ def _environment() -> Environment:
         autoescape=False,
     )
     environment.filters["md"] = escape_markdown
+    environment.filters["link"] = web_link
     environment.filters["percent"] = lambda value: f"{100 * value:.2f}"
     return environment
 
@@ -104,3 +107,10 @@ def _environment() -> Environment:
 def escape_markdown(text: str) -> str:
     """Make text from data or users harmless in Markdown: no markup, no HTML, one line."""
     return _MARKDOWN.sub(r"\\\1", " ".join(str(text).split())).replace("\\<", "&lt;").replace("\\>", "&gt;")
+
+
+def web_link(url: str) -> str:
+    """A Markdown link to a web address; anything else becomes plain text."""
+    if not url.startswith(("https://", "http://")):
+        return escape_markdown(url)
+    return f"<{quote(url, safe=_URL_CHARACTERS)}>"

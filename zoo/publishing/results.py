@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Literal
@@ -13,6 +12,7 @@ from zoo.errors import ZooError
 from zoo.evaluation.memorisation import SeenUnseen, WithoutLeaked
 from zoo.evaluation.raw_text import RawTextScore
 from zoo.evaluation.scoring import SplitScore
+from zoo.files import write_whole
 from zoo.publishing.carbon import Energy
 
 SCHEMA_VERSION = 1
@@ -129,16 +129,12 @@ def load_result(path: Path) -> Result:
 
 
 def find_results(out: Path) -> Iterator[Result]:
-    """All results below an output folder, in order of their ids."""
+    """All results below an output folder, in order of their ids; a folder with a dot is one that is being written."""
     for path in sorted((out / "checkpoints").glob(f"*/*/{RESULT_FILE}")):
-        yield load_result(path)
+        if not path.parent.name.startswith("."):
+            yield load_result(path)
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write a file whole or not at all."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        temporary.write_text(text, encoding="utf-8")
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    """Write a text file whole or not at all."""
+    write_whole(path, text)

@@ -58,6 +58,7 @@ def resolve(backbones: Sequence[Backbone], path: Path) -> dict[str, LockedRepo]:
     """
     from huggingface_hub import HfApi
     from huggingface_hub.errors import HfHubHTTPError, OfflineModeIsEnabled
+    from huggingface_hub.errors import HTTPError as TransportError  # type: ignore[attr-defined]  # httpx's or httpx2's
 
     lock, found = read_lock(path), {}
     for backbone in backbones:
@@ -73,15 +74,19 @@ def resolve(backbones: Sequence[Backbone], path: Path) -> dict[str, LockedRepo]:
             raise ZooError(
                 f"the Hub refused {backbone.hub_id}: {str(error).splitlines()[0]}", fix="check the id and your token"
             ) from None
-        except OSError as error:
+        except (TransportError, OSError) as error:
             raise ZooError(f"the Hub cannot be reached: {error}", fix="check the network and HF_ENDPOINT") from None
         files = {
             item.rfilename: f"sha256:{item.lfs.sha256}" if item.lfs else f"git:{item.blob_id}"
             for item in info.siblings or []
         }
-        found[backbone.id] = LockedRepo(hub_id=backbone.hub_id, revision=info.sha or "", files=files)
+        item = {"hub_id": backbone.hub_id, "revision": info.sha, "files": files}
+        found[backbone.id] = check(LockedRepo, item, where=f"the Hub's answer about {backbone.hub_id}")
     from zoo.publishing.results import write_text
 
     merged = Lock(backbones={**lock.backbones, **found})
-    write_text(path, yaml.safe_dump(merged.model_dump(), sort_keys=True))
+    try:
+        write_text(path, yaml.safe_dump(merged.model_dump(), sort_keys=True))
+    except OSError as error:
+        raise ZooError(f"cannot write the lock file: {error.strerror}", where=path, fix="choose another file") from None
     return found

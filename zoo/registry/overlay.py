@@ -12,6 +12,7 @@ from pathlib import Path
 import yaml
 
 from zoo.errors import ZooError
+from zoo.files import write_whole
 from zoo.registry.loader import check, read_yaml
 from zoo.registry.schema import CorpusEntry, EntityType, LabelsEntry
 
@@ -68,7 +69,7 @@ def publish_corpus(entry: CorpusEntry, data: Path, folder: Path, new_types: Sequ
     try:
         if new_types:
             _append_types(folder / "labels.yaml", new_types)
-        _replace(target, text)
+        write_whole(target, text)
     except (OSError, ZooError):
         shutil.rmtree(splits)
         raise
@@ -86,7 +87,7 @@ def _append_types(path: Path, new_types: Sequence[EntityType]) -> None:
     if _types_in(text) != (*before, *new_types):
         data = {**(yaml.safe_load(old) or {}), "types": [item.model_dump() for item in (*before, *new_types)]}
         text = yaml.safe_dump(data, sort_keys=False, allow_unicode=True, width=120)
-    _replace(path, text)
+    write_whole(path, text)
 
 
 def _types_in(text: str) -> tuple[EntityType, ...] | None:
@@ -94,12 +95,3 @@ def _types_in(text: str) -> tuple[EntityType, ...] | None:
         return LabelsEntry.model_validate(yaml.safe_load(text)).types
     except (yaml.YAMLError, ValueError):
         return None
-
-
-def _replace(path: Path, text: str) -> None:
-    temporary = path.with_name(f".{path.name}.tmp")
-    try:
-        temporary.write_text(text, encoding="utf-8")
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)

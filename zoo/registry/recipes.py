@@ -26,12 +26,15 @@ class FinetuneRecipe(Entry):
     """Token-classification training on one corpus."""
 
     epochs: int = Field(default=10, ge=1)
-    batch_size: int = Field(default=16, ge=1, description="windows in one step")
+    batch_size: int = Field(default=16, ge=1, description="documents in one step; a run counts as many as it joins")
     learning_rate: float = Field(default=5e-4, gt=0)
     warmup_share: float = Field(default=0.1, ge=0, lt=1, description="share of all steps with rising learning rate")
     weight_decay: float = Field(default=0.01, ge=0)
     label_smoothing: float = Field(default=0.0, ge=0, lt=1)
     max_grad_norm: float = Field(default=1.0, gt=0)
+    join_sentences: float = Field(
+        default=0.0, ge=0, le=0.9, description="sentence corpora: share of the sentences trained on in runs of 2 to 10"
+    )
     patience: int = Field(default=3, ge=1, description="epochs without a better dev strict F1 before stopping")
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import random
 import time
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -14,9 +15,10 @@ from zoo.errors import ZooError
 from zoo.evaluation.scoring import micro_f1
 from zoo.modeling.labels import LabelSpace
 from zoo.modeling.tagger import Tagger, forward, pad
-from zoo.modeling.windows import IGNORED, encode, label_window
+from zoo.modeling.windows import IGNORED, Window, encode, label_window
 from zoo.registry.recipes import FinetuneRecipe
 from zoo.training.batching import epoch_batches
+from zoo.training.joining import join_runs
 from zoo.training.precision import use_bfloat16
 
 if TYPE_CHECKING:
@@ -95,10 +97,6 @@ def finetune(
     device = next(model.parameters()).device
     bfloat16 = use_bfloat16(recipe.precision)
     tagger = Tagger.of(model, tokenizer, stride_tokens=stride_tokens)
-    windows = encode(
-        tokenizer, [d.text for d in train], window_tokens=tagger.window_tokens, stride_tokens=tagger.stride_tokens
-    )
-    targets = [label_window(window, train[window.text].spans, labels) for window in windows]
     own = torch.tensor(labels.own_ids(entity_types), device=device)
     place = torch.full((len(labels.labels),), IGNORED, device=device)
     place[own] = torch.arange(len(own), device=device)
@@ -107,20 +105,23 @@ def finetune(
     dev_windows = encode(tokenizer, dev_texts, window_tokens=tagger.window_tokens, stride_tokens=tagger.stride_tokens)
 
     optimizer = torch.optim.AdamW(_parameter_groups(model, recipe.weight_decay), lr=recipe.learning_rate)
-    steps = recipe.epochs * math.ceil(len(windows) / recipe.batch_size)
+    steps = recipe.epochs * math.ceil(len(train) / recipe.batch_size)
     schedule = get_linear_schedule_with_warmup(optimizer, round(recipe.warmup_share * steps), steps)
     trained = [p for p in model.parameters() if p.requires_grad]
     loss_function = torch.nn.CrossEntropyLoss(ignore_index=IGNORED, label_smoothing=recipe.label_smoothing)
     set_seed(seed)
     rng = random.Random(seed)
     progress.on_start(steps)
+    windows: list[Window] = []
     logs: list[EpochLog] = []
     best_f1, best_epoch, best_state = -1.0, 0, _snapshot(model)
     started = time.perf_counter()
     for epoch in range(1, recipe.epochs + 1):
         model.train()
         epoch_started, loss_sum, tokens = time.perf_counter(), 0.0, 0
-        batches = epoch_batches([len(window) for window in windows], recipe.batch_size, rng)
+        if not windows or recipe.join_sentences:
+            windows, targets, weights = _training_windows(tagger, train, labels, recipe.join_sentences, rng)
+        batches = epoch_batches([len(window) for window in windows], recipe.batch_size, rng, weights=weights)
         for batch in batches:
             logits = forward(model, [windows[i] for i in batch], int(tokenizer.pad_token_id or 0), bfloat16=bfloat16)
             gold = pad([targets[i] for i in batch], IGNORED).to(device)
@@ -154,6 +155,18 @@ def finetune(
     return TrainingLog(
         tuple(logs), best_epoch, best_f1, time.perf_counter() - started, "bfloat16 autocast" if bfloat16 else "float32"
     )
+
+
+def _training_windows(
+    tagger: Tagger, train: Sequence[Document], labels: LabelSpace, join_share: float, rng: random.Random
+) -> tuple[list[Window], list[list[int]], list[float]]:
+    """Windows of the training text, their labels, and how many documents each stands for."""
+    runs = join_runs(train, join_share, rng)
+    texts = [document.text for document, _ in runs]
+    windows = encode(tagger.tokenizer, texts, window_tokens=tagger.window_tokens, stride_tokens=tagger.stride_tokens)
+    targets = [label_window(window, runs[window.text][0].spans, labels) for window in windows]
+    pieces = Counter(window.text for window in windows)
+    return windows, targets, [runs[window.text][1] / pieces[window.text] for window in windows]
 
 
 def _parameter_groups(model: torch.nn.Module, weight_decay: float) -> list[dict[str, object]]:

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from zoo.console import print_json, print_line, print_table
+from zoo.cli.options import AsJson, RegistryOption, open_corpus, open_registry
+from zoo.cli.output import print_json, print_line, print_table
 from zoo.errors import ZooError, did_you_mean
-from zoo.settings import Settings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -19,11 +19,7 @@ if TYPE_CHECKING:
     from zoo.corpora.load import Corpus
     from zoo.corpora.passages import Passage
     from zoo.registry.loader import Registry
-
-
-def register(app: typer.Typer) -> None:
-    """Mount the command on the app of `zoo corpora`."""
-    app.command()(check)
+    from zoo.settings import Settings
 
 
 def check(
@@ -42,19 +38,11 @@ def check(
     threshold: Annotated[
         float, typer.Option("--threshold", help="Least Jaccard similarity of a near duplicate, 0.5 to 1.")
     ] = 0.8,
-    registry: Annotated[
-        Path | None,
-        typer.Option(
-            "--registry", metavar="DIR", help="Your own registry folder, overlaid on the packaged one [ZOO_REGISTRY]."
-        ),
-    ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON on standard output.")] = False,
+    registry: RegistryOption = None,
+    as_json: AsJson = False,
 ) -> None:
     """Find texts that leak: between splits, from train to other corpora's test, from raw passages to test."""
-    from zoo.registry.loader import load_registry
-
-    settings = Settings.from_env()
-    found = load_registry(registry or settings.registry)
+    found, settings = open_registry(registry)
     report = run_check(found, settings, names or [], passages or [], threshold)
     if as_json:
         print_json(report.model_dump(mode="json"))
@@ -105,21 +93,12 @@ def run_check(
 def _load(registry: Registry, settings: Settings, named: list[str], left_out: dict[str, str]) -> list[Corpus]:
     """Load the named corpora, and of the others those that are on this machine; `left_out` says why one is not."""
     from zoo.corpora.fetch import FetchOptions
-    from zoo.corpora.load import load_corpus
 
     corpora = []
     for name, entry in registry.corpora.items():
         options = FetchOptions() if name in named else FetchOptions(offline=True)
         try:
-            corpora.append(
-                load_corpus(
-                    entry,
-                    registry_folder=registry.folders[f"corpora/{name}"],
-                    local=settings.corpora,
-                    cache=settings.cache,
-                    options=options,
-                )
-            )
+            corpora.append(open_corpus(entry, registry, settings, options))
         except ZooError as error:
             if name in named:
                 raise

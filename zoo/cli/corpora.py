@@ -1,78 +1,34 @@
-"""`zoo corpora ...`: what there is, fetching it, looking at it, adding one's own."""
+"""`zoo corpora list`, `fetch` and `show`: what there is, getting it, looking at it."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
-from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from zoo import cli_leakage
-from zoo.console import console, print_json, print_line, print_table
+from zoo.cli.options import AsJson, RegistryOption, open_corpus, open_registry
+from zoo.cli.output import console, download_bars, print_json, print_line, print_table, type_names
 from zoo.errors import ZooError
-from zoo.settings import Settings
 
 if TYPE_CHECKING:
-    from zoo.corpora.fetch import Progress
     from zoo.corpora.load import Corpus
     from zoo.corpora.overview import CorpusOverview, TypeOverview
     from zoo.registry.loader import Registry
     from zoo.registry.schema import CorpusEntry
-
-corpora_app = typer.Typer(
-    help="List, fetch, show and add corpora.",
-    no_args_is_help=True,
-    context_settings={"help_option_names": ["-h", "--help"]},
-)
-
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON on standard output.")]
-RegistryOption = Annotated[
-    Path | None,
-    typer.Option(
-        "--registry", metavar="DIR", help="Your own registry folder, overlaid on the packaged one [ZOO_REGISTRY]."
-    ),
-]
+    from zoo.settings import Settings
 
 
-class Format(str, Enum):
-    """How a user's files are written."""
-
-    conll = "conll"
-    jsonl = "jsonl"
-    brat = "brat"
-    pubtator = "pubtator"
-    bioc = "bioc"
-
-
-class Overlaps(str, Enum):
-    """What becomes of mentions that share characters."""
-
-    error = "error"
-    longest = "longest"
-    keep = "keep"
-
-
-class Unit(str, Enum):
-    """What one document of a corpus is."""
-
-    document = "document"
-    sentence = "sentence"
-
-
-@corpora_app.command("list")
 def list_corpora(registry: RegistryOption = None, as_json: AsJson = False) -> None:
     """List the corpora of the registry, and where their files would come from."""
     from zoo.corpora.sources import availability
     from zoo.registry.schema import SPLITS
 
-    found, settings = _registry(registry)
+    found, settings = open_registry(registry)
     rows = []
     for entry in found.corpora.values():
-        where = availability(entry, _folder(found, entry), settings.corpora, cache=settings.cache)
+        where = availability(entry, found.folders[f"corpora/{entry.id}"], settings.corpora, cache=settings.cache)
         rows.append(
             {
                 "id": entry.id,
@@ -93,7 +49,6 @@ def list_corpora(registry: RegistryOption = None, as_json: AsJson = False) -> No
     )
 
 
-@corpora_app.command()
 def fetch(
     names: Annotated[list[str] | None, typer.Argument(metavar="[NAME]...", help="Corpora to fetch.")] = None,
     fetch_all: Annotated[bool, typer.Option("--all", help="Every corpus of the registry.")] = False,
@@ -101,7 +56,7 @@ def fetch(
     as_json: AsJson = False,
 ) -> None:
     """Fetch corpora from their public homes into the cache (ZOO_CACHE), and check their fingerprints."""
-    found, settings = _registry(registry)
+    found, settings = open_registry(registry)
     if bool(names) == fetch_all:
         raise ZooError("name corpora, or say --all", where="zoo corpora fetch", fix="zoo corpora list shows them")
     entries = list(found.corpora.values()) if fetch_all else [found.corpus(name) for name in dict.fromkeys(names or [])]
@@ -127,7 +82,6 @@ def fetch(
         raise typer.Exit(1)
 
 
-@corpora_app.command()
 def show(
     name: Annotated[str, typer.Argument(metavar="NAME", help="A corpus.")],
     html: Annotated[
@@ -142,7 +96,7 @@ def show(
     """Show a corpus: counts, types, licence, lengths and frequencies of mentions, examples in context."""
     from zoo.corpora.overview import overview
 
-    found, settings = _registry(registry)
+    found, settings = open_registry(registry)
     view = overview(_load(found.corpus(name), found, settings))
     if html is not None:
         from zoo.corpora.overview_page import render_page
@@ -156,137 +110,26 @@ def show(
         _print_overview(view)
 
 
-@corpora_app.command()
-def add(
-    name: Annotated[str, typer.Argument(metavar="NAME", help="Id of the new corpus, for example my-notes.")],
-    format_: Annotated[Format, typer.Option("--format", help="How the files are written.")],
-    path: Annotated[
-        Path,
-        typer.Option(
-            "--path", metavar="DIR_OR_FILE", help="The data; files named train, dev and test are kept as such."
-        ),
-    ],
-    types: Annotated[
-        str, typer.Option("--types", metavar="A,B=Disease", help="Types in the files; B=Disease renames B.")
-    ] = "",
-    overlaps: Annotated[
-        Overlaps, typer.Option("--overlaps", help="Nested, overlapping and discontinuous mentions.")
-    ] = Overlaps.error,
-    license_: Annotated[str, typer.Option("--license", metavar="SPDX", help="Licence of the data.")] = "NOASSERTION",
-    unit: Annotated[Unit | None, typer.Option("--unit", help="What one document is.")] = None,
-    dev: Annotated[float, typer.Option("--dev", metavar="SHARE", help="Share of the documents for dev.")] = 0.1,
-    test: Annotated[float, typer.Option("--test", metavar="SHARE", help="Share of the documents for test.")] = 0.2,
-    seed: Annotated[int, typer.Option("--seed", help="Seed of the draw.")] = 13,
-    registry: Annotated[
-        Path | None,
-        typer.Option("--registry", metavar="DIR", help="Your registry folder [ZOO_REGISTRY; default: registry]."),
-    ] = None,
-    as_json: AsJson = False,
-) -> None:
-    """Add your own corpus to your registry folder: checked, split by document, ready for `zoo build`."""
-    from zoo.corpora.intake import Request, add_corpus
-
-    settings = Settings.from_env()
-    folder = registry or settings.registry or Path("registry")
-    added = add_corpus(
-        Request(
-            name=name,
-            path=path,
-            format=format_.value,
-            types=_types(types),
-            registry=folder,
-            overlaps=overlaps.value,
-            license_spdx=license_,
-            unit=unit.value if unit else None,
-            dev=dev,
-            test=test,
-            seed=seed,
-            local=settings.corpora,
-        )
-    )
-    entry = added.corpus.entry
-    if as_json:
-        record = {"path": str(added.path), "new_types": list(added.new_types), "notes": list(added.notes)}
-        print_json({**record, "entry": entry.model_dump(mode="json")})
-        return
-    rows = [
-        [s, str(i.documents), str(i.tokens), str(i.mentions), (i.fingerprint or "")[:12]]
-        for s, i in entry.splits.items()
-    ]
-    print_table(["split", f"{entry.unit}s", "tokens", "mentions", "fingerprint"], rows)
-    for note in added.notes:
-        print_line(note)
-    if added.new_types:
-        print_line(f"new in the label space of {folder}: {', '.join(added.new_types)}")
-    for what, count in added.corpus.repairs.items():
-        print_line(f"{what}: {count}")
-    print_line(f"written to {added.path}; next: zoo build minilm-l6/{name} --registry {folder}")
-
-
-cli_leakage.register(corpora_app)
-
-
-def _registry(overlay: Path | None) -> tuple[Registry, Settings]:
-    from zoo.registry.loader import load_registry
-
-    settings = Settings.from_env()
-    settings = replace(settings, registry=overlay or settings.registry)
-    return load_registry(settings.registry), settings
-
-
-def _folder(registry: Registry, entry: CorpusEntry) -> Path:
-    return registry.folders[f"corpora/{entry.id}"]
-
-
 def _load(entry: CorpusEntry, registry: Registry, settings: Settings) -> Corpus:
     from zoo.corpora.fetch import FetchOptions
-    from zoo.corpora.load import load_corpus
 
-    with _download_bars() as progress:
-        return load_corpus(
-            entry,
-            registry_folder=_folder(registry, entry),
-            local=settings.corpora,
-            cache=settings.cache,
-            options=FetchOptions(offline=settings.offline, progress=progress),
-        )
-
-
-@contextmanager
-def _download_bars() -> Iterator[Progress | None]:
-    """One bar a file on standard error, where that is a terminal."""
-    screen = console(stderr=True)
-    if not screen.is_terminal:
-        yield None
-        return
-    from rich.progress import BarColumn, DownloadColumn, TaskID, TextColumn, TransferSpeedColumn
-    from rich.progress import Progress as Bars
-
-    tasks: dict[str, TaskID] = {}
-    columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn())
-    with Bars(*columns, console=screen, transient=True) as bars:
-
-        def step(name: str, done: int, total: int | None) -> None:
-            if name not in tasks:
-                tasks[name] = bars.add_task(name, total=total)
-            bars.update(tasks[name], completed=done, total=total)
-
-        yield step
+    with download_bars() as progress:
+        return open_corpus(entry, registry, settings, FetchOptions(offline=settings.offline, progress=progress))
 
 
 def _fetch(entry: CorpusEntry, registry: Registry, settings: Settings, *, skip: bool) -> dict[str, Any]:
+    from zoo.corpora.document import count_mentions
     from zoo.corpora.sources import availability
 
-    where = availability(entry, _folder(registry, entry), None, cache=settings.cache)
+    where = availability(entry, registry.folders[f"corpora/{entry.id}"], None, cache=settings.cache)
     if where == "no source" and skip:
         return _fetched(entry.id, "skipped", source="none is known: give it by ZOO_CORPORA")
     corpus = _load(entry, registry, settings)
-    splits = corpus.splits.values()
     return _fetched(
         entry.id,
         "verified" if corpus.verified else "no fingerprint registered",
-        documents=sum(map(len, splits)),
-        mentions=sum(len(document.spans) for documents in splits for document in documents),
+        documents=sum(map(len, corpus.splits.values())),
+        mentions=sum(map(count_mentions, corpus.splits.values())),
         source=corpus.source,
     )
 
@@ -295,21 +138,6 @@ def _fetched(
     corpus: str, status: str, *, documents: int | None = None, mentions: int | None = None, source: str
 ) -> dict[str, Any]:
     return {"corpus": corpus, "status": status, "documents": documents, "mentions": mentions, "source": source}
-
-
-def _types(argument: str) -> dict[str, str]:
-    """Read `A,B=Disease` as `{"A": "A", "B": "Disease"}`."""
-    types: dict[str, str] = {}
-    for item in filter(None, (part.strip() for part in argument.split(","))):
-        source, equals, target = (part.strip() for part in item.partition("="))
-        if not source or (equals and not target):
-            raise ZooError(
-                f"--types takes A,B=C, not {item!r}", where="--types", fix="for example --types Drug=Chemical"
-            )
-        if source in types:
-            raise ZooError(f"--types names {source} twice", where="--types", fix="name it once")
-        types[source] = target or source
-    return types
 
 
 def _write_page(path: Path, text: str) -> None:
@@ -323,8 +151,7 @@ def _row(row: dict[str, Any]) -> list[str]:
     infos = row["splits"].values()
     counts = " / ".join(f"{info['documents']:,}" for info in infos if info["documents"] is not None)
     mentions = sum(info["mentions"] or 0 for info in infos)
-    types = row["entity_types"]
-    shown = ", ".join(types[:4]) + (f" and {len(types) - 4} more" if len(types) > 4 else "")
+    shown = type_names(row["entity_types"], 4)
     return [row["id"], shown, row["unit"], counts, f"{mentions:,}" if mentions else "", row["license"], row["files"]]
 
 

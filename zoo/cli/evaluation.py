@@ -4,48 +4,32 @@ from __future__ import annotations
 
 import json
 import os
-from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from zoo.cli.options import (
+    AsJson,
+    CorpusArgument,
+    MapOption,
+    ModelArgument,
+    RegistryOption,
+    Split,
+    SplitOption,
+    load_tagger,
+    open_corpus,
+    open_registry,
+    parse_renames,
+)
+from zoo.cli.output import percent, print_json, print_line, print_step, print_table
 from zoo.errors import ZooError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from zoo.corpora.load import Corpus
     from zoo.evaluation.errors import ErrorReport
-
-
-class Split(str, Enum):
-    """A split, as an option."""
-
-    train = "train"
-    dev = "dev"
-    test = "test"
-
-
-ModelArgument = Annotated[
-    str, typer.Argument(metavar="MODEL", help="Checkpoint folder, adapter, model folder or Hub id.")
-]
-CorpusArgument = Annotated[str, typer.Argument(metavar="CORPUS", help="Corpus id.")]
-SplitOption = Annotated[Split, typer.Option("--split")]
-MapOption = Annotated[
-    list[str] | None, typer.Option("--map", metavar="FROM=TO", help="Rename a type that the model predicts.")
-]
-RegistryOption = Annotated[
-    Path | None,
-    typer.Option(
-        "--registry", metavar="DIR", help="Your own registry folder, overlaid on the packaged one [ZOO_REGISTRY]."
-    ),
-]
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON on standard output.")]
-
-
-def register(app: typer.Typer) -> None:
-    """Mount the commands of this module on an app."""
-    for command in (errors, robustness, cross):
-        app.command()(command)
 
 
 def errors(
@@ -63,22 +47,18 @@ def errors(
     as_json: AsJson = False,
 ) -> None:
     """Sort a model's mistakes: boundary, type, missed, spurious, with the strings and contexts they fall on."""
-    from zoo.cli import _print_json, _quiet_libraries
-
     if html is not None:
         _check_file(html)
-    loaded = _corpora(corpus, registry)[0]
-    documents, renames = loaded.splits[split.value], _renames(mapping)
+    loaded = _corpora([corpus], registry)[0]
+    documents, renames = loaded.splits[split.value], parse_renames(mapping)
     from zoo.evaluation.cross import describe_model
     from zoo.evaluation.errors import analyse
     from zoo.evaluation.errors_page import render_page
     from zoo.evaluation.scoring import rename_types, tag_documents
-    from zoo.modeling.tagger import Tagger
 
-    _quiet_libraries()
     entry, described = loaded.entry, describe_model(model)
     quote = quote or entry.license.publishable
-    report = analyse(documents, rename_types(tag_documents(Tagger.load(model), documents), renames))
+    report = analyse(documents, rename_types(tag_documents(load_tagger(model), documents), renames))
     if html is not None:
         page = render_page(
             report,
@@ -91,7 +71,7 @@ def errors(
         )
         _write(html, page)
     if as_json:
-        _print_json({"model": model, "corpus": entry.id, "split": split.value, **report.to_json(quote=quote)})
+        print_json({"model": model, "corpus": entry.id, "split": split.value, **report.to_json(quote=quote)})
     else:
         _print_report(report, entry.license.spdx, quote, html)
 
@@ -106,21 +86,14 @@ def robustness(
     as_json: AsJson = False,
 ) -> None:
     """Score a model on the same text in other case, with typos, without punctuation, abbreviated, broken into lines."""
-    from zoo.cli import _console, _percent, _print_json, _print_table, _quiet_libraries
-
-    loaded = _corpora(corpus, registry)[0]
-    documents, renames = loaded.splits[split.value], _renames(mapping)
+    loaded = _corpora([corpus], registry)[0]
+    documents, renames = loaded.splits[split.value], parse_renames(mapping)
     from zoo.evaluation.robustness import robustness as measure
-    from zoo.modeling.tagger import Tagger
 
-    _quiet_libraries()
-    tagger, console = Tagger.load(model), _console(stderr=True)
-    scores = measure(
-        tagger, documents, mapping=renames, seed=seed, progress=lambda name: console.print(f"{name} ...", style="dim")
-    )
+    scores = measure(load_tagger(model), documents, mapping=renames, seed=seed, progress=print_step)
     if as_json:
         perturbations = {name: score._asdict() for name, score in scores.items()}
-        _print_json(
+        print_json(
             {
                 "model": model,
                 "corpus": corpus,
@@ -131,10 +104,10 @@ def robustness(
             }
         )
         return
-    _print_table(
+    print_table(
         ["text", "strict F1", "loss", "documents changed"],
         [
-            [name, _percent(s.micro_f1), _percent(s.loss) if name != "original" else "", str(s.changed_documents)]
+            [name, percent(s.micro_f1), percent(s.loss) if name != "original" else "", str(s.changed_documents)]
             for name, s in scores.items()
         ],
     )
@@ -154,12 +127,17 @@ def cross(
 ) -> None:
     """Score models on the test splits of corpora that share entity types with them, and draw the matrix."""
     from zoo.build.layout import Layout
-    from zoo.cli import _console, _percent, _print_json, _print_table, _quiet_libraries
 
-    renames = _renames(mapping)
-    loaded = _corpora(corpora, registry)
+    renames = parse_renames(mapping)
+    names = [name.strip() for name in corpora.split(",") if name.strip()]
+    if not names:
+        raise ZooError(
+            "no corpus was named", where="--corpora", fix="for example --corpora bc5cdr-disease,ncbi-disease"
+        )
+    loaded = _corpora(names, registry)
     from zoo.evaluation.cross import REDUCED_NOTE, check_plots, heat_map
     from zoo.evaluation.cross import cross as score
+    from zoo.modeling.quiet import quiet_libraries
     from zoo.modeling.tagger import resolve_model
 
     for model in models:
@@ -167,13 +145,12 @@ def cross(
     if out is not None:
         check_plots()
         Layout(out).check_writable()
-    _quiet_libraries()
-    console = _console(stderr=True)
+    quiet_libraries()
     matrix = score(
         models,
         loaded,
         mapping=renames,
-        progress=lambda model, corpus: console.print(f"{model} on {corpus} ...", style="dim"),
+        progress=lambda model, corpus: print_step(f"{model} on {corpus}"),
     )
     if out is not None:
         picture = heat_map(matrix)
@@ -181,70 +158,48 @@ def cross(
         _write(out / "cross.json", json.dumps(matrix.to_json(), indent=2) + "\n")
         _write(out / "cross.png", picture)
     if as_json:
-        _print_json(matrix.to_json())
+        print_json(matrix.to_json())
         return
     rows = []
     for name in matrix.models:
         cells = [matrix.cells[name, corpus] for corpus in matrix.corpora]
         marks = {"comparable": "", "reduced": "*", "not comparable": ""}
-        rows.append([name, *(_percent(c.score.micro_f1) + marks[c.status] if c.score else "" for c in cells)])
-    _print_table(["model", *matrix.corpora], rows)
-    out_console = _console()
+        rows.append([name, *(percent(c.score.micro_f1) + marks[c.status] if c.score else "" for c in cells)])
+    print_table(["model", *matrix.corpora], rows)
     if any(cell.status == "reduced" for cell in matrix.cells.values()):
-        out_console.print(f"* {REDUCED_NOTE}", highlight=False, soft_wrap=True)
+        print_line(f"* {REDUCED_NOTE}", wrap=False)
     for cell in (cell for cell in matrix.cells.values() if cell.note):
-        line = f"{cell.model} on {cell.corpus}: {cell.note}"
-        out_console.print(line, highlight=False, markup=False, soft_wrap=True)
+        print_line(f"{cell.model} on {cell.corpus}: {cell.note}", wrap=False)
     if out is not None:
-        out_console.print(f"written to {out}", highlight=False, markup=False, soft_wrap=True)
+        print_line(f"written to {out}", wrap=False)
 
 
-def _corpora(ids: str, registry: Path | None) -> list[Corpus]:
-    """Corpora by their ids, separated by commas, each read once."""
-    from zoo.cli import _registry
-    from zoo.corpora.load import load_corpus
-
-    found, settings = _registry(registry)
-    names = list(dict.fromkeys(name.strip() for name in ids.split(",") if name.strip()))
-    if not names:
-        raise ZooError(
-            "no corpus was named", where="--corpora", fix="for example --corpora bc5cdr-disease,ncbi-disease"
-        )
-    entries = [found.corpus(name) for name in names]
-    return [
-        load_corpus(entry, registry_folder=found.folders[f"corpora/{entry.id}"], local=settings.corpora)
-        for entry in entries
-    ]
-
-
-def _renames(mapping: list[str] | None) -> dict[str, str]:
-    from zoo.cli import _rename
-
-    return dict(_rename(item) for item in mapping or [])
+def _corpora(names: Iterable[str], registry: Path | None) -> list[Corpus]:
+    """Corpora by their ids, each read once; none is read if one is unknown."""
+    found, settings = open_registry(registry)
+    entries = [found.corpus(name) for name in dict.fromkeys(names)]
+    return [open_corpus(entry, found, settings) for entry in entries]
 
 
 def _print_report(report: ErrorReport, license_spdx: str, quote: bool, html: Path | None) -> None:
-    from zoo.cli import _console, _percent, _print_table
-
     rows = []
     for kind, counts in report.by_kind.items():
         strings = ", ".join(f"{text} ({n})" for text, n in report.frequent(kind, 6)) if quote else ""
         rows.append([kind, str(counts.fp), str(counts.fn), " ".join(strings.split())])
     rows.append(["all", str(report.counts.fp), str(report.counts.fn), ""])
-    _print_table(["class", "false positives", "false negatives", "most frequent"], rows)
-    console = _console()
-    console.print()
+    print_table(["class", "false positives", "false negatives", "most frequent"], rows)
+    print_line()
     rows = []
     for name, kinds in report.by_type.items():
         of_type = report.per_type[name]
-        scores = [_percent(value) for value in (of_type.f1, of_type.precision, of_type.recall)]
+        scores = [percent(value) for value in (of_type.f1, of_type.precision, of_type.recall)]
         rows.append([name, *scores, *(f"{counts.fp}/{counts.fn}" for counts in kinds.values())])
-    _print_table(["type", "strict F1", "P", "R", *(f"{kind} FP/FN" for kind in report.by_kind)], rows)
+    print_table(["type", "strict F1", "P", "R", *(f"{kind} FP/FN" for kind in report.by_kind)], rows)
     if not quote:
         note = f"no text is quoted: the licence of the corpus ({license_spdx}) does not clearly allow it; see --quote"
-        console.print(note, highlight=False, markup=False, soft_wrap=True)
+        print_line(note, wrap=False)
     if html is not None:
-        console.print(f"page: {html}", highlight=False, markup=False, soft_wrap=True)
+        print_line(f"page: {html}", wrap=False)
 
 
 def _check_file(path: Path) -> None:
@@ -256,12 +211,9 @@ def _check_file(path: Path) -> None:
 
 
 def _write(path: Path, content: str | bytes) -> None:
-    """Write a file whole or not at all."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    from zoo.files import write_whole
+
     try:
-        temporary.write_bytes(content.encode() if isinstance(content, str) else content)
-        temporary.replace(path)
+        write_whole(path, content)
     except OSError as error:
         raise ZooError(f"cannot write the file: {error.strerror or error}", where=path) from None
-    finally:
-        temporary.unlink(missing_ok=True)

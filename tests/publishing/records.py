@@ -1,0 +1,153 @@
+"""A result and its checkpoint, written by hand: two entity types, a raw-text score, every field filled."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from zoo.publishing.results import Result
+from zoo.registry.loader import Checkpoint
+from zoo.registry.recipes import Recipe
+from zoo.registry.schema import Backbone, CorpusEntry, LicenseInfo
+
+FINGERPRINTS = {
+    name: character * 64
+    for name, character in zip(
+        ("split_train", "split_dev", "split_test", "base", "labels", "recipe", "adapter"), "1234567", strict=True
+    )
+}
+
+
+def checkpoint(*, publishable: bool = True, **corpus: Any) -> Checkpoint:
+    """`tiny-bert/notes`; keywords replace fields of the corpus entry."""
+    backbone = Backbone(
+        id="tiny-bert",
+        title="Tiny BERT",
+        family="bert",
+        hub_id="someone/tiny-bert",
+        revision="ab" * 20,
+        parameters_million=0.1,
+        license=LicenseInfo(spdx="MIT", source="its model card", publishable=True),
+    )
+    fields: dict[str, Any] = {
+        "id": "notes",
+        "title": "Notes",
+        "description": "Diseases and drugs in invented notes.",
+        "homepage": "https://example.org/notes",
+        "citation": "Doe (2026), Notes",
+        "format": "conll",
+        "unit": "sentence",
+        "types": {"Disease": "Disease", "Chemical": "Chemical"},
+        "license": LicenseInfo(
+            spdx="CC-BY-4.0" if publishable else "NOASSERTION", source="its README", publishable=publishable
+        ),
+        "note": "Written for a test.",
+    }
+    return Checkpoint(backbone, CorpusEntry(**{**fields, **corpus}), Recipe())
+
+
+def split_score(f1: float, **changes: Any) -> dict[str, Any]:
+    """A split's score whose figures all differ, so that a mix-up of two shows."""
+    return {
+        "micro_f1": f1,
+        "precision": f1 + 0.02,
+        "recall": f1 - 0.02,
+        "ci95": [f1 - 0.05, f1 + 0.04],
+        "macro_f1": f1 - 0.01,
+        "span_only_f1": f1 + 0.03,
+        "per_type": {
+            "Chemical": {"f1": f1 + 0.1, "precision": f1 + 0.11, "recall": f1 + 0.09, "gold_mentions": 60},
+            "Disease": {"f1": f1 - 0.1, "precision": f1 - 0.09, "recall": f1 - 0.11, "gold_mentions": 40},
+        },
+        "documents": 50,
+        "gold_mentions": 100,
+        "predicted_mentions": 96,
+        "unaligned_mentions": 3,
+        **changes,
+    }
+
+
+def group(f1: float, gold: int) -> dict[str, Any]:
+    return {
+        "f1": f1,
+        "precision": f1 + 0.01,
+        "recall": f1 - 0.01,
+        "gold_mentions": gold,
+        "predicted_mentions": gold,
+        "true_positives": int(gold * f1),
+    }
+
+
+def result_data(**changes: Any) -> dict[str, Any]:
+    """The JSON of the result; keywords replace whole fields."""
+    recipe = Recipe().model_dump(mode="json")
+    recipe["lora"]["targets"] = ["query", "value"]
+    return {
+        "checkpoint_id": "tiny-bert/notes",
+        "repo_id": "openmed/tiny-bert-notes",
+        "base_repo_id": "openmed/tiny-bert-ner",
+        "backbone": "tiny-bert",
+        "backbone_origin": f"someone/tiny-bert@{'ab' * 20}",
+        "corpus": "notes",
+        "entity_types": ["Disease", "Chemical"],
+        "decoding": {"aggregation_strategy": "simple", "window_tokens": 512, "stride_tokens": 128},
+        "scores": {"dev": split_score(0.825, documents=30), "test": split_score(0.8)},
+        "memorisation": {"seen": group(0.9, 70), "unseen": group(0.6, 30), "seen_gold_share": 0.7, "train_forms": 120},
+        "without_leaked": {
+            "leaked_documents": 2,
+            "documents": 48,
+            "micro_f1": 0.79,
+            "precision": 0.81,
+            "recall": 0.77,
+            "gold_mentions": 95,
+            "leaked_gold_mentions": 5,
+        },
+        "raw_text": {
+            "score": split_score(0.75, documents=5, gold_mentions=102),
+            "pipeline_call": "pipeline(..., aggregation_strategy='simple', stride=128)",
+            "differing_documents": 0,
+        },
+        "notes": ["latency not measured: no timer"],
+        "protocol": "Strict entity micro-F1 over character spans.",
+        "trained_parameters": 1234567,
+        "trained_share": 0.0123,
+        "adapter_bytes": 1234567,
+        "train_seconds": 61.4,
+        "precision": "bfloat16",
+        "best_epoch": 2,
+        "training": [
+            {"epoch": n, "loss": 1 / n, "dev_micro_f1": 0.4 * n, "train_seconds": 30.0, "tokens": 9000} for n in (1, 2)
+        ],
+        "energy": {
+            "energy_wh": 12.345,
+            "emissions_g": 4.702,
+            "seconds": 71.6,
+            "country": "DEU",
+            "method": "codecarbon, CPU estimated (cpu_load)",
+            "hardware": "2 x Some CPU",
+            "components_wh": {"cpu": 8.0, "gpu": 0.0, "ram": 4.345},
+        },
+        "recipe": recipe,
+        "seeds": [13],
+        "corpus_record": {
+            "title": "Notes",
+            "unit": "sentence",
+            "source": "local files, verified by fingerprint",
+            "license": "CC-BY-4.0",
+            "documents": {"train": 200, "dev": 30, "test": 50},
+            "mentions": {"train": 400, "dev": 55, "test": 100},
+            "mentions_per_type": {"Disease": 150, "Chemical": 250},
+            "examples": {"Disease": ["asthma", "migraine"], "Chemical": ["aspirin"]},
+            "repairs": {"I- tags read as B-": 4},
+        },
+        "license": "MIT",
+        "publishable": True,
+        "versions": {"zoo": "1.0", "torch": "2.9", "transformers": "5.1", "peft": "0.20", "tokenizers": "0.22"},
+        "fingerprints": FINGERPRINTS,
+        "created": "2026-11-05T12:00:00+00:00",
+        **changes,
+    }
+
+
+def result(**changes: Any) -> Result:
+    """The result, checked by its schema."""
+    return Result.model_validate(result_data(**changes))

@@ -1,0 +1,358 @@
+"""The commands as a user types them: list, show, build, board, tag, evaluate. One trained build serves most tests."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.conftest import TINY_SENTENCES
+
+Zoo = Callable[..., subprocess.CompletedProcess[str]]
+TEXT, GOLD = TINY_SENTENCES[0]
+ONE_EPOCH = ("--set", "finetune.epochs=1")
+
+
+@pytest.fixture(scope="module")
+def shared_out(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("built") / "out"
+
+
+@pytest.fixture
+def out(zoo: Zoo, tiny_registry: Path, shared_out: Path) -> Path:
+    """Output folder with `tiny-bert/tiny`, trained until it finds what it has seen; made once, read only."""
+    if not shared_out.exists():
+        zoo("build", "tiny-bert/tiny", "--registry", tiny_registry, "--out", shared_out, ZOO_COUNTRY="DEU")
+    return shared_out
+
+
+@pytest.fixture
+def built(out: Path) -> Path:
+    """Folder of the checkpoint."""
+    return out / "checkpoints" / "tiny-bert" / "tiny"
+
+
+def files_below(folder: Path) -> list[str]:
+    return sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file())
+
+
+def names(folder: Path) -> set[str]:
+    return {path.name for path in folder.iterdir()}
+
+
+def read(path: Path) -> Any:
+    return json.loads(path.read_text())
+
+
+class TestListAndShow:
+    def test_list_names_every_checkpoint(self, zoo: Zoo) -> None:
+        rows = json.loads(zoo("list", "--json").stdout)
+        assert len(rows) == len({row["id"] for row in rows}) >= 9 * 17
+        assert set(rows[0]) == {"id", "family", "entity_types", "backbone_license", "corpus_license"}
+
+    def test_list_of_a_suite(self, zoo: Zoo) -> None:
+        rows = json.loads(zoo("list", "--suite", "quickstart", "--json").stdout)
+        names = ["sample-disease", "sample-chemical", "sample-gene", "sample-species"]
+        assert [row["id"] for row in rows] == [f"minilm-l6/{name}" for name in names]
+        plain = zoo("list", "--suite", "quickstart").stdout
+        assert "4 checkpoints" in plain and "minilm-l6/sample-gene" in plain
+
+    def test_list_of_an_overlay(self, zoo: Zoo, tiny_registry: Path) -> None:
+        assert "tiny-bert/tiny" in zoo("list", ZOO_REGISTRY=str(tiny_registry)).stdout
+
+    def test_show_a_checkpoint_with_its_recipe(self, zoo: Zoo, tiny_registry: Path) -> None:
+        data = json.loads(zoo("show", "tiny-bert/tiny", "--registry", tiny_registry, "--json").stdout)
+        assert set(data) == {"id", "backbone", "corpus", "recipe", "family"}
+        assert data["recipe"]["finetune"]["batch_size"] == 4 and data["recipe"]["lora"]["rank"] == 4
+
+    @pytest.mark.parametrize(
+        ("name", "words"),
+        [
+            ("pubmedbert-base", ("BiomedNLP-BiomedBERT-base", "MIT")),
+            ("bc5cdr-disease", ("Disease", "fingerprint")),
+            ("openmed", ("deberta-v3-large", "fsu")),
+            ("sample-passages", ("344",)),
+        ],
+    )
+    def test_show_prints_yaml_that_says_the_same_as_json(self, name: str, words: tuple[str, ...], zoo: Zoo) -> None:
+        import yaml
+
+        plain = zoo("show", name).stdout
+        assert yaml.safe_load(plain) == json.loads(zoo("show", name, "--json").stdout)
+        assert all(word in plain for word in words)
+
+
+class TestDryRun:
+    def test_it_says_what_would_be_built_and_writes_nothing(
+        self, zoo: Zoo, tiny_registry: Path, tmp_path: Path
+    ) -> None:
+        arguments = ("build", "tiny-bert/tiny", "--registry", tiny_registry, "--dry-run", *ONE_EPOCH)
+        assert json.loads(zoo(*arguments, "--json").stdout) == [
+            {
+                "checkpoint_id": "tiny-bert/tiny",
+                "folder": "builds/checkpoints/tiny-bert/tiny",
+                "replaces_existing": False,
+                "base_exists": False,
+                "epochs": 1,
+                "entity_types": ["Disease", "Chemical"],
+            }
+        ]
+        assert "nothing was written" in zoo(*arguments).stdout
+        assert list(tmp_path.iterdir()) == []
+
+    def test_it_knows_what_is_there(self, zoo: Zoo, tiny_registry: Path, out: Path) -> None:
+        before = files_below(out)
+        done = zoo("build", "tiny-bert/tiny", "--registry", tiny_registry, "--out", out, "--dry-run", "--json")
+        (row,) = json.loads(done.stdout)
+        assert row["replaces_existing"] and row["base_exists"] and row["epochs"] == 30
+        assert files_below(out) == before
+
+    def test_a_whole_suite(self, zoo: Zoo, tmp_path: Path) -> None:
+        rows = json.loads(zoo("build", "--all", "--suite", "openmed", "--dry-run", "--json").stdout)
+        assert len(rows) == 36 and list(tmp_path.iterdir()) == []
+
+
+class TestBuild:
+    def test_what_lies_where(self, out: Path) -> None:
+        assert files_below(out / "checkpoints") == [
+            "tiny-bert/tiny/README.md",
+            "tiny-bert/tiny/adapter/adapter_config.json",
+            "tiny-bert/tiny/adapter/adapter_model.safetensors",
+            "tiny-bert/tiny/predictions.jsonl",
+            "tiny-bert/tiny/result.json",
+        ]
+        assert names(out) == {"bases", "checkpoints", "board.json", "board.csv"}
+        assert {"config.json", "model.safetensors", "tokenizer.json"} <= names(out / "bases" / "tiny-bert")
+        assert not list(out.rglob(".*"))
+
+    def test_the_result_has_all_keys_of_the_design(self, built: Path) -> None:
+        result = read(built / "result.json")
+        assert set(result) >= {
+            "schema_version",
+            "checkpoint_id",
+            "repo_id",
+            "backbone",
+            "corpus",
+            "decoding",
+            "scores",
+            "trained_parameters",
+            "trained_share",
+            "adapter_bytes",
+            "train_seconds",
+            "energy",
+            "seeds",
+            "versions",
+            "fingerprints",
+        }
+        for split in ("dev", "test"):
+            assert set(result["scores"][split]) >= {"micro_f1", "precision", "recall", "ci95", "per_type"}
+        assert set(result["energy"]) >= {"energy_wh", "emissions_g", "country", "method"}
+        assert (result["checkpoint_id"], result["repo_id"]) == ("tiny-bert/tiny", "openmed/tiny-bert-tiny")
+        assert result["seeds"] == [13] and set(result["versions"]) >= {"zoo", "torch", "transformers", "peft"}
+        assert result["scores"]["test"]["truncated_entities"] == 0
+        assert len(result["training"]) <= 30 and result["train_seconds"] > 0
+
+    def test_figures_of_the_result_are_those_of_the_files(self, built: Path) -> None:
+        result = read(built / "result.json")
+        adapter = built / "adapter"
+        assert result["adapter_bytes"] == sum(path.stat().st_size for path in adapter.iterdir())
+        from safetensors.numpy import load_file
+
+        stored = sum(tensor.size for tensor in load_file(adapter / "adapter_model.safetensors").values())
+        assert result["trained_parameters"] == stored
+        lines = [json.loads(line) for line in (built / "predictions.jsonl").read_text().splitlines()]
+        test = result["scores"]["test"]
+        assert len(lines) == test["documents"] == 36
+        assert sum(len(line["gold"]) for line in lines) == test["gold_mentions"] == 54
+        assert sum(len(line["predicted"]) for line in lines) == test["predicted_mentions"]
+        assert all("text" not in line for line in lines)
+
+    def test_two_types_give_two_scores(self, built: Path) -> None:
+        test = read(built / "result.json")["scores"]["test"]
+        assert set(test["per_type"]) == {"Disease", "Chemical"}
+        assert {name: score["gold_mentions"] for name, score in test["per_type"].items()} == {
+            "Disease": 24,
+            "Chemical": 30,
+        }
+        card = (built / "README.md").read_text()
+        assert "| type (test) | F1 |" in card and "strict F1 (Chemical)" in card
+
+    def test_a_trained_tagger_finds_what_it_has_seen(self, built: Path) -> None:
+        """Train and test hold the same sentences here, so that tag and evaluate have something to show."""
+        assert read(built / "result.json")["scores"]["test"]["micro_f1"] > 0.9
+
+    def test_the_country_lands_in_result_and_card(self, built: Path) -> None:
+        energy = read(built / "result.json")["energy"]
+        assert energy["country"] == "DEU" and energy["energy_wh"] > 0
+        card = (built / "README.md").read_text()
+        assert "Electricity mix: DEU." in card and "geographical_location: DEU" in card
+
+    def test_the_adapter_names_the_local_base(self, out: Path, built: Path) -> None:
+        base = Path(read(built / "adapter" / "adapter_config.json")["base_model_name_or_path"])
+        assert base == (out / "bases" / "tiny-bert").resolve()
+
+    def test_a_relative_output_folder_also_gives_an_adapter_that_loads_from_anywhere(
+        self, zoo: Zoo, tiny_registry: Path, tmp_path: Path
+    ) -> None:
+        done = zoo("build", "tiny-bert/tiny", "--registry", tiny_registry, "--json", *ONE_EPOCH)
+        data = json.loads(done.stdout)  # progress goes to standard error
+        assert [item["checkpoint_id"] for item in data["results"]] == ["tiny-bert/tiny"] and data["failures"] == []
+        built = tmp_path / "builds" / "checkpoints" / "tiny-bert" / "tiny"
+        assert data["results"][0] == read(built / "result.json")
+        assert data["results"][0]["energy"]["country"] == "world average"
+        assert "(no country was set)" in (built / "README.md").read_text()
+        base = Path(read(built / "adapter" / "adapter_config.json")["base_model_name_or_path"])
+        assert base.is_absolute() and base.is_dir()
+
+
+class TestBuildAgain:
+    def test_folder_replaced_base_reused_and_rebuilt_without_its_fingerprint(
+        self, zoo: Zoo, tiny_registry: Path, out: Path, tmp_path: Path
+    ) -> None:
+        out = Path(shutil.copytree(out, tmp_path / "out"))
+        checkpoint, base = out / "checkpoints" / "tiny-bert" / "tiny", out / "bases" / "tiny-bert"
+
+        def build() -> dict[str, Any]:
+            zoo("build", "tiny-bert/tiny", "--registry", tiny_registry, "--out", "out", *ONE_EPOCH)
+            return dict(read(checkpoint / "result.json"))
+
+        def state() -> tuple[int, int]:
+            return base.stat().st_ino, (base / "model.safetensors").stat().st_mtime_ns
+
+        before, made = read(checkpoint / "result.json"), state()
+        (checkpoint / "stale").write_text("from before")
+        again = build()
+        assert not (checkpoint / "stale").exists()
+        assert again["recipe"]["finetune"]["epochs"] == 1 and before["recipe"]["finetune"]["epochs"] == 30
+        assert again["fingerprints"]["adapter"] != before["fingerprints"]["adapter"]
+        assert state() == made
+
+        (base / "zoo_base.json").unlink()
+        rebuilt = build()
+        assert state()[0] != made[0] and state()[1] > made[1] and (base / "zoo_base.json").is_file()
+        assert rebuilt["fingerprints"] == again["fingerprints"]  # the same seed, the same bytes
+        assert rebuilt["scores"] == again["scores"]
+        assert not list(out.rglob(".*"))
+
+    def test_a_killed_build_leaves_no_half_written_checkpoint(
+        self, zoo: Zoo, tiny_registry: Path, tmp_path: Path
+    ) -> None:
+        command = ["build", "tiny-bert/tiny", "--registry", str(tiny_registry), "--out", "out"]
+        env = {k: v for k, v in os.environ.items() if not k.startswith("ZOO_")}
+        process = subprocess.Popen(
+            [sys.executable, "-c", "from zoo.cli import main; main()", *command, "--set", "finetune.epochs=100000"],
+            cwd=tmp_path,
+            env=env | {"HF_HUB_OFFLINE": "1", "PYTHONUNBUFFERED": "1"},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
+        )
+        assert process.stdout is not None
+        try:
+            line = next(line for line in process.stdout if "epoch 1:" in line)  # training has begun, its end is far
+        finally:
+            process.send_signal(signal.SIGKILL)
+            process.stdout.close()
+            process.wait()
+        assert "tiny-bert/tiny" in line and process.returncode == -signal.SIGKILL
+
+        out = tmp_path / "out"
+        checkpoints = out / "checkpoints" / "tiny-bert"
+        assert not (checkpoints / "tiny").exists()
+        assert all(name.startswith(".") for name in names(checkpoints))
+        assert "model.safetensors" in names(out / "bases" / "tiny-bert")
+        assert json.loads(zoo("board", "--out", "out", "--json").stdout) == []
+
+        zoo(*command, *ONE_EPOCH)
+        assert (checkpoints / "tiny" / "result.json").is_file()
+        rows = json.loads(zoo("board", "--out", "out", "--json").stdout)
+        assert [row["checkpoint_id"] for row in rows] == ["tiny-bert/tiny"]
+
+
+class TestBoard:
+    def test_the_table_and_the_files_agree(self, zoo: Zoo, out: Path) -> None:
+        rows = json.loads(zoo("board", "--out", out, "--json").stdout)
+        assert [(row["checkpoint_id"], row["rank"]) for row in rows] == [("tiny-bert/tiny", 1)]
+        assert read(out / "board.json")["rows"] == rows
+        with (out / "board.csv").open(newline="") as file:
+            assert [row["checkpoint_id"] for row in csv.DictReader(file)] == ["tiny-bert/tiny"]
+        plain = zoo("board", ZOO_OUT=str(out)).stdout
+        assert "tiny-bert/tiny" in plain and f"{100 * rows[0]['test_micro_f1']:.2f}" in plain
+
+    def test_a_damaged_result_is_named(self, zoo: Zoo, tmp_path: Path) -> None:
+        folder = tmp_path / "builds" / "checkpoints" / "a" / "b"
+        folder.mkdir(parents=True)
+        (folder / "result.json").write_text('{"schema_version": 2}')
+        done = zoo("board", check=2)
+        assert "result.json" in done.stderr and "schema version 1" in done.stderr and "Traceback" not in done.stderr
+
+
+EXPECTED = [(start, end, kind, TEXT[start:end]) for start, end, kind in GOLD]
+
+
+class TestTag:
+    def found(self, done: subprocess.CompletedProcess[str]) -> list[tuple[int, int, str, str]]:
+        entities = json.loads(done.stdout)
+        assert all(set(e) == {"start", "end", "type", "text", "score"} and 0 < e["score"] <= 1 for e in entities)
+        return [(e["start"], e["end"], e["type"], e["text"]) for e in entities]
+
+    def test_a_text(self, zoo: Zoo, built: Path) -> None:
+        assert self.found(zoo("tag", "--model", built, TEXT, "--json")) == EXPECTED
+        plain = zoo("tag", "--model", built / "adapter", TEXT).stdout.split()
+        assert {"asthma", "aspirin", "Disease", "Chemical"} <= set(plain)
+
+    def test_a_file_longer_than_a_window(self, zoo: Zoo, built: Path, tmp_path: Path) -> None:
+        """Offsets count characters of the whole file; the window holds 32 tokens, about four sentences."""
+        note = "\n".join([TEXT] * 12)
+        (tmp_path / "note.txt").write_text(note, encoding="utf-8")
+        found = self.found(zoo("tag", "--model", built, "--file", "note.txt", "--json"))
+        assert all(note[start:end] == text for start, end, _, text in found)
+        assert found == sorted(set(found)) and found[-1][0] > 0.8 * len(note)
+        # The tiny model has seen single sentences only: of a long text it need not find every mention.
+        assert {(kind, text) for _, _, kind, text in found} >= {(kind, text) for _, _, kind, text in EXPECTED}
+
+    def test_standard_input(self, zoo: Zoo, built: Path) -> None:
+        assert self.found(zoo("tag", "--model", built, "--file", "-", "--json", stdin=TEXT)) == EXPECTED
+
+    def test_nothing_to_find(self, zoo: Zoo, built: Path) -> None:
+        assert self.found(zoo("tag", "--model", built, "", "--json")) == []
+
+    def test_the_base_alone_finds_nothing(self, zoo: Zoo, out: Path, built: Path) -> None:
+        assert self.found(zoo("tag", "--model", out / "bases" / "tiny-bert", TEXT, "--json")) == []
+
+    def test_text_and_file_together(self, zoo: Zoo, built: Path) -> None:
+        done = zoo("tag", "--model", built, TEXT, "--file", "-", check=2)
+        assert "either a text or --file" in done.stderr
+
+    def test_a_file_that_is_not_utf8(self, zoo: Zoo, built: Path, tmp_path: Path) -> None:
+        (tmp_path / "note.txt").write_bytes(b"caf\xe9")
+        done = zoo("tag", "--model", built, "--file", "note.txt", check=2)
+        assert "not UTF-8: byte 3" in done.stderr and "note.txt" in done.stderr
+
+
+class TestEvaluate:
+    def test_the_score_of_the_result_comes_out_again(self, zoo: Zoo, tiny_registry: Path, built: Path) -> None:
+        for split in ("dev", "test"):
+            arguments = ("evaluate", built, "tiny", "--split", split, "--registry", tiny_registry, "--json")
+            score, stored = json.loads(zoo(*arguments).stdout), read(built / "result.json")["scores"][split]
+            assert (score["corpus"], score["split"], score["model"]) == ("tiny", split, str(built))
+            for name in ("micro_f1", "precision", "recall", "per_type", "documents", "gold_mentions"):
+                assert score[name] == stored[name], name
+
+    def test_the_table(self, zoo: Zoo, tiny_registry: Path, built: Path) -> None:
+        plain = zoo("evaluate", built, "tiny", "--registry", tiny_registry).stdout
+        assert "strict F1" in plain and "Disease" in plain and "54" in plain
+
+    def test_a_renamed_type_scores_as_that_type(self, zoo: Zoo, tiny_registry: Path, built: Path) -> None:
+        arguments = ("--registry", tiny_registry, "--map", "Disease=Chemical", "--map", "Chemical=Disease", "--json")
+        score = json.loads(zoo("evaluate", built, "tiny", *arguments).stdout)
+        assert score["micro_f1"] == 0 and score["span_only_f1"] > 0.9

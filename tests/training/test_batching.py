@@ -1,0 +1,51 @@
+"""Batches and joined runs hold every sentence once, in an order that the seed decides."""
+
+from __future__ import annotations
+
+import random
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from zoo.corpora.document import Document, Span
+from zoo.training.batching import epoch_batches
+from zoo.training.joining import LONGEST_RUN, join_runs
+
+
+@settings(deadline=None)
+@given(st.lists(st.integers(3, 80), max_size=300), st.integers(1, 20), st.integers(0, 5))
+def test_every_window_is_in_one_batch(lengths: list[int], batch_size: int, seed: int) -> None:
+    batches = epoch_batches(lengths, batch_size, random.Random(seed))
+    assert sorted(index for batch in batches for index in batch) == list(range(len(lengths)))
+    assert all(len(batch) <= batch_size for batch in batches)
+    assert batches == epoch_batches(lengths, batch_size, random.Random(seed))
+
+
+def test_a_joined_run_fills_a_batch_by_what_it_holds() -> None:
+    batches = epoch_batches([10] * 8, 4, random.Random(0), weights=[4.0] * 8)
+    assert [len(batch) for batch in batches] == [1] * 8
+
+
+def sentences(count: int) -> list[Document]:
+    return [
+        Document(str(i), f"word{i} asthma .", (Span(len(f"word{i} "), len(f"word{i} asthma"), "Disease"),))
+        for i in range(count)
+    ]
+
+
+@settings(deadline=None)
+@given(st.integers(0, 60), st.floats(0, 0.9), st.integers(0, 5))
+def test_joined_runs_hold_every_sentence_and_mention_once(count: int, share: float, seed: int) -> None:
+    runs = join_runs(sentences(count), share, random.Random(seed))
+    assert " ".join(document.text for document, _ in runs) == " ".join(s.text for s in sentences(count))
+    assert sum(size for _, size in runs) == count
+    assert all(1 <= size <= LONGEST_RUN for _, size in runs)
+    assert sum(len(document.spans) for document, _ in runs) == count
+    for document, _ in runs:
+        assert {document.text[s.start : s.end] for s in document.spans} <= {"asthma"}
+
+
+def test_the_share_of_joined_sentences_is_as_asked() -> None:
+    runs = join_runs(sentences(20_000), 0.5, random.Random(1))
+    assert abs(sum(size for _, size in runs if size > 1) / 20_000 - 0.5) < 0.03
+    assert all(size == 1 for _, size in join_runs(sentences(100), 0.0, random.Random(1)))

@@ -1,0 +1,60 @@
+"""The `zoo` command: parse, call, print. Exit codes: 0 all good, 1 some builds failed, 2 usage or bad input."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated, Any
+
+import typer
+
+from zoo import __version__
+from zoo.cli import build, corpora, evaluation, intake, leakage, registry, tagging
+from zoo.errors import ZooError
+
+__all__ = ["app", "main"]
+
+_SHARED: dict[str, Any] = {"no_args_is_help": True, "context_settings": {"help_option_names": ["-h", "--help"]}}
+app = typer.Typer(
+    help="Build, score and publish LoRA adapters for biomedical named-entity recognition.",
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    **_SHARED,
+)
+corpora_app = typer.Typer(help="List, fetch, show, add and check corpora.", **_SHARED)
+
+
+def main() -> None:
+    """Run the command; errors a user can fix become one message and exit code 2."""
+    try:
+        app()
+    except ZooError as error:
+        sys.stderr.write(f"error: {error}\n")
+        sys.exit(2)
+    except BrokenPipeError:
+        sys.exit(1)
+
+
+@app.callback(invoke_without_command=True)
+def _root(version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False) -> None:
+    if version:
+        sys.stdout.write(f"zoo {__version__}\n")
+        raise typer.Exit
+
+
+# in the order of `zoo --help`
+app.command("list")(registry.list_checkpoints)
+app.command()(registry.show)
+app.command()(build.build)
+app.command()(build.board)
+app.command()(tagging.tag)
+app.command()(tagging.evaluate)
+app.command()(registry.lock)
+app.command()(evaluation.errors)
+app.command()(evaluation.robustness)
+app.command()(evaluation.cross)
+app.add_typer(corpora_app, name="corpora")
+corpora_app.command("list")(corpora.list_corpora)
+corpora_app.command()(corpora.fetch)
+corpora_app.command()(corpora.show)
+corpora_app.command()(intake.add)
+corpora_app.command()(leakage.check)

@@ -1,0 +1,120 @@
+"""The command `zoo corpora add`: a corpus of one's own."""
+
+from __future__ import annotations
+
+from enum import Enum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from zoo.cli.options import AsJson
+from zoo.cli.output import print_json, print_line, print_table
+from zoo.errors import ZooError
+from zoo.settings import Settings
+
+
+class Format(str, Enum):
+    """How a user's files are written."""
+
+    conll = "conll"
+    jsonl = "jsonl"
+    brat = "brat"
+    pubtator = "pubtator"
+    bioc = "bioc"
+
+
+class Overlaps(str, Enum):
+    """What becomes of mentions that share characters."""
+
+    error = "error"
+    longest = "longest"
+    keep = "keep"
+
+
+class Unit(str, Enum):
+    """What one document of a corpus is."""
+
+    document = "document"
+    sentence = "sentence"
+
+
+def add(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="Id of the new corpus, for example my-notes.")],
+    format_: Annotated[Format, typer.Option("--format", help="How the files are written.")],
+    path: Annotated[
+        Path,
+        typer.Option(
+            "--path", metavar="DIR_OR_FILE", help="The data; files named train, dev and test are kept as such."
+        ),
+    ],
+    types: Annotated[
+        str, typer.Option("--types", metavar="A,B=Disease", help="Types in the files; B=Disease renames B.")
+    ] = "",
+    overlaps: Annotated[
+        Overlaps, typer.Option("--overlaps", help="Nested, overlapping and discontinuous mentions.")
+    ] = Overlaps.error,
+    license_: Annotated[str, typer.Option("--license", metavar="SPDX", help="Licence of the data.")] = "NOASSERTION",
+    unit: Annotated[Unit | None, typer.Option("--unit", help="What one document is.")] = None,
+    dev: Annotated[float, typer.Option("--dev", metavar="SHARE", help="Share of the documents for dev.")] = 0.1,
+    test: Annotated[float, typer.Option("--test", metavar="SHARE", help="Share of the documents for test.")] = 0.2,
+    seed: Annotated[int, typer.Option("--seed", help="Seed of the draw.")] = 13,
+    registry: Annotated[
+        Path | None,
+        typer.Option("--registry", metavar="DIR", help="Your registry folder [ZOO_REGISTRY; default: registry]."),
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Add your own corpus to your registry folder: checked, split by document, ready for `zoo build`."""
+    from zoo.corpora.intake import Request, add_corpus
+
+    settings = Settings.from_env()
+    folder = registry or settings.registry or Path("registry")
+    added = add_corpus(
+        Request(
+            name=name,
+            path=path,
+            format=format_.value,
+            types=_types(types),
+            registry=folder,
+            overlaps=overlaps.value,
+            license_spdx=license_,
+            unit=unit.value if unit else None,
+            dev=dev,
+            test=test,
+            seed=seed,
+            local=settings.corpora,
+        )
+    )
+    entry = added.corpus.entry
+    if as_json:
+        record = {"path": str(added.path), "new_types": list(added.new_types), "notes": list(added.notes)}
+        print_json({**record, "entry": entry.model_dump(mode="json")})
+        return
+    rows = [
+        [s, str(i.documents), str(i.tokens), str(i.mentions), (i.fingerprint or "")[:12]]
+        for s, i in entry.splits.items()
+    ]
+    print_table(["split", f"{entry.unit}s", "tokens", "mentions", "fingerprint"], rows)
+    for note in added.notes:
+        print_line(note)
+    if added.new_types:
+        print_line(f"new in the label space of {folder}: {', '.join(added.new_types)}")
+    for what, count in added.corpus.repairs.items():
+        print_line(f"{what}: {count}")
+    print_line(f"written to {added.path}; next: zoo build minilm-l6/{name} --registry {folder}")
+
+
+def _types(argument: str) -> dict[str, str]:
+    """Read `A,B=Disease` as `{"A": "A", "B": "Disease"}`."""
+    types: dict[str, str] = {}
+    for item in filter(None, (part.strip() for part in argument.split(","))):
+        source, equals, target = (part.strip() for part in item.partition("="))
+        if not source or (equals and not target):
+            raise ZooError(
+                f"--types takes A,B=C, not {item!r}", where="--types", fix="for example --types Drug=Chemical"
+            )
+        if source in types:
+            raise ZooError(f"--types names {source} twice", where="--types", fix="name it once")
+        types[source] = target or source
+    return types
