@@ -17,7 +17,7 @@ class Span:
         end: One past the last character: the span is half-open, `[start, end)`.
         type: Entity type.
         concept_ids: Identifiers in an ontology, where the corpus has them.
-        fragments: `[start, end)` of the parts of a discontinuous mention, which `start` and `end` then span; else empty.
+        fragments: `[start, end)` of the parts of a discontinuous mention, which `start` and `end` span; else empty.
     """
 
     start: int
