@@ -20,8 +20,9 @@ from transformers import AutoModelForTokenClassification, AutoTokenizer, pipelin
 from peft import AutoPeftModelForTokenClassification
 
 assert "zoo" not in sys.modules
-adapter, texts, strategy = sys.argv[1], json.loads(sys.argv[2]), sys.argv[3]
-ner = pipeline("token-classification", model=adapter, aggregation_strategy=strategy)
+adapter, texts, decoding = sys.argv[1], json.loads(sys.argv[2]), json.loads(sys.argv[3])
+strategy, stride = decoding["aggregation_strategy"], decoding["stride_tokens"]
+ner = pipeline("token-classification", model=adapter, aggregation_strategy=strategy, stride=stride)
 entities = [[[int(e["start"]), int(e["end"]), e["entity_group"]] for e in found] for found in ner(texts)]
 logits = []
 for load in (AutoModelForTokenClassification, AutoPeftModelForTokenClassification):
@@ -52,7 +53,7 @@ def test_trained_adapter_loads_exactly_with_plain_transformers(
             PLAIN,
             str(folder / "adapter"),
             json.dumps(texts),
-            result["decoding"]["aggregation_strategy"],
+            json.dumps(result["decoding"]),
         ],
         env=env,
         capture_output=True,

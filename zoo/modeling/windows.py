@@ -132,7 +132,11 @@ def label_window(window: Window, spans: Sequence[Span], labels: LabelSpace) -> l
     """
     starts, ends = window.offsets[:, 0], window.offsets[:, 1]
     ids = np.where(window.real, 0, IGNORED)
-    for span in sorted(spans, key=lambda item: (item.start, -item.end), reverse=True):
+    if not window.real.any():
+        return ids.tolist()  # type: ignore[no-any-return]
+    first, last = int(starts[window.real].min()), int(ends[window.real].max())
+    near = [span for span in spans if span.start < last and span.end > first]
+    for span in sorted(near, key=lambda item: (item.start, -item.end), reverse=True):
         inside = np.flatnonzero(window.real & (starts < span.end) & (ends > span.start))
         if inside.size:
             begin = labels.begin(span.type)
