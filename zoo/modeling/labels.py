@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from zoo.errors import ZooError
 from zoo.registry.schema import LabelsEntry
 
 NEVER = -1e4
@@ -30,19 +29,6 @@ class LabelSpace:
     def from_entry(cls, entry: LabelsEntry) -> LabelSpace:
         """The label space of a registry."""
         return cls(tuple(item.name for item in entry.types), entry.capacity or len(entry.types))
-
-    @classmethod
-    def from_id2label(cls, id2label: dict[int, str]) -> LabelSpace:
-        """Read the label space from a model's config; the inverse of `id2label`.
-
-        Raises:
-            ZooError: The labels are not `O, B-x, I-x, B-y, ...` in this order.
-        """
-        names = [id2label[index] for index in sorted(id2label)]
-        types = [name[2:] for name in names[1::2]]
-        if names != ["O", *(prefix + name for name in types for prefix in ("B-", "I-"))]:
-            raise ZooError(f"the model's labels are not a label space of this zoo: {', '.join(names[:5])} ...")
-        return cls(tuple(name for name in types if not name.startswith("reserved_")), len(types))
 
     @cached_property
     def labels(self) -> tuple[str, ...]:
