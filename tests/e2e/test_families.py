@@ -68,7 +68,9 @@ def test_trained_adapter_loads_exactly_with_plain_transformers(
     predictions = [json.loads(line) for line in (folder / "predictions.jsonl").read_text().splitlines()][: len(texts)]
     for text, entities, ours in zip(texts, plain["entities"], predictions, strict=True):
         trimmed = [
-            [start + len(text[start:end]) - len(text[start:end].lstrip()), end, name] for start, end, name in entities
+            [start + len(text[start:end]) - len(text[start:end].lstrip()), end, name]
+            for start, end, name in entities
+            if text[start:end].strip()  # an entity of the space before a word alone is none
         ]
         assert trimmed == [[p["start"], p["end"], p["type"]] for p in ours["predicted"]]
 
