@@ -41,7 +41,7 @@ def main() -> None:
     results = list(find_results(arguments.builds))
     if not results:
         raise ZooError("there is no checkpoint", where=arguments.builds, fix="zoo build first")
-    registry, settings = load_registry(), Settings.from_env()
+    registry, settings = load_registry(), Settings.load()
     corpora = {result.corpus: _load(registry, result.corpus, settings) for result in results}
     path = RESULTS / "report.json"
     kept: dict[str, Any] = json.loads(path.read_text())["adapters"] if path.is_file() else {}

@@ -78,7 +78,7 @@ def bootstrap_tasks() -> list[tuple[str, float | None, Callable[[], object]]]:
 
 def reading_task() -> tuple[str, float | None, Callable[[], object]] | None:
     """Reading BC2GM from local files: all three splits, parsed, counted and checked against their fingerprints."""
-    local, registry = Settings.from_env().corpora, load_registry()
+    local, registry = Settings.load().corpora, load_registry()
     if local is None or not (local / "bc2gm").is_dir():
         return None
     entry, folder = registry.corpus("bc2gm"), registry.folders["corpora/bc2gm"]

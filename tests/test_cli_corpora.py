@@ -164,6 +164,17 @@ def test_add_then_load_and_plan(zoo: Zoo, tmp_path: Path) -> None:
     assert json.loads(private.stdout)["id"] == "my-notes" and "aspirin" not in (tmp_path / "page.html").read_text()
 
 
+def test_add_without_some_types_in_another_language(zoo: Zoo, tmp_path: Path) -> None:
+    write_tiny_corpus(tmp_path / "notes")
+    command = ("corpora", "add", "x", "--format", "jsonl", "--path", "notes", "--types", "Disease", "--language", "de")
+    refused(zoo(*command, check=None), "--types does not name Chemical", "--ignore-types Chemical")
+    done = zoo(*command, "--ignore-types", "Chemical, ")
+    assert "mentions of the ignored type Chemical left out: 90" in done.stdout
+    view = json.loads(zoo("corpora", "show", "x", "--registry", "registry", "--json").stdout)
+    assert set(view["types"]) == {"Disease"}
+    assert "language: de" in (tmp_path / "registry" / "corpora" / "x.yaml").read_text()
+
+
 @pytest.mark.parametrize("types", ["=Disease", "Disease=", "Disease,Disease"])
 def test_malformed_types(zoo: Zoo, tmp_path: Path, types: str) -> None:
     write_tiny_corpus(tmp_path / "notes")

@@ -1,78 +1,20 @@
-"""A user's own data: checked, split by document, written whole or not at all."""
+"""A user's own data becomes a corpus: checked, split by document, in their own registry folder."""
 
 from __future__ import annotations
 
-import json
-import os
-from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from zoo.corpora.intake import Added, Request, add_corpus
+from tests.corpora.notes import Add, everything, note, write_brat, write_jsonl
 from zoo.corpora.load import load_corpus
 from zoo.errors import ZooError
 from zoo.registry.loader import load_registry
 from zoo.registry.schema import SPLITS
 
-Add = Callable[..., Added]
-
-
-def note(index: int) -> dict[str, Any]:
-    text = f"Note {index}.\nPatient with asthma, given aspirin. 😀\n"
-    start, drug = text.index("asthma"), text.index("aspirin")
-    spans = [
-        {"start": start, "end": start + 6, "type": "Disorder", "concept_ids": ["D001249"]},
-        {"start": drug, "end": drug + 7, "type": "Drug"},
-    ]
-    return {"id": f"note-{index}", "text": text, "spans": spans}
-
-
-def write_jsonl(path: Path, notes: list[dict[str, Any]]) -> Path:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text("".join(json.dumps(item) + "\n" for item in notes))
-    return path
-
-
-def write_brat(folder: Path, notes: list[dict[str, Any]]) -> Path:
-    folder.mkdir(parents=True)
-    for item in notes:
-        (folder / f"{item['id']}.txt").write_text(item["text"])
-        lines = [
-            f"T{i}\t{s['type']} {s['start']} {s['end']}\t{item['text'][s['start'] : s['end']]}\n"
-            for i, s in enumerate(item["spans"], start=1)
-        ]
-        (folder / f"{item['id']}.ann").write_text("".join(lines))
-    return folder
-
 
 def sentences(number: int) -> str:
     return f"Report\tO\n{number}\tO\n\nNo\tO\nasthma\tB-Disorder\n{number}\tO\n\n"
-
-
-@pytest.fixture
-def add(tmp_path: Path) -> Add:
-    """Add under tmp_path/registry; what is not said is a folder of 20 notes in JSON lines."""
-
-    def run(**changes: Any) -> Added:
-        request = Request(
-            name="my-notes",
-            path=tmp_path / "notes.jsonl",
-            format="jsonl",
-            types={"Disorder": "Disease", "Drug": "Chemical"},
-            registry=tmp_path / "registry",
-        )
-        if not request.path.exists():
-            write_jsonl(request.path, [note(i) for i in range(20)])
-        return add_corpus(replace(request, **changes))
-
-    return run
-
-
-def everything(folder: Path) -> dict[str, bytes]:
-    return {str(p.relative_to(folder)): p.read_bytes() for p in folder.rglob("*") if p.is_file()}
 
 
 def read_again(tmp_path: Path, name: str = "my-notes") -> dict[str, list[str]]:
@@ -240,6 +182,32 @@ def test_labels_of_any_style_are_extended(add: Add, tmp_path: Path, labels: str)
     assert [item.name for item in load_registry(path.parent).labels.types] == [*before, "Drug"]
 
 
+def test_types_that_are_ignored_are_left_out_and_counted(add: Add, tmp_path: Path) -> None:
+    notes = [note(i) for i in range(20)]
+    for item in notes:  # they overlap each other and a mention that stays
+        start, (disorder, drug) = item["text"].index("Patient"), item["spans"]
+        item["spans"].append({"start": start, "end": disorder["end"], "type": "Visit"})
+        item["spans"].append({"start": start, "end": drug["end"], "type": "Section"})
+    folder = write_brat(tmp_path / "brat", notes)
+    types = {"Disorder": "Disease"}
+    with pytest.raises(ZooError, match=r"does not name .*; the data has") as error:
+        add(format="brat", path=folder, types=types)
+    names = set(str(error.value).partition("--ignore-types ")[2].partition(" to leave")[0].split(","))
+    assert names == {"Drug", "Visit", "Section"}
+    added = add(format="brat", path=folder, types=types, ignored_types=tuple(sorted(names)))
+    assert set(added.notes[1:]) == {f"mentions of the ignored type {name} left out: 20" for name in names}
+    assert "ignored type Visit left out: 20" in added.corpus.entry.note
+    assert added.corpus.entry.entity_types == ("Disease",)
+    for documents in added.corpus.splits.values():
+        assert [[d.text[s.start : s.end] for s in d.spans] for d in documents] == [["asthma"]] * len(documents)
+    read_again(tmp_path)
+
+
+def test_the_language_is_kept(add: Add, tmp_path: Path) -> None:
+    add(language="de")
+    assert load_registry(tmp_path / "registry").corpus("my-notes").language == "de"
+
+
 def test_overlaps_are_dropped_by_policy_only_and_counted_at_every_reading(add: Add, tmp_path: Path) -> None:
     notes = [note(i) for i in range(20)]
     for item in notes:
@@ -267,154 +235,3 @@ def test_discontinuous_mentions_survive_the_writing(add: Add, tmp_path: Path) ->
         add(path=path)
     added = add(path=path, overlaps="keep")
     assert added.corpus.splits["train"][0].spans[0].fragments == ((0, 4), (5, 7))
-
-
-REFUSALS: dict[str, tuple[dict[str, Any], str]] = {
-    "bad id": ({"name": "My Notes"}, "is not an id"),
-    "path as id": ({"name": "../x"}, "is not an id"),
-    "packaged id": ({"name": "cll"}, "'cll' is taken"),
-    "no such file": ({"path": Path("nowhere.jsonl")}, "no such file or folder"),
-    "no types": ({"types": {}}, "--types does not name Disorder, Drug; the data has Disorder"),
-    "type not named": ({"types": {"Disorder": "Disease"}}, "--types does not name Drug"),
-    "misspelt type": (
-        {"types": {"Disorder": "Disease", "Drug": "Drug", "Dose": "Dose"}},
-        "no mention has the type 'Dose'",
-    ),
-    "lower case type": ({"types": {"Disorder": "disease", "Drug": "Chemical"}}, "upper and lower case"),
-    "bad type name": ({"types": {"Disorder": "a b", "Drug": "Chemical"}}, "types.Disorder"),
-    "no share": ({"dev": 0.0}, "share of dev"),
-    "too much held out": ({"test": 0.9}, "less than half"),
-    "wrong format": ({"format": "pubtator"}, "notes.jsonl:1"),
-    "folder expected": ({"format": "brat"}, "folder"),
-}
-
-
-@pytest.mark.parametrize("case", REFUSALS)
-@pytest.mark.parametrize("existing", [False, True])
-def test_a_refusal_writes_nothing(add: Add, tmp_path: Path, case: str, existing: bool) -> None:
-    changes, words = REFUSALS[case]
-    if existing:
-        add(name="first", types={"Disorder": "Disease", "Drug": "Drug"})
-    else:
-        write_jsonl(tmp_path / "notes.jsonl", [note(i) for i in range(20)])
-    before = everything(tmp_path)
-    with pytest.raises(ZooError) as error:
-        add(**changes)
-    assert words in str(error.value)
-    assert everything(tmp_path) == before
-    assert (tmp_path / "registry").exists() == existing
-
-
-def broken_line(path: Path) -> str:
-    with path.open("a") as file:
-        file.write('{"id": "x", "text": "short", "spans": [{"start": 2, "end": 99, "type": "Drug"}]}\n')
-    return "notes.jsonl:21"
-
-
-def too_few(path: Path) -> str:
-    write_jsonl(path, [note(i) for i in range(9)])
-    return "9 documents are too few"
-
-
-def repeated_id(path: Path) -> str:
-    write_jsonl(path, [note(i) for i in [*range(20), 3]])
-    return "'note-3'"
-
-
-def no_mention(path: Path) -> str:
-    write_jsonl(path, [{**note(i), "spans": []} for i in range(20)])
-    return "holds no mention"
-
-
-def one_mention(path: Path) -> str:
-    write_jsonl(path, [{**note(i), "spans": note(i)["spans"] if i == 0 else []} for i in range(20)])
-    return "split holds no mention"
-
-
-def empty(path: Path) -> str:
-    path.write_text("")
-    return "no document"
-
-
-@pytest.mark.parametrize("damage", [broken_line, too_few, repeated_id, no_mention, one_mention, empty])
-def test_bad_data_writes_nothing(add: Add, tmp_path: Path, damage: Callable[[Path], str]) -> None:
-    write_jsonl(tmp_path / "notes.jsonl", [note(i) for i in range(20)])
-    words = damage(tmp_path / "notes.jsonl")
-    with pytest.raises(ZooError) as error:
-        add()
-    assert words in str(error.value)
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["notes.jsonl"]
-
-
-def test_one_id_in_two_files(add: Add, tmp_path: Path) -> None:
-    for name in ("a", "b"):
-        write_jsonl(tmp_path / "many" / f"{name}.jsonl", [note(i) for i in range(10)])
-    with pytest.raises(ZooError, match=r"'note-0' stands in a\.jsonl too"):
-        add(path=tmp_path / "many")
-
-
-def test_dev_or_test_without_train(add: Add, tmp_path: Path) -> None:
-    write_jsonl(tmp_path / "given" / "test.jsonl", [note(1)])
-    with pytest.raises(ZooError, match="there is a test split, but no train split"):
-        add(path=tmp_path / "given")
-
-
-def test_two_candidates_for_a_split(add: Add, tmp_path: Path) -> None:
-    for name in ("train", "dev", "valid", "test"):
-        write_jsonl(tmp_path / "given" / f"{name}.jsonl", [note(1)])
-    with pytest.raises(ZooError, match=r"dev\.jsonl and valid\.jsonl"):
-        add(path=tmp_path / "given")
-
-
-def test_a_folder_without_such_files(add: Add, tmp_path: Path) -> None:
-    (tmp_path / "none").mkdir()
-    with pytest.raises(ZooError, match="has no jsonl file"):
-        add(path=tmp_path / "none")
-
-
-def test_an_id_is_added_once(add: Add, tmp_path: Path) -> None:
-    add()
-    before = everything(tmp_path)
-    with pytest.raises(ZooError, match="'my-notes' is taken"):
-        add(seed=14)
-    assert everything(tmp_path) == before
-
-
-def test_splits_without_an_entry_are_not_overwritten(add: Add, tmp_path: Path) -> None:
-    mine = write_jsonl(tmp_path / "registry" / "splits" / "my-notes" / "train.jsonl", [note(i) for i in range(20)])
-    before = everything(tmp_path)
-    with pytest.raises(ZooError, match="splits of that id"):
-        add(path=mine)
-    after = everything(tmp_path)
-    assert {name: after[name] for name in before} == before and not list(tmp_path.rglob("*.yaml"))
-
-
-def test_a_local_copy_that_would_be_read_instead_is_refused(add: Add, tmp_path: Path) -> None:
-    (tmp_path / "corpora" / "my-notes").mkdir(parents=True)
-    with pytest.raises(ZooError, match="would be read instead"):
-        add(local=tmp_path / "corpora")
-
-
-def test_the_label_space_is_full(add: Add, tmp_path: Path) -> None:
-    labels = load_registry().labels
-    room = (labels.capacity or 0) - len(labels.types)
-    folder = tmp_path / "registry"
-    folder.mkdir()
-    (folder / "labels.yaml").write_text(
-        "types:\n" + "".join(f"  - {{name: T{i}, description: x}}\n" for i in range(room))
-    )
-    with pytest.raises(ZooError, match="do not fit"):
-        add(types={"Disorder": "Disease", "Drug": "Drug"})
-
-
-@pytest.mark.skipif(os.name != "posix" or os.geteuid() == 0, reason="root may write anywhere")
-def test_a_folder_that_cannot_be_written(add: Add, tmp_path: Path) -> None:
-    (tmp_path / "registry").mkdir(mode=0o500)
-    with pytest.raises(ZooError, match="cannot write"):
-        add()
-
-
-def test_a_file_where_the_registry_folder_should_be(add: Add, tmp_path: Path) -> None:
-    (tmp_path / "registry").write_text("")
-    with pytest.raises(ZooError, match="cannot write to the registry folder"):
-        add()

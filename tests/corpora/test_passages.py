@@ -31,9 +31,9 @@ def as_lines(items: list[Any]) -> str:
     return "".join(json.dumps(item, ensure_ascii=False) + "\n" for item in items)
 
 
-def entry(*sources: BundledSource | FolderSource, passages: int | None = None) -> PassageEntry:
+def entry(*sources: BundledSource | FolderSource, passages: int | None = None, **fields: Any) -> PassageEntry:
     license_ = LicenseInfo(spdx="CC0-1.0", source="tests", publishable=True)
-    return PassageEntry(id="mine", title="Mine", license=license_, sources=sources, passages=passages)
+    return PassageEntry(id="mine", title="Mine", license=license_, sources=sources, passages=passages, **fields)
 
 
 @pytest.mark.parametrize("name", ["x.jsonl", "x.jsonl.gz"])
@@ -65,6 +65,7 @@ def test_reading_streams(tmp_path: Path) -> None:
         ('{"id": "c", "text": null}', "no text field"),
         ('{"id": "c", "text": " \\n"}', "is empty"),
         ('{"id": "c", "text": "x", "source": 3}', "'source' is not a text"),
+        ('{"id": "c", "text": "x", "document": null}', "'document' is not a text"),
         ('{"id": "a", "text": "x"}', "'a' stands in line 1 already"),
         ("[" * 100_000, "not valid JSON"),
     ],
@@ -127,6 +128,67 @@ def test_another_number_of_passages_than_registered_is_an_error(tmp_path: Path) 
     source = BundledSource(kind="bundled", path=".")
     with pytest.raises(ZooError, match="2 passages here, its registry entry says 3"):
         list(load_passages(entry(source, passages=3), registry_folder=tmp_path))
+
+
+def test_local_copies_come_first(tmp_path: Path) -> None:
+    write(tmp_path / "bundled.jsonl", as_lines(LINES))
+    item = entry(BundledSource(kind="bundled", path="bundled.jsonl"))
+    local = tmp_path / "local"
+    (local / "other").mkdir(parents=True)
+    assert passages_path(item, tmp_path, local) == tmp_path / "bundled.jsonl"
+    for name in ("mine.jsonl.gz", "mine.jsonl"):
+        path = write(local / name, as_lines(LINES[:1]))
+        assert passages_path(item, tmp_path, local) == path
+        assert list(load_passages(item, registry_folder=tmp_path, local=local)) == PASSAGES[:1]
+    (local / "mine").mkdir()
+    write(local / "mine" / "x.jsonl", as_lines(LINES[1:]))
+    assert list(load_passages(item, registry_folder=tmp_path, local=local)) == PASSAGES[1:]
+
+
+def test_a_folder_for_local_copies_that_is_not_there_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(ZooError, match=r"passages folder .* does not exist") as caught:
+        passages_path(entry(), tmp_path, tmp_path / "absent")
+    assert caught.value.where == "ZOO_PASSAGES"
+
+
+@pytest.mark.parametrize(
+    ("format", "suffix", "home"),
+    [("pubmed-xml", ".xml", ""), ("mimic-csv", ".csv", "https://physionet.org/x"), ("text", ".txt", "")],
+)
+def test_missing_files_are_asked_for(format: Any, suffix: str, home: str, tmp_path: Path) -> None:
+    item = entry(format=format, homepage=home)
+    for local, place in ((None, "DIR/mine/"), (tmp_path, f"{tmp_path}/mine/")):
+        with pytest.raises(ZooError, match="passages mine are not on this machine") as caught:
+            passages_path(item, tmp_path, local)
+        fix = caught.value.fix or ""
+        assert place in fix and f"*{suffix}[.gz]" in fix and home in fix and ("ZOO_PASSAGES" in fix) == (local is None)
+
+
+def test_the_format_says_which_files_of_a_folder_count(tmp_path: Path) -> None:
+    (tmp_path / "mine" / "b").mkdir(parents=True)
+    write(tmp_path / "mine" / "z.txt", "One.\n\nTwo.")
+    write(tmp_path / "mine" / "b" / "a.txt.gz", "Three.")
+    write(tmp_path / "mine" / "x.jsonl", as_lines(LINES))
+    found = load_passages(entry(format="text"), registry_folder=tmp_path, local=tmp_path)
+    assert [p.text for p in found] == ["One.", "Two.", "Three."]
+    with pytest.raises(ZooError, match="folder holds no passages") as caught:
+        list(load_passages(entry(format="mimic-csv"), registry_folder=tmp_path, local=tmp_path))
+    assert "*.csv[.gz]" in (caught.value.fix or "")
+
+
+def test_passages_of_one_document() -> None:
+    assert Passage("PMC1#p0", "x").document_id == Passage("PMC1#p1#2", "x").document_id == "PMC1"
+    assert Passage("n-4", "x", document="patient-1").document_id == "patient-1"
+
+
+@pytest.mark.parametrize("name", ["pubmed-abstracts", "clinicaltrials-gov", "arxiv-abstracts", "mimic-iii-notes"])
+def test_entries_without_a_source_say_where_to_get_the_files(name: str) -> None:
+    registry = load_registry()
+    with pytest.raises(ZooError, match=name) as caught:
+        passages_path(registry.passage(name), registry.folders[f"passages/{name}"])
+    assert registry.passage(name).homepage.startswith("https://")
+    assert registry.passage(name).homepage in (caught.value.fix or "")
+    assert registry.passage(name).license.publishable is (name != "mimic-iii-notes")
 
 
 def test_the_bundled_passages_are_those_of_their_entry() -> None:

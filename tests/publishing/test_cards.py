@@ -12,9 +12,10 @@ from typing import Any
 
 import pytest
 import yaml
+from pydantic import ValidationError
 
 from tests.publishing.records import checkpoint, result, result_data, split_score
-from zoo.publishing.cards import escape_markdown, render_card, web_link
+from zoo.publishing.cards import escape_markdown, language_name, render_card, web_link
 from zoo.registry.schema import LicenseInfo
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -74,6 +75,26 @@ def test_the_metadata_are_what_the_hub_asks_for() -> None:
     assert data["library_name"] == "peft"
     assert data["language"] == "en"
     assert {"lora", "disease", "chemical"} <= set(data["tags"])
+
+
+def test_the_language_is_that_of_the_corpus_in_text_and_metadata() -> None:
+    card = render_card(result(), checkpoint(language="de-AT"))
+    assert metadata(card)["language"] == "de-AT"
+    assert "in German biomedical text" in card and "- German only." in card and "English" not in card
+
+
+@pytest.mark.parametrize(
+    ("tag", "name"),
+    [("en", "English"), ("pt-BR", "Portuguese"), ("el", "Modern Greek"), ("yue", "Yue Chinese"), ("xq", "xq")],
+)
+def test_language_name(tag: str, name: str) -> None:
+    assert language_name(tag) == name
+
+
+@pytest.mark.parametrize("tag", ["German", "de_AT", "", "e", "EN"])
+def test_a_language_is_a_tag(tag: str) -> None:
+    with pytest.raises(ValidationError, match="language"):
+        checkpoint(language=tag)
 
 
 def test_emissions_are_in_grams() -> None:

@@ -9,8 +9,25 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextC
 from typing_extensions import override
 
 
+class Hearer:
+    """Hears from one stage and says nothing; the base of those that pass it on."""
+
+    def steps(self, total: int, done: int) -> None:
+        """The stage has so many steps, of which some were done before."""
+
+    def advance(self, steps: int) -> None:
+        """Steps are done."""
+
+    def step(self) -> None:
+        """One step is done."""
+        self.advance(1)
+
+    def note(self, text: str) -> None:
+        """Something worth a line."""
+
+
 class Reporter:
-    """Hears about progress and says nothing; the base of those that speak."""
+    """Hears from all stages of a run, by name (`train minilm-l6/ncbi-disease`), and says nothing."""
 
     def __enter__(self) -> Reporter:
         return self
@@ -20,27 +37,27 @@ class Reporter:
     ) -> None:
         return None
 
-    def begin(self, builds: int) -> None:
-        """So many checkpoints will be built."""
+    def begin(self, stages: int) -> None:
+        """So many stages will run."""
 
-    def stage(self, checkpoint_id: str, stage: str) -> None:
-        """A stage of a checkpoint begins."""
+    def start(self, stage: str) -> None:
+        """A stage begins."""
 
-    def steps(self, checkpoint_id: str, steps: int) -> None:
-        """The stage has so many steps."""
+    def steps(self, stage: str, total: int, done: int) -> None:
+        """A stage has so many steps, of which some were done before."""
 
-    def step(self, checkpoint_id: str) -> None:
-        """One step is done."""
+    def advance(self, stage: str, steps: int) -> None:
+        """Steps of a stage are done."""
 
-    def note(self, checkpoint_id: str, text: str) -> None:
+    def note(self, stage: str, text: str) -> None:
         """Something worth a line."""
 
-    def done(self, checkpoint_id: str, outcome: str) -> None:
-        """A checkpoint is finished, well or badly."""
+    def done(self, stage: str, outcome: str) -> None:
+        """A stage has ended, well or badly."""
 
 
 class ConsoleReporter(Reporter):
-    """One bar for all builds and one for the running one; plain lines where there is no terminal."""
+    """One bar for the run and one for each running stage; plain lines where there is no terminal."""
 
     def __init__(self, console: Console) -> None:
         self._console = console
@@ -66,36 +83,36 @@ class ConsoleReporter(Reporter):
         self._progress.stop()
 
     @override
-    def begin(self, builds: int) -> None:
-        self._all = self._progress.add_task("all builds", total=builds, note="")
+    def begin(self, stages: int) -> None:
+        self._all = self._progress.add_task("all stages", total=stages, note="")
 
     @override
-    def stage(self, checkpoint_id: str, stage: str) -> None:
-        self._progress.update(self._task(checkpoint_id), description=f"{checkpoint_id}: {stage}")
+    def start(self, stage: str) -> None:
+        self._task(stage)
 
     @override
-    def steps(self, checkpoint_id: str, steps: int) -> None:
-        self._progress.update(self._task(checkpoint_id), total=steps, completed=0)
+    def steps(self, stage: str, total: int, done: int) -> None:
+        self._progress.update(self._task(stage), total=total, completed=done)
 
     @override
-    def step(self, checkpoint_id: str) -> None:
-        self._progress.advance(self._task(checkpoint_id))
+    def advance(self, stage: str, steps: int) -> None:
+        self._progress.advance(self._task(stage), steps)
 
     @override
-    def note(self, checkpoint_id: str, text: str) -> None:
-        self._progress.update(self._task(checkpoint_id), note=text)
+    def note(self, stage: str, text: str) -> None:
+        self._progress.update(self._task(stage), note=text)
         if not self._console.is_terminal:
-            self._console.print(f"{checkpoint_id}: {text}", highlight=False, markup=False)
+            self._console.print(f"{stage}: {text}", highlight=False, markup=False)
 
     @override
-    def done(self, checkpoint_id: str, outcome: str) -> None:
-        self._progress.remove_task(self._task(checkpoint_id))
-        del self._tasks[checkpoint_id]
-        self._console.print(f"{checkpoint_id}: {outcome}", highlight=False, markup=False)
+    def done(self, stage: str, outcome: str) -> None:
+        self._progress.remove_task(self._task(stage))
+        del self._tasks[stage]
+        self._console.print(f"{stage}: {outcome}", highlight=False, markup=False)
         if self._all is not None:
             self._progress.advance(self._all)
 
-    def _task(self, checkpoint_id: str) -> TaskID:
-        if checkpoint_id not in self._tasks:
-            self._tasks[checkpoint_id] = self._progress.add_task(checkpoint_id, total=None, note="")
-        return self._tasks[checkpoint_id]
+    def _task(self, stage: str) -> TaskID:
+        if stage not in self._tasks:
+            self._tasks[stage] = self._progress.add_task(stage, total=None, note="")
+        return self._tasks[stage]

@@ -1,163 +1,165 @@
-"""Build many checkpoints: check everything first, then one after the other; a failure never stops the rest."""
+"""Build many checkpoints: plan, run what is missing, show what is done; a failure never stops the rest."""
 
 from __future__ import annotations
 
 import json
-import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, TypeVar
 
-from zoo.build.layout import Layout
+from zoo.build.assemble import assemble, is_assembled
+from zoo.build.context import Context
+from zoo.build.plan import Plan, Stage, make_plan
 from zoo.build.progress import Reporter
-from zoo.corpora.load import Corpus, load_corpus
+from zoo.build.schedule import Engine, Failure, Schedule
 from zoo.errors import ZooError
-from zoo.modeling.backbones import BackboneFiles, locate_backbone
-from zoo.modeling.labels import LabelSpace
-from zoo.publishing.board import board_rows, write_board
+from zoo.publishing.board import refresh_board
 from zoo.publishing.carbon import check_country
-from zoo.publishing.results import Result, find_results, write_text
-from zoo.registry.loader import Checkpoint, Registry
-from zoo.registry.lock import LOCK_FILE, locked, read_lock
-from zoo.settings import Settings
-
-_Value = TypeVar("_Value")
-
-
-@dataclass(frozen=True)
-class Failure:
-    """A checkpoint that was not built."""
-
-    checkpoint_id: str
-    message: str
-    traceback: str | None = None
+from zoo.publishing.results import Result, write_text
+from zoo.registry.loader import Checkpoint
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a run gave."""
+    """What a run gave.
 
-    results: tuple[Result, ...]
-    failures: tuple[Failure, ...]
+    Attributes:
+        built: Checkpoints whose folder this run wrote.
+        unchanged: Checkpoint ids that were done before.
+        failures: Checkpoint id -> why it was not built.
+        stages_run: Stages that ran.
+    """
 
-
-@dataclass
-class Inputs:
-    """Corpora and backbones of a run, read and checked once; an error in their place if that failed."""
-
-    registry: Registry
-    settings: Settings
-
-    def __post_init__(self) -> None:
-        self._memory: dict[str, object] = {}
-
-    def corpus(self, checkpoint: Checkpoint) -> Corpus:
-        """The corpus of a checkpoint."""
-        entry = checkpoint.corpus
-        folder = self.registry.folders[f"corpora/{entry.id}"]
-        return self._once(
-            f"corpora/{entry.id}", lambda: load_corpus(entry, registry_folder=folder, local=self.settings.corpora)
-        )
-
-    def backbone(self, checkpoint: Checkpoint) -> BackboneFiles:
-        """The files of a checkpoint's backbone, at the commit that the lock file of the current folder names."""
-        key = f"backbones/{checkpoint.backbone.id}"
-
-        def find() -> BackboneFiles:
-            return locate_backbone(locked(checkpoint.backbone, read_lock(Path(LOCK_FILE))), self.registry.folders[key])
-
-        return self._once(key, find)
-
-    def _once(self, key: str, make: Callable[[], _Value]) -> _Value:
-        if key not in self._memory:
-            try:
-                self._memory[key] = make()
-            except ZooError as error:
-                self._memory[key] = error
-        value = self._memory[key]
-        if isinstance(value, ZooError):
-            raise value
-        return value  # type: ignore[return-value]
+    built: tuple[Result, ...]
+    unchanged: tuple[str, ...]
+    failures: dict[str, Failure]
+    stages_run: int
 
 
 def run(
-    checkpoints: Sequence[Checkpoint], registry: Registry, settings: Settings, *, keep_going: bool, reporter: Reporter
+    checkpoints: Sequence[Checkpoint],
+    context: Context,
+    engine: Engine,
+    *,
+    keep_going: bool,
+    reporter: Reporter,
+    overwrite: bool = False,
 ) -> Outcome:
     """Build checkpoints and write board and failures.
 
     Args:
         checkpoints: What to build.
-        registry: Registry they come from.
-        settings: Output folder, corpora folder, country, org.
+        context: Registry, settings, store.
+        engine: Who runs the stages.
         keep_going: Treat an input that cannot be read as that checkpoint's failure; otherwise nothing starts.
         reporter: Told what happens.
+        overwrite: Forget the tuning, training and scores that these checkpoints have, and make them again.
 
     Raises:
         ZooError: The country is unknown, the output folder not writable, or (without `keep_going`) an input is bad.
     """
-    check_country(settings.country)
-    inputs = Inputs(registry, settings)
-    if not keep_going:
-        for checkpoint in checkpoints:
-            inputs.corpus(checkpoint)
-            inputs.backbone(checkpoint)
-    layout = Layout(settings.out)
-    layout.check_writable()
-    labels = LabelSpace.from_entry(registry.labels)
-    results: list[Result] = []
-    failures: list[Failure] = []
+    check_country(context.settings.country)
+    plan = make_plan(checkpoints, context)
+    if plan.unreadable and not keep_going:
+        raise next(iter(plan.unreadable.values()))
+    missing = [stage for stage in plan.stages if not context.store.has(stage.kind, stage.fingerprint)]
+    context.layout.check_writable()
+    if overwrite:
+        missing = [stage for stage in plan.stages if stage in missing or stage.kind in ("tune", "train", "evaluate")]
+    unreadable = _check_inputs(missing, context)
+    if unreadable and not keep_going:
+        raise next(iter(unreadable.values()))
+    if overwrite:
+        for stage in missing:
+            context.store.discard(stage.kind, stage.fingerprint)
+    failures = {name: Failure(name, str(error)) for name, error in {**plan.unreadable, **unreadable}.items()}
+    built: list[Result] = []
+    unchanged: list[str] = []
     with reporter:
-        reporter.begin(len(checkpoints))
-        for checkpoint in checkpoints:
+        wanted = _wanted(plan, missing, failures)
+        finish = _Finish(plan, context, failures, built, unchanged)
+        schedule = Schedule(wanted, finish.after)
+        reporter.begin(len(wanted))
+        for checkpoint_id, last in plan.last.items():
+            if checkpoint_id not in failures and last not in missing:
+                finish.checkpoint(last)
+        engine.run(schedule, context, reporter)
+        for checkpoint_id, last in plan.last.items():
+            if last.fingerprint in schedule.failures:
+                failures.setdefault(checkpoint_id, schedule.failures[last.fingerprint])
+        if built or not (context.settings.out / "board.json").is_file():
             try:
-                from zoo.build.checkpoint import build_checkpoint
-                from zoo.modeling.quiet import quiet_libraries
+                refresh_board(context.settings.out)
+            except ZooError as error:  # an older result beside the new ones must not spoil a run that went well
+                reporter.note("board", f"not written: {error}")
+    _write_failures(context.layout.failures, failures)
+    order = {checkpoint.id: place for place, checkpoint in enumerate(checkpoints)}
+    built.sort(key=lambda result: order[result.checkpoint_id])
+    return Outcome(tuple(built), tuple(unchanged), failures, len(wanted))
 
-                quiet_libraries()
-                result = build_checkpoint(
-                    checkpoint,
-                    inputs.corpus(checkpoint),
-                    inputs.backbone(checkpoint),
-                    registry.families[checkpoint.backbone.family],
-                    labels,
-                    settings=settings,
-                    reporter=reporter,
-                )
-            except ZooError as error:
-                failures.append(Failure(checkpoint.id, str(error)))
-            except OSError as error:
-                failures.append(
-                    Failure(checkpoint.id, f"{error.strerror or error} (where: {error.filename or settings.out})")
-                )
-            except Exception as error:  # noqa: BLE001 - one checkpoint's bug must not stop the others; it is reported whole
-                failures.append(Failure(checkpoint.id, f"{type(error).__name__}: {error}", traceback.format_exc()))
-            else:
-                results.append(result)
-                low, high = result.scores.test.ci95
-                reporter.done(
-                    checkpoint.id,
-                    f"test micro-F1 {100 * result.scores.test.micro_f1:.2f} [{100 * low:.2f}, {100 * high:.2f}]",
-                )
-                continue
-            reporter.done(checkpoint.id, f"FAILED: {failures[-1].message}")
+
+class _Finish:
+    """Assembles checkpoints as their last stages end."""
+
+    def __init__(
+        self,
+        plan: Plan,
+        context: Context,
+        failures: dict[str, Failure],
+        built: list[Result],
+        unchanged: list[str],
+    ) -> None:
+        self.plan, self.context = plan, context
+        self.failures, self.built, self.unchanged = failures, built, unchanged
+
+    def after(self, stage: Stage) -> None:
+        """A stage has ended well: assemble what it was the last of."""
+        if stage.kind == "evaluate":
+            self.checkpoint(self.plan.last[stage.name])
+
+    def checkpoint(self, last: Stage) -> None:
+        """Write a checkpoint's folder unless it is there."""
         try:
-            refresh_board(settings.out)
-        except ZooError as error:  # an older result beside the new ones must not spoil a run that went well
-            reporter.note("board", f"not written: {error}")
-    _write_failures(layout.failures, failures)
-    return Outcome(tuple(results), tuple(failures))
+            if is_assembled(last, self.context):
+                self.unchanged.append(last.name)
+                return
+            result = assemble(last, self.context)
+        except (ZooError, OSError) as error:
+            self.failures[last.name] = Failure.of(last, error, self.context.settings.out)
+            return
+        self.built.append(result)
 
 
-def refresh_board(out: Path) -> list[dict[str, Any]]:
-    """Write the board of everything built below `out`; its rows."""
-    rows = board_rows(list(find_results(out)))
-    write_board(rows, out)
-    return rows
+def _check_inputs(missing: Sequence[Stage], context: Context) -> dict[str, ZooError]:
+    """Checkpoint id -> what is wrong with an input that a missing stage is going to read."""
+    found: dict[str, ZooError] = {}
+    for stage in missing:
+        try:
+            if stage.kind == "base":
+                context.backbone(stage.checkpoint.backbone)
+            elif stage.kind in ("train", "evaluate"):
+                context.corpus(stage.checkpoint.corpus)
+        except ZooError as error:
+            found.setdefault(stage.checkpoint.id, error)
+    return found
 
 
-def _write_failures(path: Path, failures: Sequence[Failure]) -> None:
+def _wanted(plan: Plan, missing: Sequence[Stage], failures: dict[str, Failure]) -> list[Stage]:
+    """Missing stages that a checkpoint with good inputs stands on."""
+    needed: set[str] = set()
+    for checkpoint_id, last in plan.last.items():
+        if checkpoint_id not in failures:
+            pending = [last]
+            while pending:
+                stage = pending.pop()
+                needed.add(stage.fingerprint)
+                pending += stage.needs
+    return [stage for stage in missing if stage.fingerprint in needed]
+
+
+def _write_failures(path: Path, failures: dict[str, Failure]) -> None:
     if failures:
-        write_text(path, json.dumps([asdict(failure) for failure in failures], indent=2) + "\n")
+        items = [{"checkpoint_id": name, **asdict(failure)} for name, failure in failures.items()]
+        write_text(path, json.dumps(items, indent=2) + "\n")
     else:
         path.unlink(missing_ok=True)

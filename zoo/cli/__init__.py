@@ -1,4 +1,7 @@
-"""The `zoo` command: parse, call, print. Exit codes: 0 all good, 1 some builds failed, 2 usage or bad input."""
+"""The `zoo` command: parse, call, print. Exit codes: 0 all good, 1 some builds failed, 2 usage or bad input.
+
+Of `zoo doctor`, 1 says that there is a problem.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +11,7 @@ from typing import Annotated, Any
 import typer
 
 from zoo import __version__
-from zoo.cli import build, corpora, evaluation, intake, leakage, registry, tagging
+from zoo.cli import build, corpora, evaluation, intake, leakage, passages, plan, registry, setup, tagging
 from zoo.errors import ZooError
 
 __all__ = ["app", "main"]
@@ -21,6 +24,7 @@ app = typer.Typer(
     **_SHARED,
 )
 corpora_app = typer.Typer(help="List, fetch, show, add and check corpora.", **_SHARED)
+passages_app = typer.Typer(help="List, show and check passages for pre-training.", **_SHARED)
 
 
 def main() -> None:
@@ -42,9 +46,14 @@ def _root(version: Annotated[bool, typer.Option("--version", help="Print the ver
 
 
 # in the order of `zoo --help`
+app.command()(setup.init)
+app.command()(setup.doctor)
 app.command("list")(registry.list_checkpoints)
 app.command()(registry.show)
+app.command()(plan.plan)
 app.command()(build.build)
+app.command()(plan.tune)
+app.command()(plan.gc)
 app.command()(build.board)
 app.command()(tagging.tag)
 app.command()(tagging.evaluate)
@@ -58,3 +67,7 @@ corpora_app.command()(corpora.fetch)
 corpora_app.command()(corpora.show)
 corpora_app.command()(intake.add)
 corpora_app.command()(leakage.check)
+app.add_typer(passages_app, name="passages")
+passages_app.command("list")(passages.list_passages)
+passages_app.command()(passages.show)
+passages_app.command()(passages.check)

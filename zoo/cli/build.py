@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import replace
+from enum import Enum
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -13,86 +16,170 @@ from zoo.errors import ZooError
 from zoo.settings import Settings
 
 if TYPE_CHECKING:
+    from zoo.build.context import Context
+    from zoo.build.schedule import Engine
     from zoo.registry.loader import Checkpoint, Registry
 
 
+IdsArgument = Annotated[list[str] | None, typer.Argument(metavar="[ID]...", help="Checkpoints, backbone/corpus.")]
+AllOption = Annotated[bool, typer.Option("--all", help="Every checkpoint of --suite, or of all suites.")]
+
+
+class EngineName(str, Enum):
+    """Who runs the stages, as an option."""
+
+    local = "local"
+    ray = "ray"
+
+
 def build(
-    ids: Annotated[list[str] | None, typer.Argument(metavar="[ID]...", help="Checkpoints, backbone/corpus.")] = None,
-    build_all: Annotated[bool, typer.Option("--all", help="Every checkpoint of --suite, or of all suites.")] = False,
+    ids: IdsArgument = None,
+    build_all: AllOption = False,
     suite: SuiteOption = None,
     out: OutOption = None,
     settings_: SetOption = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be built, and stop.")] = False,
+    jobs: Annotated[int, typer.Option("--jobs", "-j", min=1, help="Stages side by side on this machine.")] = 1,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Train and score again what is done.")] = False,
+    engine: Annotated[EngineName, typer.Option("--engine", help="Processes here, or tasks on a cluster.")] = (
+        EngineName.local
+    ),
+    address: Annotated[
+        str | None, typer.Option("--address", metavar="HOST:PORT", help="Ray cluster; unset: one on this machine.")
+    ] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="The same as zoo plan.")] = False,
     registry: RegistryOption = None,
     as_json: AsJson = False,
 ) -> None:
-    """Train, score and document checkpoints."""
-    from zoo.registry.recipes import parse_settings
-
-    found, settings = open_registry(registry)
-    settings = replace(settings, out=out or settings.out)
-    values = parse_settings(settings_ or [])
-    checkpoints = _chosen(found, ids or [], build_all, suite, values)
+    """Pre-train, search, train, score and document checkpoints; what is done is not done again."""
     if dry_run:
-        _print_plan(checkpoints, found, settings, as_json)
+        from zoo.cli.plan import plan
+
+        plan(ids, build_all, suite, out, settings_, registry, as_json)
         return
     from zoo.build.progress import ConsoleReporter
     from zoo.build.run import run
 
-    outcome = run(checkpoints, found, settings, keep_going=build_all, reporter=ConsoleReporter(console(stderr=as_json)))
+    context = open_context(registry, out, alone=jobs == 1 and engine is EngineName.local)
+    checkpoints = choose(context.registry, ids or [], build_all, suite, settings_ or [])
+    outcome = run(
+        checkpoints,
+        context,
+        engine_for(engine.value, jobs, address),
+        keep_going=build_all,
+        reporter=ConsoleReporter(console(stderr=as_json)),
+        overwrite=overwrite,
+    )
     if as_json:
-        failed = [{"checkpoint_id": f.checkpoint_id, "message": f.message} for f in outcome.failures]
-        print_json({"results": [r.model_dump(mode="json") for r in outcome.results], "failures": failed})
+        failed = [{"checkpoint_id": name, "message": f.message} for name, f in outcome.failures.items()]
+        built = [result.model_dump(mode="json") for result in outcome.built]
+        print_json({"results": built, "unchanged": list(outcome.unchanged), "failures": failed})
     else:
-        rows = [_summary_row(result.model_dump()) for result in outcome.results]
+        rows = [_summary_row(result.model_dump()) for result in outcome.built]
         rows += [
-            [failure.checkpoint_id, "FAILED: " + failure.message.splitlines()[0], "", "", "", "", ""]
-            for failure in outcome.failures
+            [name, "FAILED: " + failure.message.splitlines()[0], "", "", "", "", ""]
+            for name, failure in outcome.failures.items()
         ]
-        print_table(["checkpoint", "test F1", "95% interval", "trained", "adapter MB", "seconds", "Wh / g CO2e"], rows)
-        print_line(f"written to {settings.out}; `zoo board --out {settings.out}` ranks them", wrap=False)
+        if rows:
+            print_table(
+                ["checkpoint", "test F1", "95% interval", "trained", "adapter MB", "seconds", "Wh / g CO2e"], rows
+            )
+        if outcome.unchanged:
+            print_line(
+                f"{len(outcome.unchanged)} of {len(checkpoints)} checkpoints were up to date: nothing to do for them"
+            )
+        shown = context.settings.out
+        print_line(f"written to {shown}; `zoo board --out {shown}` ranks them" if rows else f"see {shown}", wrap=False)
     if outcome.failures:
         raise typer.Exit(1)
 
 
-def board(out: OutOption = None, as_json: AsJson = False) -> None:
-    """Rank what was built, corpus by corpus; writes board.json and board.csv."""
-    from zoo.build.run import refresh_board
+def open_context(registry: Path | None, out: Path | None, *, alone: bool = True, tune_workers: int = 1) -> Context:
+    """The surroundings of a run, from options and settings."""
+    from zoo.build.context import Context
 
-    folder = out or Settings.from_env().out
-    if not (folder / "checkpoints").is_dir():
-        raise ZooError(
-            "nothing was built here yet", where=folder, fix="run zoo build, or name another folder with --out"
-        )
-    rows = refresh_board(folder)
+    found, settings = open_registry(registry)
+    settings = replace(settings, out=out or settings.out)
+    return Context(found, settings, remote=settings.store, alone=alone, tune_workers=tune_workers)
+
+
+def engine_for(name: str, jobs: int, address: str | None) -> Engine:
+    """The engine of a name.
+
+    Raises:
+        ZooError: `ray` is not installed, or an address was given to the engine of this machine.
+    """
+    if name == "ray":
+        from zoo.build.ray_engine import RayEngine
+
+        return RayEngine(address)
+    if address:
+        raise ZooError("--address is for a Ray cluster", fix="add --engine ray")
+    from zoo.build.local import LocalEngine
+
+    return LocalEngine(jobs)
+
+
+def board(
+    out: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--out",
+            metavar="DIR",
+            help="Output folder [ZOO_OUT; default: builds]. Give it again for builds with other seeds; "
+            "the board is written into the first.",
+        ),
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Rank what was built, corpus by corpus; writes board.json and board.csv."""
+    from zoo.publishing.board import refresh_board
+
+    folders = list(dict.fromkeys(out or [Settings.load().out]))
+    for folder in folders:
+        if not (folder / "checkpoints").is_dir():
+            raise ZooError(
+                "nothing was built here yet", where=folder, fix="run zoo build, or name another folder with --out"
+            )
+    rows = refresh_board(folders[0], folders[1:])
     if as_json:
         print_json(rows)
         return
+    ids = Counter(row["checkpoint_id"] for row in rows)
+    splits = Counter(corpus for corpus, _ in {(row["corpus"], row["test_fingerprint"]) for row in rows})
     table = [
         [
-            row["corpus"],
-            str(row["rank"]),
-            row["checkpoint_id"],
+            row["corpus"] + (f" (test {row['test_fingerprint'][:8]})" if splits[row["corpus"]] > 1 else ""),
+            f"{row['rank']}{'=' if row['rank_shared_by'] > 1 else ''}",
+            row["checkpoint_id"] + (f" (recipe {row['recipe'][:8]})" if ids[row["checkpoint_id"]] > 1 else ""),
             *score_cells(
                 row["test_micro_f1"],
                 row["test_precision"],
                 row["test_recall"],
                 (row["test_ci95_low"], row["test_ci95_high"]),
             ),
+            f"{row['n_seeds']} (± {percent(row['test_micro_f1_std'])})" if row["n_seeds"] > 1 else "1",
             f"{row['adapter_bytes'] / 1e6:.2f}",
         ]
         for row in rows
     ]
-    print_table(["corpus", "rank", "checkpoint", "test F1", "95% interval", "P", "R", "adapter MB"], table)
+    print_table(["corpus", "rank", "checkpoint", "test F1", "95% interval", "P", "R", "seeds", "adapter MB"], table)
+    if any(row["rank_shared_by"] > 1 for row in rows):
+        print_line("= : not separable at 95 % from the first of that rank")
+    if any(row["n_seeds"] > 1 for row in rows):
+        print_line("several seeds: means, ± the standard deviation of F1; the interval is over documents")
 
 
-def _chosen(
-    registry: Registry, ids: list[str], build_all: bool, suite: str | None, values: dict[str, Any]
+def choose(
+    registry: Registry, ids: list[str], build_all: bool, suite: str | None, assignments: list[str]
 ) -> list[Checkpoint]:
+    """The checkpoints that a command names, with the recipe values of `--set`."""
+    from zoo.registry.recipes import parse_settings
+
+    values = parse_settings(assignments)
     if ids and (build_all or suite):
         raise ZooError("give checkpoint ids, or --all with --suite, not both")
     if suite and not build_all:
-        raise ZooError("--suite needs --all", fix=f"zoo build --all --suite {suite}")
+        raise ZooError("--suite needs --all", fix=f"--all --suite {suite}")
     if not ids and not build_all:
         raise ZooError("nothing to build", fix="name checkpoints (zoo list), or say --all [--suite NAME]")
     return (
@@ -100,42 +187,6 @@ def _chosen(
         if build_all
         else [registry.checkpoint(name, values) for name in dict.fromkeys(ids)]
     )
-
-
-def _print_plan(checkpoints: list[Checkpoint], registry: Registry, settings: Settings, as_json: bool) -> None:
-    from zoo.build.layout import Layout
-
-    layout = Layout(settings.out)
-    rows: list[dict[str, Any]] = []
-    for checkpoint in checkpoints:
-        folder = layout.checkpoint(checkpoint.backbone.id, checkpoint.corpus.id)
-        base = layout.base(checkpoint.backbone.id)
-        rows.append(
-            {
-                "checkpoint_id": checkpoint.id,
-                "folder": str(folder),
-                "replaces_existing": folder.exists(),
-                "base_exists": base.exists(),
-                "epochs": checkpoint.recipe.finetune.epochs,
-                "entity_types": list(checkpoint.corpus.entity_types),
-            }
-        )
-    if as_json:
-        print_json(rows)
-        return
-    print_table(
-        ["checkpoint", "folder", "base", "epochs"],
-        [
-            [
-                r["checkpoint_id"],
-                r["folder"] + (" (replaced)" if r["replaces_existing"] else ""),
-                "exists" if r["base_exists"] else "to build",
-                str(r["epochs"]),
-            ]
-            for r in rows
-        ],
-    )
-    print_line(f"{len(rows)} checkpoints would be built; nothing was written")
 
 
 def _summary_row(result: dict[str, Any]) -> list[str]:

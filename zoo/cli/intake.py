@@ -51,10 +51,14 @@ def add(
     types: Annotated[
         str, typer.Option("--types", metavar="A,B=Disease", help="Types in the files; B=Disease renames B.")
     ] = "",
+    ignore_types: Annotated[
+        str, typer.Option("--ignore-types", metavar="A,B", help="Types in the files to leave out; counted.")
+    ] = "",
     overlaps: Annotated[
         Overlaps, typer.Option("--overlaps", help="Nested, overlapping and discontinuous mentions.")
     ] = Overlaps.error,
     license_: Annotated[str, typer.Option("--license", metavar="SPDX", help="Licence of the data.")] = "NOASSERTION",
+    language: Annotated[str, typer.Option("--language", metavar="TAG", help="BCP 47 tag, such as de.")] = "en",
     unit: Annotated[Unit | None, typer.Option("--unit", help="What one document is.")] = None,
     dev: Annotated[float, typer.Option("--dev", metavar="SHARE", help="Share of the documents for dev.")] = 0.1,
     test: Annotated[float, typer.Option("--test", metavar="SHARE", help="Share of the documents for test.")] = 0.2,
@@ -68,7 +72,7 @@ def add(
     """Add your own corpus to your registry folder: checked, split by document, ready for `zoo build`."""
     from zoo.corpora.intake import Request, add_corpus
 
-    settings = Settings.from_env()
+    settings = Settings.load()
     folder = registry or settings.registry or Path("registry")
     added = add_corpus(
         Request(
@@ -79,11 +83,13 @@ def add(
             registry=folder,
             overlaps=overlaps.value,
             license_spdx=license_,
+            language=language,
             unit=unit.value if unit else None,
             dev=dev,
             test=test,
             seed=seed,
             local=settings.corpora,
+            ignored_types=tuple(dict.fromkeys(name.strip() for name in ignore_types.split(",") if name.strip())),
         )
     )
     entry = added.corpus.entry

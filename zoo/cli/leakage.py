@@ -70,10 +70,10 @@ def run_check(
     from zoo.corpora.similarity import bands
 
     bands(threshold)  # refuses a bad threshold before the corpora are read
-    sources = [_passages(item, registry) for item in passages]
+    sources = [_passages(item, registry, settings) for item in passages]
     chosen = [registry.corpus(name) for name in dict.fromkeys(names)]
     left_out: dict[str, str] = {}
-    corpora = _load(registry, settings, [entry.id for entry in chosen], left_out)
+    corpora = load_corpora(registry, settings, [entry.id for entry in chosen], left_out)
     ids = [entry.id for entry in chosen] or [corpus.entry.id for corpus in corpora]
     within, across = check_corpora(corpora, names=ids, threshold=threshold)
     tests = [corpus for corpus in corpora if corpus.entry.id in ids]
@@ -82,7 +82,7 @@ def run_check(
         overlaps += check_passages(name, stream, tests)
     for name in registry.passages if not passages else ():
         try:
-            overlaps += check_passages(name, _passages(name, registry)[1], tests)
+            overlaps += check_passages(name, _passages(name, registry, settings)[1], tests)
         except ZooError as error:
             left_out[f"passages/{name}"] = error.what
     return LeakageReport(
@@ -90,8 +90,12 @@ def run_check(
     )
 
 
-def _load(registry: Registry, settings: Settings, named: list[str], left_out: dict[str, str]) -> list[Corpus]:
-    """Load the named corpora, and of the others those that are on this machine; `left_out` says why one is not."""
+def load_corpora(registry: Registry, settings: Settings, named: list[str], left_out: dict[str, str]) -> list[Corpus]:
+    """Load the named corpora, and of the others those that are on this machine; `left_out` says why one is not.
+
+    Raises:
+        ZooError: A named corpus cannot be had.
+    """
     from zoo.corpora.fetch import FetchOptions
 
     corpora = []
@@ -106,13 +110,13 @@ def _load(registry: Registry, settings: Settings, named: list[str], left_out: di
     return corpora
 
 
-def _passages(item: str, registry: Registry) -> tuple[str, Iterator[Passage]]:
+def _passages(item: str, registry: Registry, settings: Settings) -> tuple[str, Iterator[Passage]]:
     """Name and stream of a registry entry, a file or a folder."""
     from zoo.corpora.passages import load_passages, read_passage_files
 
     if item in registry.passages:
         folder = registry.folders[f"passages/{item}"]
-        return item, load_passages(registry.passages[item], registry_folder=folder)
+        return item, load_passages(registry.passages[item], registry_folder=folder, local=settings.passages)
     path = Path(item)
     if not path.exists():
         raise ZooError(

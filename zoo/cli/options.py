@@ -56,17 +56,17 @@ MapOption = Annotated[
 
 
 def open_registry(overlay: Path | None) -> tuple[Registry, Settings]:
-    """The registry with a user's overlay, and the settings of the environment.
+    """The registry with a user's overlay, and the settings of `zoo.toml` and the environment.
 
     Args:
-        overlay: Value of `--registry`; None: `ZOO_REGISTRY`, if that is set.
+        overlay: Value of `--registry`; None: the one of the settings, if that is set.
 
     Raises:
-        ZooError: An entry of the registry is malformed.
+        ZooError: An entry of the registry or a setting is malformed.
     """
     from zoo.registry.loader import load_registry
 
-    settings = Settings.from_env()
+    settings = Settings.load()
     settings = replace(settings, registry=overlay or settings.registry)
     return load_registry(settings.registry), settings
 

@@ -61,7 +61,7 @@ def check_passages(name: str, passages: Iterable[Passage], corpora: Sequence[Cor
     Returns:
         One result for each corpus.
     """
-    index = _TestText(corpora)
+    index = TextIndex(corpora)
     found = {corpus.entry.id: _Found() for corpus in corpora}
     read = 0
     stream = iter(passages)
@@ -117,8 +117,12 @@ class _Found:
             self.examples[passage, document] = SharedRun(passage_id=passage_id, document=document, words=shared)
 
 
-class _TestText:
-    """The words of all test sets, numbered, in one array; word sequences are found by hash and then compared."""
+class TextIndex:
+    """The words of all test sets, numbered, in one array; word sequences are found by hash and then compared.
+
+    Args:
+        corpora: Corpora whose test split is looked for.
+    """
 
     def __init__(self, corpora: Sequence[Corpus]) -> None:
         self._vocabulary: dict[str, int] = {}
@@ -142,6 +146,15 @@ class _TestText:
         self._multipliers = generator.integers(2**63, size=RUN_WORDS, dtype=np.uint64) * np.uint64(2) + np.uint64(1)
         index = {size: self._sorted(hashes, size) for size, hashes in self._hashes(self._flat)}
         self._index = {size: found for size, found in index.items() if len(found[0])}
+
+    def held_by(self, texts: Sequence[str]) -> list[bool]:
+        """Whether each text holds 13 words in a row, or a whole sentence of five words or more, of a test set."""
+        ids, owners = self.encode(texts)
+        held = [False] * len(texts)
+        for hit in self.shared(ids):
+            if hit.words >= RUN_WORDS or hit.whole_sentence:
+                held[owners[hit.position]] = True
+        return held
 
     def encode(self, texts: Iterable[str]) -> tuple[Ints, Ints]:
         """Number the words of texts, 0 for words no test set has and after each text; and the text of each."""

@@ -15,7 +15,7 @@ from urllib.parse import unquote, urlsplit
 
 from zoo.errors import ZooError
 from zoo.registry.schema import RemoteFile
-from zoo.settings import Settings
+from zoo.settings import is_offline
 
 if TYPE_CHECKING:
     import httpx2
@@ -90,7 +90,7 @@ def fetch(file: RemoteFile, cache: Path, *, options: FetchOptions | None = None)
     target = cached_path(file, cache)
     if _is_intact(target, file):
         return target
-    if options.offline if options.offline is not None else Settings.from_env().offline:
+    if options.offline if options.offline is not None else is_offline():
         raise ZooError(f"{target.name} is not in the cache, and this is offline", where=file.url, fix=OFFLINE_FIX)
     try:
         target.parent.mkdir(parents=True, exist_ok=True)

@@ -9,7 +9,7 @@ import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, BinaryIO, Protocol, TypeVar, cast
+from typing import Any, BinaryIO, Protocol, TextIO, TypeVar, cast
 
 from zoo.errors import ZooError
 
@@ -73,6 +73,16 @@ def open_bytes(path: Path) -> Iterator[BinaryIO]:
         raise _damaged(error, path) from None
     except OSError as error:
         raise _unreadable(error, path) from None
+
+
+@contextmanager
+def open_text(path: Path) -> Iterator[TextIO]:
+    """A file's text with its line ends as they are; UTF-8, plain or gzip; what goes wrong with it is a `ZooError`."""
+    try:
+        with open_bytes(path) as file, io.TextIOWrapper(file, encoding="utf-8-sig", newline="") as text:
+            yield text
+    except UnicodeDecodeError:
+        raise _not_utf8(path) from None
 
 
 def parse_json(text: str, *, where: str, fix: str) -> Any:  # noqa: ANN401 - parsed JSON

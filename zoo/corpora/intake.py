@@ -35,11 +35,13 @@ class Request:
         registry: Folder of the user's registry, made if it does not exist.
         overlaps: What becomes of nested, overlapping and discontinuous mentions.
         license_spdx: Licence of the data.
+        language: BCP 47 tag of the language of the texts.
         unit: What one document is; None: sentences of CoNLL files without `-DOCSTART-`, else documents.
         dev: Share of the documents that become the dev split, where there is none.
         test: Share of the documents that become the test split, where there is none.
         seed: Seed of the draw.
         local: The user's folder of local corpora (`ZOO_CORPORA`), which comes before every entry.
+        ignored_types: Types in the files whose mentions are left out, counted.
     """
 
     name: str
@@ -49,11 +51,13 @@ class Request:
     registry: Path
     overlaps: Policy = "error"
     license_spdx: str = "NOASSERTION"
+    language: str = "en"
     unit: Literal["sentence", "document"] | None = None
     dev: float = 0.1
     test: float = 0.2
     seed: int = 13
     local: Path | None = None
+    ignored_types: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -87,6 +91,7 @@ def add_corpus(request: Request) -> Added:
     draft = _draft(request)
     data = gather(request.path, draft)
     _check_types(request, data)
+    _leave_out(request.ignored_types, data)
     _check_overlaps(request, data)
     new_types = _new_types(request, registry)
     notes = _make_splits(request, data)
@@ -135,6 +140,7 @@ def _draft(request: Request) -> CorpusEntry:
         "types": dict(request.types) or {"any": "any"},
         "default_type": sources[0] if len(sources) == 1 else None,
         "overlaps": request.overlaps,
+        "language": request.language,
         "license": {
             "spdx": request.license_spdx,
             "source": "given when the corpus was added",
@@ -148,23 +154,44 @@ def _draft(request: Request) -> CorpusEntry:
 def _check_types(request: Request, data: Collection) -> None:
     found = Counter(span.type for documents in data.splits.values() for d in documents for span in d.spans)
     listed = ", ".join(f"{name} ({count})" for name, count in found.most_common())
-    missing = [name for name in found if name not in request.types]
     if not found:
         raise ZooError("the data holds no mention", where=request.path, fix="check --format and --path")
-    if missing:
+    if both := [name for name in request.ignored_types if name in request.types]:
+        raise ZooError(f"{both[0]} stands in --types too", where="--ignore-types", fix="name it in one of the two")
+    if missing := [name for name in found if name not in request.types and name not in request.ignored_types]:
         named = [name if name == target else f"{name}={target}" for name, target in request.types.items()]
         raise ZooError(
             f"--types does not name {', '.join(missing)}; the data has {listed}",
             where="--types",
-            fix=f"--types {','.join([*named, *missing])}, with A=B to rename A",
+            fix=f"--types {','.join([*named, *missing])}, with A=B to rename A"
+            + (
+                f"; or --ignore-types {','.join([*request.ignored_types, *missing])} to leave them out" if named else ""
+            ),
         )
-    unused = [name for name in request.types if name not in found]
-    if unused:
+    if not request.types:
         raise ZooError(
-            f"no mention has the type {unused[0]!r}; the data has {listed}",
-            where="--types",
-            fix=did_you_mean(unused[0], found),
+            f"--types names none; the data has {listed}", where="--types", fix="name what a model should find"
         )
+    for option, names in (("--types", request.types), ("--ignore-types", request.ignored_types)):
+        if unused := [name for name in names if name not in found]:
+            raise ZooError(
+                f"no mention has the type {unused[0]!r}; the data has {listed}",
+                where=option,
+                fix=did_you_mean(unused[0], found),
+            )
+
+
+def _leave_out(ignored: Sequence[str], data: Collection) -> None:
+    """Drop the mentions of types that the user does not want; before overlaps are judged, which these cannot cause."""
+    for split, documents in data.splits.items():
+        for document in documents:
+            data.repairs.update(
+                f"mentions of the ignored type {span.type} left out" for span in document.spans if span.type in ignored
+            )
+        data.splits[split] = [
+            replace(document, spans=tuple(span for span in document.spans if span.type not in ignored))
+            for document in documents
+        ]
 
 
 def _check_overlaps(request: Request, data: Collection) -> None:

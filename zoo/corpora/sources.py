@@ -20,7 +20,7 @@ from zoo.registry.schema import (
     SplitName,
     UrlSource,
 )
-from zoo.settings import Settings
+from zoo.settings import Settings, is_offline
 
 Reader = Callable[[Counter[str]], Iterator[Document]]
 """Streams a split; counts what it repairs."""
@@ -71,12 +71,12 @@ def locate(
         if not local.is_dir():
             raise ZooError(
                 f"the corpora folder {str(local)!r} does not exist",
-                where="ZOO_CORPORA",
+                where="ZOO_CORPORA, or corpora in zoo.toml",
                 fix="set it to a folder with <corpus>/train.tsv.gz ...",
             )
         if (local / entry.id).is_dir():
             return Located("local copy (ZOO_CORPORA)", local / entry.id, folder=local / entry.id)
-    cache = cache or Settings.from_env().cache
+    cache = cache or Settings.load().cache
     options = options or FetchOptions()
     first: ZooError | None = None
     for source in entry.sources:
@@ -115,7 +115,7 @@ def availability(entry: CorpusEntry, registry_folder: Path, local: Path | None, 
     """
     if local is not None and (local / entry.id).is_dir():
         return "local copy"
-    cache = cache or Settings.from_env().cache
+    cache = cache or Settings.load().cache
     for source in entry.sources:
         match source:
             case BundledSource():
@@ -176,7 +176,7 @@ def _hub(source: HubSource, entry: CorpusEntry, options: FetchOptions) -> Locate
     from zoo.corpora.parquet import read_parquet
 
     home = f"huggingface.co/datasets/{source.dataset}@{source.revision[:12]}"
-    offline = options.offline if options.offline is not None else Settings.from_env().offline
+    offline = options.offline if options.offline is not None else is_offline()
 
     def reader(split: SplitName, path: Path) -> Reader:
         columns = source.model_dump(include={"tokens_column", "tags_column", "tag_names"})

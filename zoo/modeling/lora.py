@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from zoo.errors import ZooError
 from zoo.modeling.backbones import classifier
+from zoo.modeling.device import best_device
 from zoo.modeling.labels import NEVER, LabelSpace
 from zoo.registry.recipes import LoraRecipe
 from zoo.registry.schema import Family
@@ -69,7 +70,7 @@ def attach_lora(
         modules_to_save=list(family.head_modules),
     )
     try:
-        return get_peft_model(model, config)
+        return get_peft_model(model, config).to(best_device())
     except ValueError as error:
         raise ZooError(
             f"PEFT cannot attach LoRA: {error}",

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from zoo.errors import ZooError
+from zoo.modeling.device import best_device
 from zoo.modeling.windows import Entity, Window, decode, encode, finish
 
 if TYPE_CHECKING:
@@ -66,7 +67,7 @@ class Tagger:
             raise ZooError(
                 f"the tokenizer of {str(model)!r} gives no character offsets", fix="use a model with a fast tokenizer"
             )
-        return cls.of(loaded, tokenizer, stride_tokens=stride_tokens)
+        return cls.of(loaded.to(best_device()), tokenizer, stride_tokens=stride_tokens)
 
     @classmethod
     def of(
@@ -138,6 +139,27 @@ class Tagger:
         for window, entities in zip(windows, found, strict=True):
             per_text[window.text].append(entities)
         return [finish(text, per_window) for text, per_window in zip(texts, per_text, strict=True)]
+
+
+def check_same_logits(trained: PreTrainedModel, shipped: Tagger, texts: Sequence[str]) -> None:
+    """Assert that what was written computes exactly what was trained: logits differ by 0.0.
+
+    Raises:
+        ZooError: They differ.
+    """
+    import torch
+
+    windows = encode(
+        shipped.tokenizer, texts, window_tokens=shipped.window_tokens, stride_tokens=shipped.stride_tokens
+    )[: len(texts)]
+    pad_id = int(shipped.tokenizer.pad_token_id or 0)
+    with torch.inference_mode():
+        difference = (forward(trained, windows, pad_id) - forward(shipped.model, windows, pad_id)).abs().max().item()
+    if difference != 0.0:
+        raise ZooError(
+            f"the adapter on disk differs from the trained model by {difference:.3g} in its logits",
+            fix="check head_modules of the backbone's family",
+        )
 
 
 def resolve_model(model: str | Path) -> str:

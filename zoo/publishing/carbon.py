@@ -6,13 +6,18 @@ import functools
 import json
 import logging
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from importlib.resources import files
+from typing import TYPE_CHECKING
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from zoo.errors import ZooError, did_you_mean
+
+if TYPE_CHECKING:
+    from codecarbon import OfflineEmissionsTracker
+    from codecarbon.output_methods.emissions_data import EmissionsData
 
 WORLD = "world average"
 
@@ -30,6 +35,45 @@ class Energy(BaseModel):
     hardware: str
     components_wh: dict[str, float] = Field(description="cpu, gpu, ram")
 
+    @classmethod
+    def total(cls, parts: Sequence[Energy]) -> Energy | None:
+        """Sum of stages, trials or resumed runs, None of none; differing countries and methods are all named."""
+        if not parts:
+            return None
+
+        def names(values: Iterable[str]) -> str:
+            return "; ".join(dict.fromkeys(values))
+
+        return cls(
+            energy_wh=sum(p.energy_wh for p in parts),
+            emissions_g=sum(p.emissions_g for p in parts),
+            seconds=sum(p.seconds for p in parts),
+            country=names(p.country for p in parts),
+            method=names(p.method for p in parts),
+            hardware=names(p.hardware for p in parts),
+            components_wh={
+                name: sum(p.components_wh.get(name, 0.0) for p in parts)
+                for name in dict.fromkeys(name for p in parts for name in p.components_wh)
+            },
+        )
+
+    def share(self, parts: int) -> Energy:
+        """An equal part of it, as of a base that serves several checkpoints."""
+        return self.model_copy(
+            update={
+                "energy_wh": self.energy_wh / parts,
+                "emissions_g": self.emissions_g / parts,
+                "seconds": self.seconds / parts,
+                "components_wh": {name: value / parts for name, value in self.components_wh.items()},
+            }
+        )
+
+    def in_country(self, country: str | None) -> Energy:
+        """The same energy with the emissions of a country, where none was set when it was measured."""
+        if country is None or self.country != WORLD:
+            return self
+        return self.model_copy(update={"country": country, "emissions_g": self.energy_wh * grams_per_wh(country)})
+
 
 @functools.cache
 def known_countries() -> dict[str, str]:
@@ -42,8 +86,12 @@ def known_countries() -> dict[str, str]:
     }
 
 
-def check_country(country: str | None) -> str | None:
+def check_country(country: str | None, *, where: str = "ZOO_COUNTRY") -> str | None:
     """Validate a country code; None stays None (world average).
+
+    Args:
+        country: The code.
+        where: Where it was given, for the error message.
 
     Raises:
         ZooError: Not an ISO 3166 alpha-3 code that codecarbon has figures for (it would fall back without a word).
@@ -59,24 +107,65 @@ def check_country(country: str | None) -> str | None:
         )
         raise ZooError(
             f"unknown country code {country!r}",
-            where="ZOO_COUNTRY",
+            where=where,
             fix=f"give an ISO 3166 alpha-3 code, such as DEU or USA; {hint}",
         )
     return country
 
 
-class Meter:
-    """Holds the energy of the block it measured, once the block is done."""
+@functools.cache
+def grams_per_wh(country: str) -> float:
+    """Emissions of a country's electricity by codecarbon's table, in g CO2e per Wh."""
+    from codecarbon.core.emissions import Emissions
+    from codecarbon.core.units import Energy as Kilowatthours
+    from codecarbon.external.geography import GeoMetadata
+    from codecarbon.input import DataSource
 
-    energy: Energy
+    geography = GeoMetadata(country_iso_code=country, country_name=known_countries()[country])
+    kilograms = Emissions(DataSource()).get_country_emissions(Kilowatthours.from_energy(kWh=1.0), geography)
+    return float(kilograms)  # kg per kWh are g per Wh
+
+
+class Meter:
+    """Measures the energy of a block."""
+
+    def __init__(self, tracker: OfflineEmissionsTracker, country: str | None) -> None:
+        self._tracker, self._country = tracker, country
+        self._final: Energy | None = None
+
+    @property
+    def energy(self) -> Energy:
+        """What the block has used so far; once it is done, what it used."""
+        if self._final:
+            return self._final
+        self._tracker.flush()
+        return self._read(self._tracker._prepare_emissions_data())
+
+    def stop(self) -> None:
+        """End the measurement."""
+        self._tracker.stop()
+        self._final = self._read(self._tracker.final_emissions_data)
+
+    def _read(self, data: EmissionsData) -> Energy:
+        return Energy(
+            energy_wh=1000 * float(data.energy_consumed),
+            emissions_g=1000 * float(data.emissions),
+            seconds=float(data.duration),  # what the energy covers: looking for the hardware comes before it
+            country=self._country or WORLD,
+            method=_method(self._tracker),
+            hardware=f"{data.cpu_count:g} x {data.cpu_model}"
+            + (f", {data.gpu_count:g} x {data.gpu_model}" if data.gpu_model else ""),
+            components_wh={name: 1000 * float(getattr(data, f"{name}_energy")) for name in ("cpu", "gpu", "ram")},
+        )
 
 
 @contextmanager
-def measure(country: str | None) -> Iterator[Meter]:
-    """Measure the energy of a block; `meter.energy` is set at its end, also when it raises.
+def measure(country: str | None, *, alone: bool = True) -> Iterator[Meter]:
+    """Measure the energy of a block.
 
     Args:
         country: Validated ISO 3166 alpha-3 code, or None for the world average.
+        alone: Take the energy of the whole machine; otherwise this process's share of it, for builds side by side.
     """
     os.environ.setdefault("CODECARBON_LOG_LEVEL", "critical")
     from codecarbon import OfflineEmissionsTracker
@@ -89,25 +178,14 @@ def measure(country: str | None) -> Iterator[Meter]:
         log_level="critical",
         allow_multiple_runs=True,
         measure_power_secs=5,
+        tracking_mode="machine" if alone else "process",
     )
-    meter = Meter()
+    meter = Meter(tracker, country)
     tracker.start()
     try:
         yield meter
     finally:
-        kilograms = tracker.stop() or 0.0
-        data = tracker.final_emissions_data
-        components = {name: 1000 * float(getattr(data, f"{name}_energy")) for name in ("cpu", "gpu", "ram")}
-        meter.energy = Energy(
-            energy_wh=1000 * float(data.energy_consumed),
-            emissions_g=1000 * float(kilograms),
-            seconds=float(data.duration),  # what the energy covers: looking for the hardware comes before it
-            country=country or WORLD,
-            method=_method(tracker),
-            hardware=f"{data.cpu_count:g} x {data.cpu_model}"
-            + (f", {data.gpu_count:g} x {data.gpu_model}" if data.gpu_model else ""),
-            components_wh=components,
-        )
+        meter.stop()
 
 
 def _method(tracker: object) -> str:

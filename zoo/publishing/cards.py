@@ -30,6 +30,7 @@ def render_card(result: Result, checkpoint: Checkpoint) -> str:
         backbone=checkpoint.backbone,
         corpus=checkpoint.corpus,
         verdict=judge(checkpoint.backbone, checkpoint.corpus),
+        language=language_name(checkpoint.corpus.language),
     )
     return f"---\n{_metadata(result, checkpoint).to_yaml()}\n---\n\n{body}"
 
@@ -84,6 +85,22 @@ def _metadata(result: Result, checkpoint: Checkpoint) -> ModelCardData:
         eval_results=evaluations,
         co2_eq_emissions=emissions,
     )
+
+
+def language_name(tag: str) -> str:
+    """English name of the language of a BCP 47 tag: `German` for `de` and `de-AT`; an unknown tag itself."""
+    import pycountry
+
+    code = tag.partition("-")[0].lower()
+    found = pycountry.languages.get(**{f"alpha_{len(code)}": code}) if len(code) in (2, 3) else None
+    return found.name.partition(" (")[0] if found else tag  # without the years of `Modern Greek (1453-)`
+
+
+def card_template() -> str:
+    """Source of the template, for whoever needs to know whether a card is up to date."""
+    environment = _environment()
+    assert environment.loader is not None
+    return environment.loader.get_source(environment, "checkpoint.md.j2")[0]
 
 
 @functools.cache

@@ -38,6 +38,7 @@ class EpochRecord(_Record):
     loss: float
     dev_micro_f1: float
     train_seconds: float
+    dev_seconds: float = Field(default=0.0, description="scoring the dev split")
     tokens: int
 
 
@@ -62,6 +63,33 @@ class CorpusRecord(_Record):
         description="frequent training mentions of each type; empty where the licence forbids quoting"
     )
     repairs: dict[str, int] = Field(description="what the reader repaired, counted")
+
+
+class DaptSummary(_Record):
+    """Domain-adaptive pre-training of the base."""
+
+    passages: list[str] = Field(description="registry entries of the mixture")
+    passages_read: int
+    passages_trained: int = Field(description="after length filter, de-duplication and exclusion of test sentences")
+    perplexity_before: float = Field(
+        description="held-out, of masked tokens, with the head of the backbone or a new one"
+    )
+    perplexity_after: float
+    head_trained: bool = Field(description="the head was new: it was trained first, on the frozen backbone")
+    steps: int
+    tokens: int
+    licenses: list[str]
+
+
+class TuneSummary(_Record):
+    """The search of hyper-parameters."""
+
+    trials: int
+    completed: int = Field(description="the others were pruned or failed")
+    best_values: dict[str, Any] = Field(description="dotted path of the recipe -> value that was taken")
+    best_dev_micro_f1: float
+    recipe_dev_micro_f1: float | None = Field(description="of the recipe before the search")
+    importances: dict[str, float] = Field(description="PED-ANOVA")
 
 
 class Result(_Record):
@@ -89,7 +117,14 @@ class Result(_Record):
     precision: str
     best_epoch: int
     training: list[EpochRecord]
-    energy: Energy
+    energy: Energy = Field(description="search, training and scoring of this checkpoint, resumed runs included")
+    energy_stages: dict[str, Energy] = Field(default_factory=dict, description="stage -> energy; dapt and base in full")
+    energy_base_share: Energy | None = Field(
+        default=None, description="this checkpoint's part of dapt and base; not in `energy`"
+    )
+    base_sharers: int = Field(default=1, ge=1, description="checkpoints that the registry's suites put on the base")
+    dapt: DaptSummary | None = Field(default=None, description="null: the base is the backbone as it came")
+    tune: TuneSummary | None = Field(default=None, description="null: no search")
     recipe: dict[str, Any]
     seeds: list[int]
     corpus_record: CorpusRecord
@@ -129,10 +164,15 @@ def load_result(path: Path) -> Result:
 
 
 def find_results(out: Path) -> Iterator[Result]:
-    """All results below an output folder, in order of their ids; a folder with a dot is one that is being written."""
+    """All results below an output folder, in order of their ids."""
+    return map(load_result, find_result_files(out))
+
+
+def find_result_files(out: Path) -> Iterator[Path]:
+    """Every `result.json` below an output folder, in order; a folder with a dot is one that is being written."""
     for path in sorted((out / "checkpoints").glob(f"*/*/{RESULT_FILE}")):
         if not path.parent.name.startswith("."):
-            yield load_result(path)
+            yield path
 
 
 def write_text(path: Path, text: str) -> None:

@@ -72,6 +72,10 @@ class Registry:
         """Look up a corpus by id."""
         return _lookup("corpus", name, self.corpora)
 
+    def passage(self, name: str) -> PassageEntry:
+        """Look up passages by id."""
+        return _lookup("passages", name, self.passages)
+
     def suite(self, name: str) -> Suite:
         """Look up a suite by name."""
         return _lookup("suite", name, self.suites)
@@ -109,7 +113,10 @@ def load_registry(overlay: Path | None = None) -> Registry:
     if overlay is None:
         return packaged
     if not overlay.is_dir():
-        raise ZooError(f"the registry folder {str(overlay)!r} does not exist", where="--registry / ZOO_REGISTRY")
+        raise ZooError(
+            f"the registry folder {str(overlay)!r} does not exist",
+            where="--registry, ZOO_REGISTRY, or registry in zoo.toml",
+        )
     return _read(overlay, packaged)
 
 

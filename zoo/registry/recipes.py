@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import fnmatch
 from collections.abc import Iterable, Mapping
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from zoo.errors import ZooError, did_you_mean
 from zoo.registry.schema import Entry
@@ -33,10 +33,91 @@ class FinetuneRecipe(Entry):
     label_smoothing: float = Field(default=0.0, ge=0, lt=1)
     max_grad_norm: float = Field(default=1.0, gt=0)
     join_sentences: float = Field(
-        default=0.0, ge=0, le=0.9, description="sentence corpora: share of the sentences trained on in runs of 2 to 10"
+        default=0.5,
+        ge=0,
+        le=0.9,
+        description="sentence corpora: share of the sentences trained on in runs of 2 to 10, as users tag whole documents",
     )
-    patience: int = Field(default=3, ge=1, description="epochs without a better dev strict F1 before stopping")
+    patience: int = Field(default=5, ge=1, description="epochs without a better dev strict F1 before stopping; none while it is 0")
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
+
+
+class DaptRecipe(Entry):
+    """Domain-adaptive pre-training: masked language modelling with LoRA; defaults of arXiv 2508.01630, table 1."""
+
+    passages: tuple[str, ...] = Field(default=(), description="registry entries to train on; empty: no DAPT")
+    test_sets: tuple[str, ...] | None = Field(
+        default=None, description="corpora whose test sentences are kept out of the passages; null: all of the registry"
+    )
+    rank: int = Field(default=16, ge=1, le=256)
+    alpha: float = Field(default=32, gt=0)
+    dropout: float = Field(default=0.05, ge=0, lt=1)
+    targets: tuple[str, ...] | None = Field(
+        default=None, description="null: query and value, as the backbone's family names them"
+    )
+    length_tokens: int = Field(default=256, ge=16, description="longest sequence, special tokens included")
+    batch_size: int = Field(default=128, ge=1, description="sequences of one step")
+    micro_batch_size: int = Field(default=16, ge=1, description="sequences of one forward pass on one device")
+    learning_rate: float = Field(default=2e-4, gt=0)
+    head_learning_rate: float = Field(
+        default=1e-3, gt=0, description="of a new language-modelling head on the frozen backbone"
+    )
+    warmup_steps: int = Field(default=500, ge=0, description="at most a tenth of all steps")
+    weight_decay: float = Field(default=0.01, ge=0)
+    masked_share: float = Field(default=0.15, gt=0, lt=1)
+    epochs: int = Field(default=3, ge=1)
+    max_grad_norm: float = Field(default=1.0, gt=0)
+    heldout_max: int = Field(default=500, ge=1, description="passages kept out of training to measure perplexity on")
+    precision: Literal["auto", "float32", "bfloat16"] = "auto"
+    seed: int = Field(default=0, ge=0, description="one base serves checkpoints of any seed")
+
+
+class Interval(Entry):
+    """A range of a search."""
+
+    low: float
+    high: float
+    log: bool = False
+    integer: bool = False
+
+    @model_validator(mode="after")
+    def _is_a_range(self) -> Interval:
+        if self.low >= self.high:
+            raise ValueError(f"low {self.low:g} is not below high {self.high:g}")
+        if self.log and self.low <= 0:
+            raise ValueError("a logarithmic range starts above 0")
+        return self
+
+
+class Choice(Entry):
+    """Values of a search without order."""
+
+    choices: tuple[Any, ...] = Field(min_length=2)
+
+
+Space = Annotated[Interval | Choice, Field(union_mode="left_to_right")]
+
+DEFAULT_SPACE: dict[str, Space] = {
+    "finetune.learning_rate": Interval(low=2e-4, high=5e-3, log=True),
+    "lora.rank": Choice(choices=(2, 4, 6)),
+    "lora.alpha": Choice(choices=(8, 16, 32)),
+    "lora.dropout": Choice(choices=(0.0, 0.05, 0.1)),
+    "finetune.batch_size": Choice(choices=(8, 16, 32)),
+    "finetune.warmup_share": Interval(low=0.0, high=0.2),
+    "finetune.weight_decay": Choice(choices=(0.0, 0.01, 0.1)),
+    "finetune.label_smoothing": Choice(choices=(0.0, 0.05, 0.1)),
+}
+"""What `zoo tune` varies; epochs and targets can be added. Ranks stay under the trained share of 1.5 %."""
+
+
+class TuneRecipe(Entry):
+    """Bayesian search (Optuna's TPE) for the best dev strict micro-F1 before the final training."""
+
+    trials: int = Field(default=0, ge=0, description="0: no search")
+    minutes: float | None = Field(default=None, gt=0, description="no trial starts after so much time of trials")
+    startup_trials: int = Field(default=5, ge=1, description="the first is the recipe itself, the others are random")
+    prune_after_epochs: int = Field(default=2, ge=1, description="a trial below the median is ended after these")
+    space: dict[str, Space] = Field(default_factory=lambda: dict(DEFAULT_SPACE))
 
 
 class EvaluationRecipe(Entry):
@@ -49,6 +130,8 @@ class Recipe(Entry):
     """All hyper-parameters of one checkpoint."""
 
     seed: int = Field(default=13, ge=0)
+    dapt: DaptRecipe = DaptRecipe()
+    tune: TuneRecipe = TuneRecipe()
     lora: LoraRecipe = LoraRecipe()
     finetune: FinetuneRecipe = FinetuneRecipe()
     evaluation: EvaluationRecipe = EvaluationRecipe()
@@ -84,6 +167,10 @@ class RecipesEntry(Entry):
         return with_values(recipe, settings or {}, where="--set")
 
 
+_MAPPINGS = frozenset({"tune.space"})
+"""Values that are mappings themselves: set as a whole."""
+
+
 def with_values(recipe: Recipe, values: Mapping[str, Any], *, where: str) -> Recipe:
     """A copy of `recipe` with values at dotted paths replaced, checked again by the schema."""
     data = recipe.model_dump()
@@ -92,7 +179,8 @@ def with_values(recipe: Recipe, values: Mapping[str, Any], *, where: str) -> Rec
         *parents, leaf = path.split(".")
         for name in parents:
             node = node.get(name) if isinstance(node, dict) else None
-        if not isinstance(node, dict) or leaf not in node or isinstance(node[leaf], dict):
+        branch = isinstance(node, dict) and isinstance(node.get(leaf), dict) and path not in _MAPPINGS
+        if not isinstance(node, dict) or leaf not in node or branch:
             raise ZooError(
                 f"no setting {path!r} in a recipe", where=where, fix=did_you_mean(path, _paths(recipe.model_dump()))
             )
@@ -131,5 +219,6 @@ def _number(value: Any) -> Any:  # noqa: ANN401 - any YAML value
 def _paths(data: Mapping[str, Any], prefix: str = "") -> list[str]:
     paths: list[str] = []
     for name, value in data.items():
-        paths += _paths(value, f"{prefix}{name}.") if isinstance(value, dict) else [f"{prefix}{name}"]
+        path = f"{prefix}{name}"
+        paths += _paths(value, f"{path}.") if isinstance(value, dict) and path not in _MAPPINGS else [path]
     return paths

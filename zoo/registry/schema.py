@@ -15,6 +15,7 @@ HubId = Annotated[str, Field(pattern=r"^[\w.-]+/[\w.-]+$")]
 Revision = Annotated[str, Field(pattern=r"^[0-9a-f]{40}$")]
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 Sha1 = Annotated[str, Field(pattern=r"^[0-9a-f]{40}$")]
+Language = Annotated[str, Field(pattern=r"^[a-z]{2,3}(-[A-Za-z0-9]{1,8})*$")]
 TypeName = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_-]*$", max_length=60)]
 SplitName = Literal["train", "dev", "test"]
 SPLITS: tuple[SplitName, ...] = ("train", "dev", "test")
@@ -51,6 +52,10 @@ class Family(Entry):
     head_modules: tuple[str, ...] = Field(
         min_length=1, description="modules trained in full and stored with the adapter"
     )
+    dapt_targets: tuple[str, ...] = Field(
+        min_length=1, description="query and value, adapted in pre-training; where they are one module with key, that"
+    )
+    mlm_head: str = Field(description="module of the masked language model that turns hidden states into logits")
 
 
 class Backbone(Entry):
@@ -169,7 +174,7 @@ class CorpusEntry(Entry):
     description: str
     homepage: str = ""
     citation: str = ""
-    language: str = "en"
+    language: Language = Field(default="en", description="BCP 47 tag, shown in the card and on the Hub")
     format: Literal["conll", "jsonl", "brat", "pubtator", "bioc", "parquet"]
     unit: Literal["sentence", "document"] = Field(
         description="what one document of this corpus is; the bootstrap draws it"
@@ -193,14 +198,26 @@ class CorpusEntry(Entry):
         return tuple(dict.fromkeys(self.types.values()))
 
 
+PassageFormat = Literal["jsonl", "text", "pubmed-xml", "clinicaltrials-json", "arxiv-json", "mimic-csv"]
+
+
 class PassageEntry(Entry):
     """Raw text for domain-adaptive pre-training."""
 
     id: Identifier
     title: str
+    homepage: str = Field(default="", description="where the files can be had")
+    format: PassageFormat = "jsonl"
     license: LicenseInfo
-    sources: tuple[Source, ...] = ()
-    passages: int | None = Field(default=None, ge=0)
+    sources: tuple[Source, ...] = Field(default=(), description="tried in order; ZOO_PASSAGES comes first")
+    passages: int | None = Field(default=None, ge=0, description="how many there are; others are refused")
+    sample: int | None = Field(default=None, ge=1, description="use a seeded sample of so many; null: all")
+    weight: float = Field(
+        default=1.0,
+        gt=0,
+        allow_inf_nan=False,
+        description="times each passage is drawn per epoch: 2 draws all twice, 0.5 a seeded half",
+    )
     note: str = ""
 
 

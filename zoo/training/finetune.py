@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import math
 import random
+import re
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from zoo.corpora.document import Document
 from zoo.errors import ZooError
@@ -20,10 +22,21 @@ from zoo.registry.recipes import FinetuneRecipe
 from zoo.training.batching import epoch_batches
 from zoo.training.joining import join_runs
 from zoo.training.precision import use_bfloat16
+from zoo.training.snapshot import (
+    Snapshot,
+    optimizer_tensors,
+    random_state,
+    read_snapshot,
+    restore_optimizer,
+    restore_random_state,
+)
 
 if TYPE_CHECKING:
     import torch
     from transformers import PreTrainedTokenizerBase
+
+
+_HEAD = re.compile(r"(^|\.)(modules_to_save|classifier|score)\.")
 
 
 @dataclass(frozen=True)
@@ -34,6 +47,7 @@ class EpochLog:
     loss: float
     dev_micro_f1: float
     train_seconds: float
+    dev_seconds: float
     tokens: int
 
 
@@ -53,6 +67,7 @@ class Progress:
     """Callbacks of a training run."""
 
     on_start: Callable[[int], None] = field(default=lambda steps: None)
+    on_resume: Callable[[int], None] = field(default=lambda steps: None)
     on_step: Callable[[], None] = field(default=lambda: None)
     on_epoch: Callable[[EpochLog], None] = field(default=lambda log: None)
 
@@ -69,6 +84,7 @@ def finetune(
     stride_tokens: int,
     seed: int,
     progress: Progress | None = None,
+    snapshot_path: Path | None = None,
 ) -> TrainingLog:
     """Train the adapter in `model` and leave the best epoch's weights (by strict dev micro-F1) in it.
 
@@ -86,6 +102,8 @@ def finetune(
         stride_tokens: Tokens shared by neighbouring windows.
         seed: Seed of batch order and dropout.
         progress: Callbacks.
+        snapshot_path: File that the state is kept in after each epoch; if it is there, training goes on from it and
+            ends with the same weights as an undisturbed run.
 
     Raises:
         ZooError: The loss is not finite.
@@ -113,11 +131,15 @@ def finetune(
     rng = random.Random(seed)
     progress.on_start(steps)
     windows: list[Window] = []
-    logs: list[EpochLog] = []
-    best_f1, best_epoch, best_state = -1.0, 0, _snapshot(model)
-    started = time.perf_counter()
-    for epoch in range(1, recipe.epochs + 1):
+    state = _State(best=_trained(model))
+    if snapshot_path and (snapshot := read_snapshot(snapshot_path)):
+        state = _restore(snapshot, model, optimizer, schedule, rng)
+        progress.on_resume(state.epoch * steps // recipe.epochs)
+        for log in state.logs:  # heard again: a search may have been killed before it wrote the last one down
+            progress.on_epoch(log)
+    while state.epoch < recipe.epochs and (state.best_f1 <= 0 or state.epoch - state.best_epoch < recipe.patience):
         model.train()
+        epoch = state.epoch + 1
         epoch_started, loss_sum, tokens = time.perf_counter(), 0.0, 0
         if not windows or recipe.join_sentences:
             windows, targets, weights = _training_windows(tagger, train, labels, recipe.join_sentences, rng)
@@ -141,19 +163,80 @@ def finetune(
             loss_sum += value
             tokens += sum(len(windows[i]) for i in batch)
             progress.on_step()
-        seconds = time.perf_counter() - epoch_started
+        train_seconds = time.perf_counter() - epoch_started
         model.eval()
         f1 = micro_f1(dev, tagger.tag_windows(dev_texts, dev_windows, bfloat16=bfloat16))
-        logs.append(EpochLog(epoch, loss_sum / len(batches), f1, seconds, tokens))
-        progress.on_epoch(logs[-1])
-        if f1 > best_f1:
-            best_f1, best_epoch, best_state = f1, epoch, _snapshot(model)
-        elif epoch - best_epoch >= recipe.patience:
-            break
-    model.load_state_dict(best_state, strict=False)
+        state.epoch = epoch
+        if f1 > state.best_f1:  # patience starts with the first entity found: small corpora begin with none
+            state.best_f1, state.best_epoch, state.best = f1, epoch, _trained(model)
+        seconds = time.perf_counter() - epoch_started
+        state.logs.append(EpochLog(epoch, loss_sum / len(batches), f1, train_seconds, seconds - train_seconds, tokens))
+        if snapshot_path:
+            _snapshot(state, model, optimizer, schedule, rng).save(snapshot_path)
+        progress.on_epoch(state.logs[-1])
+    model.load_state_dict(state.best, strict=False)
     model.eval()
     return TrainingLog(
-        tuple(logs), best_epoch, best_f1, time.perf_counter() - started, "bfloat16 autocast" if bfloat16 else "float32"
+        tuple(state.logs),
+        state.best_epoch,
+        state.best_f1,
+        sum(log.train_seconds + log.dev_seconds for log in state.logs),
+        "bfloat16 autocast" if bfloat16 else "float32",
+    )
+
+
+@dataclass
+class _State:
+    """What changes from epoch to epoch beside weights, optimizer and random numbers."""
+
+    best: dict[str, torch.Tensor]
+    epoch: int = 0
+    best_f1: float = -1.0
+    best_epoch: int = 0
+    logs: list[EpochLog] = field(default_factory=list)
+
+
+def _snapshot(
+    state: _State,
+    model: torch.nn.Module,
+    optimizer: torch.optim.Optimizer,
+    schedule: torch.optim.lr_scheduler.LRScheduler,
+    rng: random.Random,
+) -> Snapshot:
+    tensors = {f"model.{name}": tensor for name, tensor in _trained(model).items()}
+    tensors |= {f"best.{name}": tensor for name, tensor in state.best.items()}
+    values = {
+        "epoch": state.epoch,
+        "best_f1": state.best_f1,
+        "best_epoch": state.best_epoch,
+        "logs": [asdict(log) for log in state.logs],
+        "groups": optimizer.state_dict()["param_groups"],
+        "schedule_step": schedule.last_epoch,
+        "random": rng.getstate(),
+    }
+    return Snapshot(tensors | optimizer_tensors(optimizer) | random_state(), values)
+
+
+def _restore(
+    snapshot: Snapshot,
+    model: torch.nn.Module,
+    optimizer: torch.optim.Optimizer,
+    schedule: torch.optim.lr_scheduler.LRScheduler,
+    rng: random.Random,
+) -> _State:
+    values: Any = snapshot.values
+    model.load_state_dict(snapshot.part("model"), strict=False)
+    restore_optimizer(optimizer, snapshot, values["groups"])
+    schedule.last_epoch = values["schedule_step"]
+    version, internal, gauss = values["random"]
+    rng.setstate((version, tuple(internal), gauss))
+    restore_random_state(snapshot)
+    return _State(
+        best=snapshot.part("best"),
+        epoch=values["epoch"],
+        best_f1=values["best_f1"],
+        best_epoch=values["best_epoch"],
+        logs=[EpochLog(**log) for log in values["logs"]],
     )
 
 
@@ -170,14 +253,13 @@ def _training_windows(
 
 
 def _parameter_groups(model: torch.nn.Module, weight_decay: float) -> list[dict[str, object]]:
-    """Weight decay for the adapter's matrices alone: the head's foreign rows must stay as they are."""
+    """Weight decay for the encoder's matrices alone: the head's foreign rows must stay as they are."""
     named = [(name, p) for name, p in model.named_parameters() if p.requires_grad]
-    return [
-        {"params": [p for name, p in named if "lora_" in name], "weight_decay": weight_decay},
-        {"params": [p for name, p in named if "lora_" not in name], "weight_decay": 0.0},
-    ]
+    decays = [p for name, p in named if p.ndim > 1 and not _HEAD.search(name)]
+    rest = [p for name, p in named if p.ndim <= 1 or _HEAD.search(name)]
+    return [{"params": decays, "weight_decay": weight_decay}, {"params": rest, "weight_decay": 0.0}]
 
 
-def _snapshot(model: torch.nn.Module) -> dict[str, torch.Tensor]:
+def _trained(model: torch.nn.Module) -> dict[str, torch.Tensor]:
     """A copy of what is trained."""
     return {name: p.detach().clone() for name, p in model.named_parameters() if p.requires_grad}

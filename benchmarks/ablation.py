@@ -1,0 +1,307 @@
+"""What pre-training, LoRA and search each bring: {no DAPT, DAPT} x {LoRA, full fine-tuning} on real corpora.
+
+    ZOO_CORPORA=DIR ZOO_PASSAGES=DIR python benchmarks/ablation.py --passages ID --corpora cll ncbi-disease species-800
+
+Each run is kept in `benchmarks/results/ablation.json` as soon as it is done, under all that determines it: killed, the
+script goes on where it was; called with other corpora or seeds, it adds to what is there. Bases come from the artefact
+store of `--out`. `--search ID --trials 20` compares the recipe with the best of a search, on the same seeds.
+`--report` only writes the table and the plot.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import statistics
+import sys
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from zoo.build.context import Context
+from zoo.build.local import LocalEngine
+from zoo.build.plan import Stage, chain, digest, library_versions, make_plan
+from zoo.build.progress import ConsoleReporter
+from zoo.build.schedule import Schedule
+from zoo.build.stages import DaptRecord, read_record
+from zoo.errors import ZooError
+from zoo.evaluation.scoring import score_predictions, tag_documents
+from zoo.evaluation.statistics import mean_and_spread
+from zoo.files import write_whole
+from zoo.modeling.device import best_device
+from zoo.modeling.lora import attach_lora, trained_share
+from zoo.modeling.quiet import quiet_libraries
+from zoo.modeling.tagger import Tagger
+from zoo.publishing.carbon import measure
+from zoo.registry.loader import Checkpoint, load_registry
+from zoo.registry.recipes import Recipe, with_values
+from zoo.settings import Settings
+from zoo.training.finetune import EpochLog, Progress, finetune
+from zoo.training.tune import StudySummary
+
+RESULTS = Path(__file__).parent / "results"
+METHODS = ("lora", "full")
+FULL_LEARNING_RATE = 2e-4
+"""Of full fine-tuning, chosen beforehand, not searched: a tenth of LoRA's and less, as is usual."""
+
+
+def main() -> None:
+    """Run what is missing, then write table and plot."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--backbone", default="minilm-l6")
+    parser.add_argument("--corpora", nargs="*", default=["cll", "ncbi-disease", "species-800"])
+    parser.add_argument("--passages", nargs="*", default=[], help="registry entries; none: the arms without DAPT alone")
+    parser.add_argument("--seeds", nargs="*", type=int, default=[13, 14, 15])
+    parser.add_argument("--methods", nargs="*", choices=METHODS, default=list(METHODS))
+    parser.add_argument("--set", nargs="*", default=[], metavar="PATH=VALUE", help="recipe of every arm")
+    parser.add_argument("--search", metavar="CORPUS", help="also: the recipe against a search on this corpus")
+    parser.add_argument("--trials", type=int, default=20)
+    parser.add_argument("--out", type=Path, default=Path("builds"))
+    parser.add_argument("--report", action="store_true")
+    arguments = parser.parse_args()
+    if not arguments.report:
+        _run(arguments)
+    _report()
+
+
+def _run(arguments: argparse.Namespace) -> None:
+    from zoo.registry.recipes import parse_settings
+
+    quiet_libraries()
+    settings = replace(Settings.load(), out=arguments.out)
+    context = Context(load_registry(settings.registry), settings)
+    values = parse_settings(arguments.set)
+    arms = {"no DAPT": (), **({"DAPT": tuple(arguments.passages)} if arguments.passages else {})}
+    for corpus in arguments.corpora:
+        for arm, passages in arms.items():
+            recipe_values = {**values, "dapt.passages": passages, "tune.trials": 0}
+            checkpoint = context.registry.checkpoint(f"{arguments.backbone}/{corpus}", recipe_values)
+            for seed in arguments.seeds:
+                for method in arguments.methods:
+                    _one(context, checkpoint, arm, method, seed)
+    if arguments.search:
+        _search(context, f"{arguments.backbone}/{arguments.search}", values, arguments)
+
+
+def _search(context: Context, checkpoint_id: str, values: dict[str, Any], arguments: argparse.Namespace) -> None:
+    """A search on one corpus, and the best of it trained with each seed."""
+    plain = context.registry.checkpoint(checkpoint_id, {**values, "dapt.passages": (), "tune.trials": 0})
+    searched = context.registry.checkpoint(
+        checkpoint_id, {**values, "dapt.passages": (), "tune.trials": arguments.trials}
+    )
+    stages = _stages(context, searched)
+    _do(context, [stages["base"], stages["tune"]])
+    study = read_record(context.store.get("tune", stages["tune"].fingerprint), StudySummary)
+    best = with_values(plain.recipe, study.best_values, where="search")
+    for seed in arguments.seeds:
+        _one(context, replace(plain, recipe=best), f"search of {len(study.trials)} trials", "lora", seed)
+    data = _load()
+    data["studies"][checkpoint_id] = study.model_dump(mode="json", exclude={"trials": {"__all__": {"energy"}}})
+    _save(data)
+
+
+def _one(context: Context, checkpoint: Checkpoint, arm: str, method: str, seed: int) -> None:
+    """One training, unless it is done."""
+    family = context.registry.families[checkpoint.backbone.family]
+    given: dict[str, Any] = {"seed": seed, "lora.targets": checkpoint.recipe.lora.targets or family.lora_targets}
+    if method == "full":
+        given |= {"finetune.learning_rate": FULL_LEARNING_RATE}
+    recipe = with_values(checkpoint.recipe, given, where="ablation")
+    base = _stages(context, checkpoint)["base"]
+    key = {
+        "base": base.fingerprint,
+        "method": method,
+        "corpus": {split: info.fingerprint for split, info in checkpoint.corpus.splits.items()},
+        "recipe": recipe.model_dump(mode="json", include={"lora", "finetune", "seed"}),
+        "versions": library_versions(),
+    }
+    name = digest(key)
+    if name in _load()["runs"]:
+        return
+    sys.stderr.write(f"{checkpoint.id}: {arm}, {method}, seed {seed}\n")
+    _do(context, [stage for kind, stage in _stages(context, checkpoint).items() if kind in ("dapt", "base")])
+    folder = context.store.get("base", base.fingerprint) / "model"
+    with measure(context.settings.country) as meter:
+        outcome = _train(context, checkpoint, recipe, folder, method)
+    data = _load()
+    data["runs"][name] = {
+        "checkpoint_id": checkpoint.id,
+        "arm": arm,
+        "method": method,
+        "seed": seed,
+        "recipe": key["recipe"],
+        "energy": meter.energy.model_dump(mode="json"),
+        **outcome,
+    }
+    if (dapt := base.need("dapt")) is not None:
+        record = read_record(context.store.get("dapt", dapt.fingerprint), DaptRecord)
+        data["dapt"][checkpoint.backbone.id] = {
+            **record.model_dump(mode="json", exclude={"losses"}),
+            "energy": (energy := context.store.read("dapt", dapt.fingerprint).energy)
+            and energy.model_dump(mode="json"),
+        }
+    _save(data)
+
+
+def _train(context: Context, checkpoint: Checkpoint, recipe: Recipe, base: Path, method: str) -> dict[str, Any]:
+    from transformers import AutoTokenizer
+
+    corpus, labels, types = context.corpus(checkpoint.corpus), context.labels, checkpoint.corpus.entity_types
+    family = context.registry.families[checkpoint.backbone.family]
+    model: Any = attach_lora(base, family, recipe.lora, labels, types, recipe.seed)
+    if method == "full":
+        model = model.merge_and_unload()  # LoRA starts at zero: the base itself, with the same head as the other arm's
+        model.requires_grad_(True).to(best_device())
+    share = trained_share(model)
+    tokenizer = AutoTokenizer.from_pretrained(base)
+    stride = checkpoint.backbone.stride_tokens
+    log = finetune(
+        model,
+        tokenizer,
+        corpus.splits["train"],
+        corpus.splits["dev"],
+        labels=labels,
+        entity_types=types,
+        recipe=recipe.finetune,
+        stride_tokens=stride,
+        seed=recipe.seed,
+        progress=Progress(on_epoch=_say),
+    )
+    test = corpus.splits["test"]
+    predictions = tag_documents(Tagger.of(model, tokenizer, stride_tokens=stride), test)
+    score = score_predictions(test, predictions, samples=2000, seed=recipe.seed)
+    return {
+        "dev_micro_f1": log.best_dev_micro_f1,
+        "test_micro_f1": score.micro_f1,
+        "test_ci95": score.ci95,
+        "trained_parameters": share.trained_parameters,
+        "trained_share": share.share,
+        "train_seconds": log.train_seconds,
+        "epochs": len(log.epochs),
+        "best_epoch": log.best_epoch,
+    }
+
+
+def _say(log: EpochLog) -> None:
+    sys.stderr.write(f"  epoch {log.epoch}: dev F1 {100 * log.dev_micro_f1:.2f}\n")
+    sys.stderr.flush()
+
+
+def _stages(context: Context, checkpoint: Checkpoint) -> dict[str, Stage]:
+    plan = make_plan([checkpoint], context)
+    for error in plan.unreadable.values():
+        raise error
+    return {str(kind): stage for kind, stage in chain(plan.last[checkpoint.id]).items()}
+
+
+def _do(context: Context, stages: Sequence[Stage]) -> None:
+    """Run the stages that are not done."""
+    from rich.console import Console
+
+    missing = [stage for stage in stages if not context.store.has(stage.kind, stage.fingerprint)]
+    schedule, reporter = Schedule(missing), ConsoleReporter(Console(stderr=True))
+    with reporter:
+        LocalEngine().run(schedule, context, reporter)
+    for failure in schedule.failures.values():
+        raise ZooError(failure.message)
+
+
+def _load() -> dict[str, Any]:
+    path = RESULTS / "ablation.json"
+    data: dict[str, Any] = json.loads(path.read_text()) if path.is_file() else {}
+    return {"runs": {}, "dapt": {}, "studies": {}, **data}
+
+
+def _save(data: dict[str, Any]) -> None:
+    RESULTS.mkdir(exist_ok=True)
+    write_whole(RESULTS / "ablation.json", json.dumps(data, indent=1) + "\n")
+
+
+def _report() -> None:
+    data = _load()
+    groups: dict[tuple[str, str, str], list[dict[str, Any]]] = {}
+    for run in data["runs"].values():
+        groups.setdefault((run["checkpoint_id"], run["arm"], run["method"]), []).append(run)
+    lines = [
+        "# Ablation: pre-training, LoRA, search",
+        "",
+        "Made by `python benchmarks/ablation.py` (its docstring says how); strict test micro-F1 in percent, mean and",
+        "standard deviation over seeds; the interval is the 95% document bootstrap of the median seed; seconds and Wh",
+        "are means per training, without DAPT and search themselves. Hardware: "
+        + ", ".join(sorted({r["energy"]["hardware"] for r in data["runs"].values()}))
+        + ".",
+        "",
+        "| checkpoint | base | trained | seeds | test F1 | 95% interval | dev F1 | parameters "
+        "| epochs | seconds | Wh |",
+        "|" + "---|" * 11,
+    ]
+    for (checkpoint, arm, method), runs in sorted(groups.items()):
+        spread = mean_and_spread([100 * r["test_micro_f1"] for r in runs])
+        middle = sorted(runs, key=lambda r: float(r["test_micro_f1"]))[(len(runs) - 1) // 2]
+        low, high = (100 * x for x in middle["test_ci95"])
+        deviation = f" ± {spread.std:.2f}" if spread.std is not None else ""
+        lines.append(
+            f"| {checkpoint} | {arm} | {method} | {_seeds(runs)} "
+            f"| **{spread.mean:.2f}**{deviation} | {low:.2f} to {high:.2f} "
+            f"| {statistics.fmean(100 * r['dev_micro_f1'] for r in runs):.2f} | {runs[0]['trained_parameters']:,} "
+            f"| {runs[0]['epochs']} of {runs[0]['recipe']['finetune']['epochs']} "
+            f"| {statistics.fmean(r['train_seconds'] for r in runs):.0f} "
+            f"| {statistics.fmean(r['energy']['energy_wh'] for r in runs):.2f} |"
+        )
+    for backbone, dapt in data["dapt"].items():
+        lines += [
+            "",
+            f"DAPT of {backbone}: {dapt['counts']['total']['kept_train']:,} passages of "
+            f"{', '.join(dapt['passages'])}, "
+            f"{dapt['steps']} steps, {dapt['tokens']:,} tokens; held-out perplexity {dapt['perplexity_before']:.2f} -> "
+            f"{dapt['perplexity_after']:.2f} "
+            f"({100 * (dapt['perplexity_after'] / dapt['perplexity_before'] - 1):+.1f} %), "
+            f"{dapt['train_seconds']:.0f} s, {dapt['energy']['energy_wh']:.2f} Wh.",
+        ]
+    for checkpoint, study in data["studies"].items():
+        first = study["recipe_dev_micro_f1"]
+        lines += [
+            "",
+            f"Search on {checkpoint}: {len(study['trials'])} trials in {study['seconds']:.0f} s; dev F1 "
+            f"{100 * study['best_dev_micro_f1']:.2f} in trial {study['best_trial']}"
+            + (f", {100 * first:.2f} with the recipe." if first is not None else "."),
+        ]
+    write_whole(RESULTS / "ablation.md", "\n".join([*lines, "", "![test F1 of each arm](ablation.png)", ""]))
+    if groups:
+        _plot(groups)
+
+
+def _seeds(runs: Sequence[dict[str, Any]]) -> str:
+    return ", ".join(str(seed) for seed in sorted(run["seed"] for run in runs))
+
+
+def _plot(groups: dict[tuple[str, str, str], list[dict[str, Any]]]) -> None:
+    import matplotlib
+
+    matplotlib.use("Agg")
+    import matplotlib.pyplot as plt
+
+    checkpoints = sorted({checkpoint for checkpoint, _, _ in groups})
+    arms = sorted({(arm, method) for _, arm, method in groups})
+    colours = ["#0072b2", "#56b4e9", "#d55e00", "#e69f00", "#009e73"]  # Okabe and Ito: told apart by the colour-blind
+    figure, axes = plt.subplots(1, len(checkpoints), figsize=(4 * len(checkpoints), 3.6), squeeze=False)
+    for axis, checkpoint in zip(axes[0], checkpoints, strict=True):
+        for place, (arm, method) in enumerate(arms):
+            values = [100 * r["test_micro_f1"] for r in groups.get((checkpoint, arm, method), [])]
+            if values:
+                axis.scatter([place] * len(values), values, color=colours[place % len(colours)], s=28, zorder=3)
+                axis.hlines(statistics.fmean(values), place - 0.3, place + 0.3, color=colours[place % len(colours)])
+        axis.set_title(checkpoint, fontsize=10)
+        axis.set_xticks(range(len(arms)), [f"{arm}\n{method}" for arm, method in arms], fontsize=7)
+        axis.grid(axis="y", alpha=0.3)
+    axes[0][0].set_ylabel("test strict micro-F1, %\n(points: seeds; lines: means)")
+    figure.tight_layout()
+    figure.savefig(RESULTS / "ablation.png", dpi=140)
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    except ZooError as error:
+        sys.exit(f"error: {error}")

@@ -1,0 +1,78 @@
+"""Removing artefacts that nothing refers to any more."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Collection
+from dataclasses import dataclass
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from zoo.build.context import Context
+from zoo.publishing.results import find_results
+
+_KINDS = ("dapt", "base", "tune", "train", "evaluate")
+
+
+@dataclass(frozen=True)
+class Garbage:
+    """Something that can be removed.
+
+    Attributes:
+        path: Folder.
+        what: In words.
+        size_bytes: Of its files; links of a base count in full.
+    """
+
+    path: Path
+    what: str
+    size_bytes: int
+
+
+def find_garbage(context: Context, keep: Collection[str] = ()) -> list[Garbage]:
+    """Artefacts that no checkpoint folder refers to, what killed stages left, and half-written folders.
+
+    Args:
+        context: Where to look.
+        keep: Fingerprints to keep beside those of the checkpoints.
+    """
+    store = context.store
+    used = set(keep)
+    for result in find_results(context.settings.out):
+        used |= {result.fingerprints[kind] for kind in _KINDS if kind in result.fingerprints}
+    found = [
+        Garbage(folder, f"{artefact.kind} of {artefact.name}, {artefact.created}", _size(folder))
+        for folder, artefact in store.artefacts()
+        if artefact.fingerprint not in used
+    ]
+    for folder in sorted((store.root / ".work").glob("*")):
+        if _idle(store.root / ".locks" / f"{folder.name}.lock"):
+            found.append(Garbage(folder, "begun and not finished", _size(folder)))
+    for folder in (*context.settings.out.glob("checkpoints/*/.*"), *context.settings.out.glob("bases/.*")):
+        found.append(Garbage(folder, "half-written by a killed build", _size(folder)))
+    return found
+
+
+def remove(garbage: Garbage, context: Context) -> None:
+    """Delete it; an artefact disappears at once."""
+    store = context.store
+    if store.root in garbage.path.parents and not garbage.path.parent.name.startswith("."):
+        store.remove(garbage.path)
+    else:
+        shutil.rmtree(garbage.path, ignore_errors=True)
+
+
+def _idle(lock: Path) -> bool:
+    """Whether no build holds a stage."""
+    if not lock.is_file():
+        return True
+    try:
+        with FileLock(lock, timeout=0):
+            return True
+    except Timeout:
+        return False
+
+
+def _size(folder: Path) -> int:
+    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())

@@ -1,0 +1,85 @@
+"""The commands for a new machine or project: `zoo init`, `zoo doctor`."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from zoo.cli.options import AsJson, OutOption, RegistryOption
+from zoo.cli.output import print_json, print_line, print_table
+
+if TYPE_CHECKING:
+    from zoo.doctor.check import Check
+
+
+def init(
+    folder: Annotated[Path, typer.Argument(metavar="[DIR]", help="Folder of the project.")] = Path(),
+    org: Annotated[
+        str | None, typer.Option("--org", metavar="NAME", help="Hub organisation or user to publish under.")
+    ] = None,
+    country: Annotated[
+        str | None, typer.Option("--country", metavar="DEU", help="ISO 3166 alpha-3 code, for carbon figures.")
+    ] = None,
+    out: Annotated[
+        str, typer.Option("--out", metavar="DIR", help="Output folder, as seen from the folder of the project.")
+    ] = "builds",
+    registry: Annotated[
+        str | None,
+        typer.Option("--registry", metavar="DIR", help="Your own registry, as seen from the folder of the project."),
+    ] = None,
+    with_registry: Annotated[
+        bool, typer.Option("--with-registry", help="Make that registry [default: registry]; what is there is kept.")
+    ] = False,
+    force: Annotated[bool, typer.Option("--force", help="Replace a zoo.toml that is there.")] = False,
+) -> None:
+    """Write a zoo.toml with the settings of a project, which holds for its folder and all below it."""
+    from zoo.project import Project, create_project
+    from zoo.publishing.carbon import check_country
+    from zoo.registry.loader import check
+    from zoo.settings import check_org
+
+    given = {
+        "org": None if org is None else check_org(org, where="--org"),
+        "country": check_country(country, where="--country"),
+        "out": out,
+        "registry": "registry" if registry is None and with_registry else registry,
+    }
+    project = check(Project, given, where="zoo init")
+    for path in create_project(folder, project, with_registry=with_registry, force=force):
+        print_line(f"written: {path}", wrap=False)
+    if country is None:
+        print_line(
+            "no country is set: figures of emissions are those of the world average, and publishing asks for one"
+        )
+    print_line("next: zoo doctor checks this machine; zoo list shows what can be built")
+
+
+def doctor(out: OutOption = None, registry: RegistryOption = None, as_json: AsJson = False) -> None:
+    """Check machine, libraries, folders, registry and Hub, and say what to fix; exit code 1 if there is a problem."""
+    from zoo.doctor.examine import examine
+    from zoo.doctor.project import load_settings
+
+    settings, read = load_settings()
+    settings = replace(settings, out=out or settings.out, registry=registry or settings.registry)
+    checks = [read, *examine(settings)]
+    if as_json:
+        print_json([asdict(check) for check in checks])
+    else:
+        _print_checks(checks)
+    if any(check.state == "problem" for check in checks):
+        raise typer.Exit(1)
+
+
+def _print_checks(checks: list[Check]) -> None:
+    rows = []
+    for check in checks:
+        rows.append([check.name, check.state, check.finding])
+        if check.fix:
+            rows.append(["", "", f"fix: {check.fix}" if check.state != "ok" else check.fix])
+    print_table(["check", "state", "finding"], rows)
+    states = Counter(check.state for check in checks)
+    print_line(f"{len(checks)} checks, problems: {states['problem']}, warnings: {states['warning']}")

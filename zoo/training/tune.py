@@ -1,0 +1,349 @@
+"""Bayesian search of a recipe: Optuna's TPE on dev strict micro-F1, in a journal that survives a kill.
+
+Trials are numbered; what a trial proposes depends on the seed, its number and the trials before it. A trial that died
+is taken up again under its number, with the values it had, and goes on from the last epoch it finished: one worker
+always ends with the same study, whatever happened to it. Several workers see each other's trials in the order in which
+they happen to finish, so that their study depends on timing.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from filelock import FileLock, Timeout
+from pydantic import BaseModel, ConfigDict, Field
+
+from zoo.errors import ZooError
+from zoo.publishing.carbon import Energy, measure
+from zoo.registry.recipes import Choice, Interval, Recipe, with_values
+from zoo.training.finetune import EpochLog, TrainingLog
+
+if TYPE_CHECKING:
+    import optuna
+
+JOURNAL = "journal.log"
+_LOCK_GRACE_SECONDS = 5
+_PRUNE_STARTUP = 4
+Train = Callable[[int, Recipe, Path, Callable[[EpochLog], None]], TrainingLog]
+"""Trains one trial: its number, its recipe, the file for its state, what it calls after each epoch."""
+
+
+class Trial(BaseModel):
+    """One trial of a finished study."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    number: int
+    state: str = Field(description="complete, pruned or failed")
+    values: dict[str, Any] = Field(description="dotted path of the recipe -> value")
+    dev_micro_f1: float | None = Field(description="best epoch; of a pruned trial, so far")
+    epochs: int
+    seconds: float
+    energy: Energy | None
+
+
+class StudySummary(BaseModel):
+    """What a search found."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    trials: list[Trial]
+    best_trial: int
+    best_values: dict[str, Any]
+    best_dev_micro_f1: float
+    recipe_dev_micro_f1: float | None = Field(description="of trial 0, the recipe as it stood before the search")
+    importances: dict[str, float] = Field(description="PED-ANOVA; empty where there are too few trials")
+    seconds: float = Field(description="sum over trials")
+    energy: Energy | None
+
+
+@dataclass(frozen=True)
+class TuneProgress:
+    """Callbacks of a search."""
+
+    on_trial: Callable[[int, Mapping[str, Any]], None] = lambda number, values: None
+    on_epoch: Callable[[int, EpochLog], None] = lambda number, log: None
+    on_result: Callable[[int, str, float | None], None] = lambda number, state, value: None
+
+
+def search(
+    folder: Path,
+    recipe: Recipe,
+    train: Train,
+    *,
+    country: str | None,
+    alone: bool = True,
+    progress: TuneProgress | None = None,
+) -> StudySummary:
+    """Work on a study until its budget is spent; call it in several processes for several workers.
+
+    Args:
+        folder: Where journal and states of running trials are kept; a study that is there is gone on with.
+        recipe: Values of everything that is not searched; trial 0 is the recipe itself.
+        train: Trains one trial.
+        country: Validated ISO 3166 alpha-3 code, or None for the world average.
+        alone: Whether nothing else is built on this machine at the same time (for the energy).
+        progress: Callbacks.
+
+    Returns:
+        The study as it stands when this worker finds nothing more to do.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    progress = progress or TuneProgress()
+    study = open_study(folder, recipe)
+    while (taken := _take(study, folder, recipe)) is not None:
+        trial, lock = taken
+        try:
+            _work(study, trial, folder, recipe, train, country, alone, progress)
+        finally:
+            lock.release()
+    return summarize(study, recipe)
+
+
+def open_study(folder: Path, recipe: Recipe) -> optuna.Study:
+    """The study in a folder, made if it is not there."""
+    import optuna
+    from optuna.storages import JournalStorage
+    from optuna.storages.journal import JournalFileBackend, JournalFileSymlinkLock
+
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+    path = str(folder / JOURNAL)
+    backend = JournalFileBackend(path, lock_obj=JournalFileSymlinkLock(path, grace_period=_LOCK_GRACE_SECONDS))
+    return optuna.create_study(
+        storage=JournalStorage(backend),
+        study_name="tune",
+        direction="maximize",
+        load_if_exists=True,
+        pruner=optuna.pruners.MedianPruner(
+            n_startup_trials=_PRUNE_STARTUP, n_warmup_steps=recipe.tune.prune_after_epochs
+        ),
+    )
+
+
+def _take(study: optuna.Study, folder: Path, recipe: Recipe) -> tuple[optuna.Trial, FileLock] | None:
+    """A trial to work on, with the lock that says so: one whose worker died, or the next; None if there is none left.
+
+    Choosing and locking happen under one lock of the study, so that no two workers take the same.
+    """
+    import optuna
+    from optuna.trial import TrialState
+
+    with FileLock(folder / "study.lock"):
+        for frozen in study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
+            if lock := _free(folder, frozen.number):
+                return optuna.Trial(study, frozen._trial_id), lock
+        known = study.get_trials(deepcopy=False)
+        spent = sum(float(trial.user_attrs.get("seconds", 0.0)) for trial in known)
+        if len(known) >= recipe.tune.trials or (recipe.tune.minutes and spent >= 60 * recipe.tune.minutes):
+            return None
+        number = len(known)
+        study.sampler = optuna.samplers.TPESampler(
+            n_startup_trials=recipe.tune.startup_trials, seed=recipe.seed * 100_003 + number
+        )
+        if number == 0:
+            study.enqueue_trial({path: _own_value(recipe, path) for path in recipe.tune.space})
+        trial = study.ask()
+        _suggest(trial, recipe)
+        lock = _free(folder, trial.number)
+        if lock is None:
+            raise ZooError(f"trial {trial.number} is locked by another worker", where=folder)
+        return trial, lock
+
+
+def _free(folder: Path, number: int) -> FileLock | None:
+    """The lock of a trial if nobody holds it: the lock of a process that died is free."""
+    lock = FileLock(folder / f"trial-{number}.lock")
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        return None
+    return lock
+
+
+def widened(recipe: Recipe) -> dict[str, Interval | Choice]:
+    """The search space, made to hold the recipe's own values: trial 0 is the recipe."""
+    space: dict[str, Interval | Choice] = {}
+    for path, each in recipe.tune.space.items():
+        own = _own_value(recipe, path)
+        if isinstance(each, Choice):
+            known = [_encoded(choice) for choice in each.choices]
+            space[path] = each if own in known else Choice(choices=(*each.choices, _decoded(own)))
+        else:
+            space[path] = each.model_copy(update={"low": min(each.low, own), "high": max(each.high, own)})
+    return space
+
+
+def _own_value(recipe: Recipe, path: str) -> Any:  # noqa: ANN401 - any YAML value
+    node: Any = recipe.model_dump()
+    for name in path.split("."):
+        if not isinstance(node, dict) or name not in node:
+            raise ZooError(f"no setting {path!r} in a recipe", where="tune.space", fix="name values such as lora.rank")
+        node = node[name]
+    return _encoded(node)
+
+
+def _suggest(trial: optuna.Trial, recipe: Recipe) -> dict[str, Any]:
+    """Values of a trial; of one that was asked before, the same as then."""
+    values: dict[str, Any] = {}
+    for path, space in widened(recipe).items():
+        if isinstance(space, Choice):
+            values[path] = _decoded(trial.suggest_categorical(path, [_encoded(choice) for choice in space.choices]))
+        elif space.integer:
+            values[path] = trial.suggest_int(path, int(space.low), int(space.high), log=space.log)
+        else:
+            values[path] = trial.suggest_float(path, space.low, space.high, log=space.log)
+    return values
+
+
+def _encoded(value: Any) -> Any:  # noqa: ANN401 - any YAML value
+    """Optuna's categories are plain values: lists travel as JSON."""
+    return json.dumps(list(value)) if isinstance(value, (list, tuple)) else value
+
+
+def _decoded(value: Any) -> Any:  # noqa: ANN401 - any YAML value
+    return json.loads(value) if isinstance(value, str) and value.startswith("[") else value
+
+
+def _work(
+    study: optuna.Study,
+    trial: optuna.Trial,
+    folder: Path,
+    recipe: Recipe,
+    train: Train,
+    country: str | None,
+    alone: bool,
+    progress: TuneProgress,
+) -> None:
+    """Train one trial and tell its outcome."""
+    import optuna
+    from optuna.trial import TrialState
+
+    values = _suggest(trial, recipe)
+    progress.on_trial(trial.number, values)
+    state = folder / f"trial-{trial.number}"
+    before = float(trial.user_attrs.get("seconds", 0.0))
+    energies = [Energy.model_validate_json(text) for text in trial.user_attrs.get("energies", [])]
+    started = time.perf_counter()
+    outcome, value = TrialState.COMPLETE, None
+    with measure(country, alone=alone) as meter:
+
+        def note() -> None:
+            trial.set_user_attr("seconds", before + time.perf_counter() - started)
+            trial.set_user_attr("energies", [e.model_dump_json() for e in [*energies, meter.energy]])
+
+        def after_epoch(log: EpochLog) -> None:
+            trial.report(log.dev_micro_f1, log.epoch)
+            note()
+            progress.on_epoch(trial.number, log)
+            if trial.should_prune():
+                raise optuna.TrialPruned
+
+        try:
+            tried = with_values(recipe, values, where=f"trial {trial.number}")
+            value = train(trial.number, tried, state / "snapshot.safetensors", after_epoch).best_dev_micro_f1
+        except optuna.TrialPruned:
+            outcome = TrialState.PRUNED
+        except ZooError as error:  # a learning rate at which the loss is not finite is a finding, no end of the search
+            outcome = TrialState.FAIL
+            trial.set_user_attr("error", error.what)
+        note()
+    study.tell(trial, value, state=outcome)
+    progress.on_result(trial.number, outcome.name.lower(), value)
+    shutil.rmtree(state, ignore_errors=True)
+
+
+def summarize(study: optuna.Study, recipe: Recipe) -> StudySummary:
+    """Trials, best values and importances of a study.
+
+    Raises:
+        ZooError: No trial was completed.
+    """
+    from optuna.trial import TrialState
+
+    trials = []
+    for frozen in study.get_trials(deepcopy=False):
+        if not frozen.state.is_finished():
+            continue
+        reported = frozen.intermediate_values
+        energies = [Energy.model_validate_json(text) for text in frozen.user_attrs.get("energies", [])]
+        trials.append(
+            Trial(
+                number=frozen.number,
+                state={"FAIL": "failed"}.get(frozen.state.name, frozen.state.name.lower()),
+                values={path: _decoded(value) for path, value in frozen.params.items()},
+                dev_micro_f1=max(reported.values(), default=None),
+                epochs=len(reported),
+                seconds=float(frozen.user_attrs.get("seconds", 0.0)),
+                energy=Energy.total(energies),
+            )
+        )
+    complete = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
+    if not complete:
+        errors = {t.user_attrs["error"] for t in study.get_trials(deepcopy=False) if "error" in t.user_attrs}
+        raise ZooError(
+            "no trial of the search was completed" + (f": {sorted(errors)[0]}" if errors else ""),
+            where="tune",
+            fix="narrow tune.space, or give tune.trials and tune.minutes more room",
+        )
+    best = min(complete, key=lambda trial: (-float(trial.value or 0.0), trial.number))
+    first = next((t.dev_micro_f1 for t in trials if t.number == 0 and t.state == "complete"), None)
+    return StudySummary(
+        trials=trials,
+        best_trial=best.number,
+        best_values={path: _decoded(value) for path, value in best.params.items()},
+        best_dev_micro_f1=float(best.value or 0.0),
+        recipe_dev_micro_f1=first,
+        importances=_importances(study, len(complete)),
+        seconds=sum(t.seconds for t in trials),
+        energy=Energy.total([t.energy for t in trials if t.energy]),
+    )
+
+
+def _importances(study: optuna.Study, completed: int) -> dict[str, float]:
+    """Share of the variance that each value explains (PED-ANOVA, arXiv 2304.10255)."""
+    import warnings
+
+    import optuna
+
+    if completed < 5:
+        return {}
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            found = optuna.importance.get_param_importances(
+                study, evaluator=optuna.importance.PedAnovaImportanceEvaluator()
+            )
+    except (ValueError, RuntimeError):  # all values alike
+        return {}
+    return {path: float(share) for path, share in found.items()}
+
+
+def plot_study(folder: Path, destination: Path, recipe: Recipe) -> list[str]:
+    """Write history, importances and parallel coordinates of a study as HTML and PNG; the names of the files."""
+    import warnings
+
+    os.environ.setdefault("MPLBACKEND", "Agg")
+    import matplotlib.pyplot as plt
+    import optuna.visualization as interactive
+    import optuna.visualization.matplotlib as static
+
+    study = open_study(folder, recipe)
+    drawn = []
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # experimental marks of the plots
+        for name in ("optimization_history", "param_importances", "parallel_coordinate"):
+            if name == "param_importances" and not _importances(study, len(study.trials)):
+                continue
+            getattr(interactive, f"plot_{name}")(study).write_html(destination / f"{name}.html", include_plotlyjs=True)
+            getattr(static, f"plot_{name}")(study)
+            plt.savefig(destination / f"{name}.png", dpi=120, bbox_inches="tight")
+            plt.close("all")
+            drawn += [f"{name}.html", f"{name}.png"]
+    return drawn
