@@ -158,12 +158,3 @@ def check_png(matrix: Matrix) -> None:
 def test_two_models_of_one_name_are_refused(models: tuple[Path, Path]) -> None:
     with pytest.raises(ZooError, match="two models have the name 'other-model'"):
         cross([str(models[1]), str(models[1])], [corpus()])
-
-
-def test_the_heat_map_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
-    import importlib.util
-
-    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
-    with pytest.raises(ZooError, match="needs matplotlib") as error:
-        heat_map(Matrix((), (), {}))
-    assert error.value.fix == "pip install 'biomedical-ner-zoo[plots]'"

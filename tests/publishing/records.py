@@ -77,6 +77,18 @@ def group(f1: float, gold: int) -> dict[str, Any]:
     }
 
 
+def energy(energy_wh: float, seconds: float) -> dict[str, Any]:
+    return {
+        "energy_wh": energy_wh,
+        "emissions_g": 0.381 * energy_wh,
+        "seconds": seconds,
+        "country": "DEU",
+        "method": "codecarbon, CPU estimated (cpu_load)",
+        "hardware": "2 x Some CPU",
+        "components_wh": {"cpu": 0.75 * energy_wh, "gpu": 0.0, "ram": 0.25 * energy_wh},
+    }
+
+
 def result_data(**changes: Any) -> dict[str, Any]:
     """The JSON of the result; keywords replace whole fields."""
     recipe = Recipe().model_dump(mode="json")
@@ -117,14 +129,28 @@ def result_data(**changes: Any) -> dict[str, Any]:
         "training": [
             {"epoch": n, "loss": 1 / n, "dev_micro_f1": 0.4 * n, "train_seconds": 30.0, "tokens": 9000} for n in (1, 2)
         ],
-        "energy": {
-            "energy_wh": 12.345,
-            "emissions_g": 4.702,
-            "seconds": 71.6,
-            "country": "DEU",
-            "method": "codecarbon, CPU estimated (cpu_load)",
-            "hardware": "2 x Some CPU",
-            "components_wh": {"cpu": 8.0, "gpu": 0.0, "ram": 4.345},
+        "energy": {**energy(12.345, 71.6), "emissions_g": 4.702},
+        "energy_stages": {"dapt": energy(40.0, 240.0), "base": energy(0.5, 3.0), "train": energy(12.345, 71.6)},
+        "energy_base_share": energy(8.1, 48.6),
+        "base_sharers": 5,
+        "dapt": {
+            "passages": ["some-abstracts", "some_trials"],
+            "passages_read": 1200,
+            "passages_trained": 1100,
+            "perplexity_before": 21.5,
+            "perplexity_after": 12.25,
+            "head_trained": True,
+            "steps": 300,
+            "tokens": 250_000,
+            "licenses": ["CC0-1.0", "CC-BY-4.0"],
+        },
+        "tune": {
+            "trials": 20,
+            "completed": 12,
+            "best_values": {"finetune.learning_rate": 0.0012345, "lora.targets": ["query", "value"]},
+            "best_dev_micro_f1": 0.84,
+            "recipe_dev_micro_f1": 0.83,
+            "importances": {"finetune.learning_rate": 0.9},
         },
         "recipe": recipe,
         "seeds": [13],

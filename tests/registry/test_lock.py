@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from zoo.build.run import Inputs
+from zoo.build.context import Context
 from zoo.errors import ZooError
 from zoo.modeling.backbones import BackboneFiles
 from zoo.registry.loader import load_registry
@@ -244,12 +244,12 @@ def test_a_build_takes_the_commit_of_the_lock_file_in_the_current_folder(
         asked.append(backbone)
         return BackboneFiles(folder, "somewhere")
 
-    monkeypatch.setattr("zoo.build.run.locate_backbone", locate)
+    monkeypatch.setattr("zoo.build.context.locate_backbone", locate)
     monkeypatch.chdir(tmp_path)
     if revision:
         (tmp_path / LOCK_FILE).write_text(yaml.safe_dump(LOCK.model_dump()))
     registry = load_registry()
-    Inputs(registry, Settings()).backbone(registry.checkpoint("deberta-v3-base/sample-gene"))
+    Context(registry, Settings()).backbone(registry.backbone("deberta-v3-base"))
     assert [(item.id, item.revision) for item in asked] == [("deberta-v3-base", revision)]
 
 

@@ -135,7 +135,7 @@ def cross(
             "no corpus was named", where="--corpora", fix="for example --corpora bc5cdr-disease,ncbi-disease"
         )
     loaded = _corpora(names, registry)
-    from zoo.evaluation.cross import REDUCED_NOTE, check_plots, heat_map
+    from zoo.evaluation.cross import REDUCED_NOTE, heat_map
     from zoo.evaluation.cross import cross as score
     from zoo.modeling.quiet import quiet_libraries
     from zoo.modeling.tagger import resolve_model
@@ -143,7 +143,6 @@ def cross(
     for model in models:
         resolve_model(model)  # a misspelt folder must not end hours of scoring
     if out is not None:
-        check_plots()
         Layout(out).check_writable()
     quiet_libraries()
     matrix = score(

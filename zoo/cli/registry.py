@@ -5,13 +5,16 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from zoo.cli.options import AsJson, RegistryOption, SuiteOption, open_registry
 from zoo.cli.output import print_json, print_line, print_table, type_names
 from zoo.errors import ZooError, did_you_mean
+
+if TYPE_CHECKING:
+    from zoo.registry.loader import Checkpoint, Registry
 
 
 def list_checkpoints(suite: SuiteOption = None, registry: RegistryOption = None, as_json: AsJson = False) -> None:
@@ -55,6 +58,7 @@ def show(
             "corpus": checkpoint.corpus.model_dump(),
             "recipe": checkpoint.recipe.model_dump(),
             "family": found.families[checkpoint.backbone.family].model_dump(),
+            "expected_size": _size(found, checkpoint),
         }
     else:
         known: dict[str, Any] = {**found.suites, **found.passages, **found.corpora, **found.backbones}
@@ -87,6 +91,15 @@ def lock(
         ["backbone", "Hub id", "commit", "files"],
         [[name, item.hub_id, item.revision, str(len(item.files))] for name, item in locked.items()],
     )
+
+
+def _size(registry: Registry, checkpoint: Checkpoint) -> dict[str, Any] | None:
+    from zoo.modeling.labels import LabelSpace
+    from zoo.modeling.sizes import expected_size
+
+    backbone, labels = checkpoint.backbone, LabelSpace.from_entry(registry.labels)
+    size = expected_size(backbone, registry.families[backbone.family], checkpoint.recipe.lora, labels)
+    return vars(size) if size else None
 
 
 def _list_row(row: dict[str, Any]) -> list[str]:

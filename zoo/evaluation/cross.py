@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import importlib.util
 import io
 import json
 from collections.abc import Callable, Mapping, Sequence
@@ -223,19 +222,8 @@ def cross(
     return Matrix(tuple(names), tuple(corpus.entry.id for corpus in corpora), cells)
 
 
-def check_plots() -> None:
-    """Fail before hours of scoring if the heat map could not be drawn.
-
-    Raises:
-        ZooError: matplotlib is not installed.
-    """
-    if importlib.util.find_spec("matplotlib") is None:
-        raise ZooError("the heat map needs matplotlib", fix="pip install 'biomedical-ner-zoo[plots]'")
-
-
 def heat_map(matrix: Matrix) -> bytes:
     """The matrix as a PNG: F1 in points, empty where not comparable, framed where a model was trained on the corpus."""
-    check_plots()
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
     from matplotlib.patches import Rectangle

@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from zoo.corpora.document import Document
 from zoo.evaluation.scoring import SplitScore, score_predictions
 from zoo.modeling.tagger import Tagger
-from zoo.modeling.windows import Entity, aggregation_strategy
+from zoo.modeling.windows import Entity, aggregation_strategy, finish
 
 
 class RawTextScore(BaseModel):
@@ -39,7 +39,8 @@ def score_raw_text(tagger: Tagger, documents: Sequence[Document], *, samples: in
     ner = pipeline("token-classification", model=tagger.model, tokenizer=tagger.tokenizer, **call)
     texts = [document.text for document in documents]
     predictions = [
-        [_entity(text, int(e["start"]), int(e["end"]), e["entity_group"], float(e["score"])) for e in found]
+        # SentencePiece lets an entity begin with the space before it: users strip it, so do we
+        finish(text, [[Entity(int(e["start"]), int(e["end"]), e["entity_group"], float(e["score"])) for e in found]])
         for text, found in zip(texts, ner(texts), strict=True)
     ]
     ours = tagger.tag(texts)
@@ -47,9 +48,3 @@ def score_raw_text(tagger: Tagger, documents: Sequence[Document], *, samples: in
     score = score_predictions(documents, predictions, samples=samples, seed=seed)
     arguments = ", ".join(f"{name}={value!r}" for name, value in call.items())
     return RawTextScore(score=score, pipeline_call=f"pipeline(..., {arguments})", differing_documents=differing)
-
-
-def _entity(text: str, start: int, end: int, entity_type: str, score: float) -> Entity:
-    """SentencePiece lets an entity begin with the space before it: users strip it, so do we."""
-    piece = text[start:end]
-    return Entity(end - len(piece.lstrip()), start + len(piece.rstrip()), entity_type, score)

@@ -17,6 +17,7 @@ from zoo.registry.schema import Family
 if TYPE_CHECKING:
     import torch
     from peft import PeftModel
+    from transformers import PreTrainedModel
 
 ADAPTER_CONFIG = "adapter_config.json"
 ADAPTER_WEIGHTS = "adapter_model.safetensors"
@@ -51,7 +52,6 @@ def attach_lora(
         seed: Seed.
     """
     import torch
-    from peft import LoraConfig, TaskType, get_peft_model
     from transformers import AutoModelForTokenClassification, set_seed
 
     set_seed(seed)
@@ -61,6 +61,17 @@ def attach_lora(
     with torch.no_grad():
         head.weight[own] = torch.randn(len(own), head.in_features) * 0.02
         head.bias[own] = 0.0
+    return with_lora(model, family, recipe).to(best_device())
+
+
+def with_lora(model: PreTrainedModel, family: Family, recipe: LoraRecipe) -> PeftModel:
+    """Wrap a token-classification model with LoRA.
+
+    Raises:
+        ZooError: It has no modules of the names that the recipe targets.
+    """
+    from peft import LoraConfig, TaskType, get_peft_model
+
     config = LoraConfig(
         task_type=TaskType.TOKEN_CLS,
         r=recipe.rank,
@@ -70,7 +81,7 @@ def attach_lora(
         modules_to_save=list(family.head_modules),
     )
     try:
-        return get_peft_model(model, config).to(best_device())
+        return get_peft_model(model, config)
     except ValueError as error:
         raise ZooError(
             f"PEFT cannot attach LoRA: {error}",

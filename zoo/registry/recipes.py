@@ -36,9 +36,11 @@ class FinetuneRecipe(Entry):
         default=0.5,
         ge=0,
         le=0.9,
-        description="sentence corpora: share of the sentences trained on in runs of 2 to 10, as users tag whole documents",
+        description="sentence corpora: share of the sentences trained on in runs of 2 to 10; users tag documents",
     )
-    patience: int = Field(default=5, ge=1, description="epochs without a better dev strict F1 before stopping; none while it is 0")
+    patience: int = Field(
+        default=5, ge=1, description="epochs without a better dev F1 before stopping; none while it is 0"
+    )
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
 
 

@@ -70,6 +70,9 @@ class Backbone(Entry):
     path: str | None = Field(default=None, description="local folder with config, weights and tokenizer")
     license: LicenseInfo
     parameters_million: float = Field(gt=0)
+    config: dict[str, int | str | bool | list[str]] | None = Field(
+        default=None, description="model_type and sizes of its config.json: what the parameter count depends on"
+    )
     window_tokens: int = Field(default=512, ge=16, description="tokens of one window, special tokens included")
     stride_tokens: int = Field(default=128, ge=1, description="tokens shared by neighbouring windows")
     note: str = ""
