@@ -48,7 +48,7 @@ def main() -> None:
     )
     (RESULTS / "scaling.md").write_text(
         "# Eight tiny checkpoints on one and on two workers\n\n"
-        f"`python benchmarks/scaling.py`, {os.cpu_count()} cores; Ray nodes on loopback, one thread each; warm clusters.\n\n"
+        f"`python benchmarks/scaling.py`, {os.cpu_count()} cores; Ray nodes on loopback, one thread each, warm.\n\n"
         f"| pair | one worker, s | two workers, s | ratio |\n|---|---|---|---|\n{rows}\n"
     )
     sys.stdout.write((RESULTS / "scaling.md").read_text())

@@ -13,13 +13,14 @@ from zoo.build.evaluate import Evaluation
 from zoo.build.layout import new_folder
 from zoo.build.plan import Stage, chain, digest, is_canonical_base, library_versions
 from zoo.build.stages import DaptRecord, TrainRecord, read_record
+from zoo.errors import ZooError
 from zoo.modeling.backbones import file_sha256, read_base_info
 from zoo.modeling.lora import ADAPTER_CONFIG, ADAPTER_WEIGHTS, point_at_base
 from zoo.publishing.carbon import Energy
 from zoo.publishing.cards import card_template, render_card
 from zoo.publishing.licenses import judge
 from zoo.publishing.predictions import PREDICTIONS_FILE
-from zoo.publishing.results import DaptSummary, Result, TuneSummary, load_result, write_text
+from zoo.publishing.results import RESULT_FILE, DaptSummary, Result, TuneSummary, load_result, write_text
 from zoo.training.tune import StudySummary
 
 BUILD = "build"
@@ -58,9 +59,11 @@ def build_fingerprint(last: Stage, context: Context) -> str:
 def is_assembled(last: Stage, context: Context) -> bool:
     """Whether a checkpoint's folder holds exactly what its stages gave."""
     folder = checkpoint_folder(last, context)
-    if not (folder / "result.json").is_file():
+    try:
+        result = load_result(folder / RESULT_FILE)
+    except ZooError:  # missing, damaged, or of another version: to be written anew
         return False
-    return load_result(folder / "result.json").fingerprints.get(BUILD) == build_fingerprint(last, context)
+    return result.fingerprints.get(BUILD) == build_fingerprint(last, context)
 
 
 def assemble_base(stage: Stage, context: Context) -> Path:
@@ -71,15 +74,22 @@ def assemble_base(stage: Stage, context: Context) -> Path:
     usual = is_canonical_base(stage, context)
     name = stage.name if usual else f"{stage.name}-{stage.fingerprint[:8]}"
     folder = context.layout.base(name).resolve()
-    if read_base_info(folder).get("fingerprint") != stage.fingerprint:
-        source = context.store.get("base", stage.fingerprint) / "model"
-        with new_folder(folder) as temporary:
-            shutil.copytree(source, temporary, copy_function=_link, dirs_exist_ok=True)
+    with context.store.lock("show", digest(str(folder))):  # two builds may end at once
+        if read_base_info(folder).get("fingerprint") != stage.fingerprint:
+            source = context.store.get("base", stage.fingerprint) / "model"
+            with new_folder(folder) as temporary:
+                shutil.copytree(source, temporary, copy_function=_link, dirs_exist_ok=True)
     return folder
 
 
 def assemble(last: Stage, context: Context) -> Result:
-    """Write a checkpoint's folder; it appears whole at the end."""
+    """Write a checkpoint's folder, unless another build just did; it appears whole at the end."""
+    folder = checkpoint_folder(last, context)
+    with context.store.lock("show", digest(str(folder))):
+        return load_result(folder / RESULT_FILE) if is_assembled(last, context) else _assemble(last, context)
+
+
+def _assemble(last: Stage, context: Context) -> Result:
     checkpoint, settings, store = last.checkpoint, context.settings, context.store
     stages = chain(last)
     folders = {kind: store.get(kind, stage.fingerprint) for kind, stage in stages.items()}

@@ -7,14 +7,14 @@ import os
 import signal
 import sys
 from dataclasses import dataclass
-from multiprocessing import connection, get_context, parent_process
+from multiprocessing import connection, get_context
 from multiprocessing.connection import Connection
 from multiprocessing.context import SpawnProcess
-from threading import Thread
 from typing import Any
 
 from zoo.build.context import Context
 from zoo.build.plan import Stage
+from zoo.build.processes import follow_parent
 from zoo.build.progress import Hearer, Reporter
 from zoo.build.schedule import MEMORY_FIX, Failure, Schedule
 from zoo.modeling.quiet import quiet_libraries
@@ -142,8 +142,7 @@ def _start(slot: int, jobs: int, context: Context) -> _Worker:
 
 def work(pipe: Connection[Any, Any], slot: int, context: Context) -> None:
     """What a worker process does: stages, one after the other, until the pipe is closed."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches every process: the watching one ends this one
-    Thread(target=_end_with_parent, daemon=True).start()
+    follow_parent()
     from zoo.build.stages import describe, run_stage
 
     quiet_libraries()
@@ -157,14 +156,6 @@ def work(pipe: Connection[Any, Any], slot: int, context: Context) -> None:
             except Exception as error:  # noqa: BLE001 - one stage's bug must not stop the others; it is reported whole
                 outcome = Failure.of(stage, error, context.settings.out)
             pipe.send((_END, outcome))
-
-
-def _end_with_parent() -> None:
-    """Nobody is left to hear of it, and a later build must not wait for its lock."""
-    parent = parent_process()
-    if parent is not None:
-        parent.join()
-        os._exit(1)
 
 
 def _take_gpu(slot: int) -> None:

@@ -31,12 +31,15 @@ class Failure:
             what = error.strerror or str(error)
             fix = _FIXES.get(error.errno or 0, _FIX)
             return cls(stage.id, f"{what}\n  where: {error.filename or out}\n  fix: {fix}")
+        if _NO_SPACE in str(error):  # safetensors has an error class of its own
+            return cls(stage.id, f"{_NO_SPACE}\n  where: {out}\n  fix: {_FIXES[errno.ENOSPC]}")
         if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
             return cls(stage.id, f"not enough memory: {error}\n  fix: {MEMORY_FIX}")
         return cls(stage.id, f"{type(error).__name__}: {error}", traceback.format_exc())
 
 
 MEMORY_FIX = "lower finetune.batch_size or dapt.micro_batch_size, or build with fewer --jobs"
+_NO_SPACE = "No space left on device"
 _FIX = "see that the folder can be read and written"
 _FIXES = {
     errno.ENOSPC: "free some space (zoo gc), or build elsewhere with --out",

@@ -17,6 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from zoo.build.context import Context
 from zoo.build.evaluate import Evaluation, evaluate_adapter
 from zoo.build.plan import Kind, Stage, passage_entries, test_corpora
+from zoo.build.processes import follow_parent
 from zoo.build.progress import Hearer
 from zoo.build.store import RESUME, Artefact, note_energy
 from zoo.corpora.mixture import MixtureCounts, draw_epoch, mixture_license, prepare_passages
@@ -204,8 +205,9 @@ def _tune(stage: Stage, context: Context, work: Path, hearer: Hearer, save_energ
     recipe, folder = stage.checkpoint.recipe, work / RESUME / "study"
     hearer.steps(recipe.tune.trials, 0)
     if context.tune_workers > 1:
-        with ProcessPoolExecutor(context.tune_workers, mp_context=get_context("spawn")) as pool:
-            for future in [pool.submit(_search, stage, context, folder, Hearer()) for _ in range(context.tune_workers)]:
+        workers = range(context.tune_workers)
+        with ProcessPoolExecutor(len(workers), get_context("spawn"), initializer=follow_parent) as pool:
+            for future in [pool.submit(_search, stage, context, folder, Hearer()) for _ in workers]:
                 future.result()
     summary = _search(stage, context, folder, hearer)
     _write(work, summary)

@@ -74,11 +74,7 @@ class Tagger:
         cls, model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, *, stride_tokens: int = DEFAULT_STRIDE_TOKENS
     ) -> Tagger:
         """Wrap a model in memory; the window is what tokenizer and position embeddings allow."""
-        config: Any = model.config
-        limit = min(tokenizer.model_max_length, getattr(config, "max_position_embeddings", _UNBOUNDED))
-        if config.model_type in ("roberta", "xlm-roberta") and limit == config.max_position_embeddings:
-            limit -= config.pad_token_id + 1  # positions start after the padding index
-        window = limit if limit < _UNBOUNDED else 512
+        window = longest_window(model, tokenizer)
         model.eval()
         return cls(model, tokenizer, window, min(stride_tokens, window // 4))
 
@@ -139,6 +135,15 @@ class Tagger:
         for window, entities in zip(windows, found, strict=True):
             per_text[window.text].append(entities)
         return [finish(text, per_window) for text, per_window in zip(texts, per_text, strict=True)]
+
+
+def longest_window(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> int:
+    """Tokens that a tokenizer and a model's position embeddings allow, special tokens included."""
+    config: Any = model.config
+    limit: int = min(tokenizer.model_max_length, getattr(config, "max_position_embeddings", _UNBOUNDED))
+    if config.model_type in ("roberta", "xlm-roberta") and limit == config.max_position_embeddings:
+        limit -= config.pad_token_id + 1  # positions start after the padding index
+    return limit if limit < _UNBOUNDED else 512
 
 
 def check_same_logits(trained: PreTrainedModel, shipped: Tagger, texts: Sequence[str]) -> None:

@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any
 
 from zoo.errors import ZooError
 from zoo.modeling.device import best_device
-from zoo.modeling.tagger import pad
+from zoo.modeling.tagger import longest_window, pad
 from zoo.registry.recipes import DaptRecipe
 from zoo.registry.schema import Family
 from zoo.training.batching import epoch_batches
@@ -123,8 +123,9 @@ def adapt(
     encoder, new_head = load_masked_language_model(backbone, family)
     encoder.to(best_device())
     model = attach(encoder, family, recipe)
-    sequences = [_encode(tokenizer, texts, recipe.length_tokens) for texts in epochs]
-    if not all(sequences) or not (held := _encode(tokenizer, heldout, recipe.length_tokens)):
+    length = min(recipe.length_tokens, longest_window(encoder, tokenizer))
+    sequences = [_encode(tokenizer, texts, length) for texts in epochs]
+    if not all(sequences) or not (held := _encode(tokenizer, heldout, length)):
         raise ZooError("there are no passages to train on, or none to measure perplexity on", where="dapt.passages")
     run = _Run(model, tokenizer, recipe, family, sequences, snapshot_path, progress, log_every, processes)
     run.resume()
