@@ -19,6 +19,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from filelock import FileLock
+
 from zoo.build.context import Context
 from zoo.build.local import LocalEngine
 from zoo.build.plan import Stage, chain, digest, library_versions, make_plan
@@ -96,9 +98,7 @@ def _search(context: Context, checkpoint_id: str, values: dict[str, Any], argume
     best = with_values(plain.recipe, study.best_values, where="search")
     for seed in arguments.seeds:
         _one(context, replace(plain, recipe=best), f"search of {len(study.trials)} trials", "lora", seed)
-    data = _load()
-    data["studies"][checkpoint_id] = study.model_dump(mode="json", exclude={"trials": {"__all__": {"energy"}}})
-    _save(data)
+    _add("studies", {checkpoint_id: study.model_dump(mode="json", exclude={"trials": {"__all__": {"energy"}}})})
 
 
 def _one(context: Context, checkpoint: Checkpoint, arm: str, method: str, seed: int) -> None:
@@ -124,8 +124,7 @@ def _one(context: Context, checkpoint: Checkpoint, arm: str, method: str, seed: 
     folder = context.store.get("base", base.fingerprint) / "model"
     with measure(context.settings.country) as meter:
         outcome = _train(context, checkpoint, recipe, folder, method)
-    data = _load()
-    data["runs"][name] = {
+    entry = {
         "checkpoint_id": checkpoint.id,
         "arm": arm,
         "method": method,
@@ -134,14 +133,16 @@ def _one(context: Context, checkpoint: Checkpoint, arm: str, method: str, seed: 
         "energy": meter.energy.model_dump(mode="json"),
         **outcome,
     }
+    pretraining = {}
     if (dapt := base.need("dapt")) is not None:
         record = read_record(context.store.get("dapt", dapt.fingerprint), DaptRecord)
-        data["dapt"][checkpoint.backbone.id] = {
+        pretraining[checkpoint.backbone.id] = {
             **record.model_dump(mode="json", exclude={"losses"}),
             "energy": (energy := context.store.read("dapt", dapt.fingerprint).energy)
             and energy.model_dump(mode="json"),
         }
-    _save(data)
+    _add("runs", {name: entry})
+    _add("dapt", pretraining)
 
 
 def _train(context: Context, checkpoint: Checkpoint, recipe: Recipe, base: Path, method: str) -> dict[str, Any]:
@@ -213,9 +214,13 @@ def _load() -> dict[str, Any]:
     return {"runs": {}, "dapt": {}, "studies": {}, **data}
 
 
-def _save(data: dict[str, Any]) -> None:
+def _add(part: str, entries: dict[str, Any]) -> None:
+    """Under a lock: several scripts may share the runs between them."""
     RESULTS.mkdir(exist_ok=True)
-    write_whole(RESULTS / "ablation.json", json.dumps(data, indent=1) + "\n")
+    with FileLock(RESULTS / ".ablation.lock"):
+        data = _load()
+        data[part] |= entries
+        write_whole(RESULTS / "ablation.json", json.dumps(data, indent=1) + "\n")
 
 
 def _report() -> None:

@@ -96,6 +96,6 @@ def tiny_registry(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (registry / "recipes.yaml").write_text(
         'overrides:\n  - match: "tiny-*/*"\n'
         "    set: {lora.rank: 4, finetune.epochs: 30, finetune.batch_size: 4, finetune.learning_rate: 1.0e-2,"
-        " finetune.patience: 30, finetune.precision: float32}\n"
+        " finetune.patience: 30, finetune.join_sentences: 0.0, finetune.precision: float32}\n"
     )
     return registry

@@ -156,7 +156,7 @@ def test_add_then_load_and_plan(zoo: Zoo, tmp_path: Path) -> None:
     assert view["verified"] and set(view["types"]) == {"Disease", "Remedy"}
     assert sum(split["documents"] for split in view["splits"].values()) == 18
     plan = zoo("build", "minilm-l6/my-notes", "--registry", "registry", "--dry-run", "--json").stdout
-    assert json.loads(plan)[0]["entity_types"] == ["Disease", "Remedy"]
+    assert [stage["state"] for stage in json.loads(plan)["stages"]] == ["new"] * 3
     refused(zoo(*command, "--types", "Disease,Chemical", check=None), "'my-notes' is taken")
     other = zoo(*command, "--types", "Disease,Chemical", "--registry", "other", "--json").stdout
     assert json.loads(other)["entry"]["types"] == {"Disease": "Disease", "Chemical": "Chemical"}

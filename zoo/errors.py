@@ -14,7 +14,12 @@ class ZooError(Exception):
         what: One sentence that says what is wrong, with the offending value.
         where: File, `file:line` or `file: field` it was found at.
         fix: What to do about it.
+
+    Attributes:
+        exit_code: What the command ends with.
     """
+
+    exit_code = 2
 
     def __init__(self, what: str, *, where: str | Path | None = None, fix: str | None = None) -> None:
         self.what = what

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from tests.tiny import tiny_tokenizer
@@ -69,6 +69,7 @@ def documents(draw: st.DrawFn) -> Document:
 
 
 @pytest.mark.parametrize("kind", KINDS)
+@example(document=Document("d", " asthma \u200b asthma", (Span(1, 7, "Disease"), Span(8, 16, "Disease"))))
 @settings(max_examples=60, deadline=None)
 @given(document=documents())
 def test_decode_inverts_encode(kind: str, document: Document) -> None:

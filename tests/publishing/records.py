@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 from zoo.publishing.results import Result
-from zoo.registry.loader import Checkpoint
+from zoo.registry.loader import Checkpoint, Registry, load_registry
 from zoo.registry.recipes import Recipe
-from zoo.registry.schema import Backbone, CorpusEntry, LicenseInfo
+from zoo.registry.schema import Backbone, CorpusEntry, LicenseInfo, ReportedScore
 
 FINGERPRINTS = {
     name: character * 64
@@ -40,6 +42,9 @@ def checkpoint(*, publishable: bool = True, **corpus: Any) -> Checkpoint:
         "license": LicenseInfo(
             spdx="CC-BY-4.0" if publishable else "NOASSERTION", source="its README", publishable=publishable
         ),
+        "reported": [
+            ReportedScore(model="Other", micro_f1=0.912, source="https://example.org/paper", protocol="not known")
+        ],
         "note": "Written for a test.",
     }
     return Checkpoint(backbone, CorpusEntry(**{**fields, **corpus}), Recipe())
@@ -55,7 +60,13 @@ def split_score(f1: float, **changes: Any) -> dict[str, Any]:
         "macro_f1": f1 - 0.01,
         "span_only_f1": f1 + 0.03,
         "per_type": {
-            "Chemical": {"f1": f1 + 0.1, "precision": f1 + 0.11, "recall": f1 + 0.09, "gold_mentions": 60},
+            "Chemical": {
+                "f1": f1 + 0.1,
+                "precision": f1 + 0.11,
+                "recall": f1 + 0.09,
+                "gold_mentions": 60,
+                "ci95": [f1 + 0.07, f1 + 0.12],
+            },
             "Disease": {"f1": f1 - 0.1, "precision": f1 - 0.09, "recall": f1 - 0.11, "gold_mentions": 40},
         },
         "documents": 50,
@@ -89,6 +100,23 @@ def energy(energy_wh: float, seconds: float) -> dict[str, Any]:
     }
 
 
+def passages(name: str, spdx: str, **license_info: Any) -> dict[str, Any]:
+    """The record of passages in a result."""
+    info = {"spdx": spdx, "source": f"page of {name}", "publishable": True, **license_info}
+    return {"id": name, "title": name.title(), "homepage": f"https://example.org/{name}", "license": info}
+
+
+def registry(entry: Checkpoint) -> Registry:
+    """The packaged registry with the entries of a checkpoint beside its own."""
+    packaged = load_registry()
+    return replace(
+        packaged,
+        backbones={**packaged.backbones, entry.backbone.id: entry.backbone},
+        corpora={**packaged.corpora, entry.corpus.id: entry.corpus},
+        folders={**packaged.folders, "backbones/tiny-bert": Path("own"), "corpora/notes": Path("own")},
+    )
+
+
 def result_data(**changes: Any) -> dict[str, Any]:
     """The JSON of the result; keywords replace whole fields."""
     recipe = Recipe().model_dump(mode="json")
@@ -118,6 +146,35 @@ def result_data(**changes: Any) -> dict[str, Any]:
             "pipeline_call": "pipeline(..., aggregation_strategy='simple', stride=128)",
             "differing_documents": 0,
         },
+        "robustness": {
+            "original": {"micro_f1": 0.8, "loss": 0.0, "changed_documents": 0},
+            "upper case": {"micro_f1": 0.615, "loss": 0.185, "changed_documents": 49},
+            "typos": {"micro_f1": 0.805, "loss": -0.005, "changed_documents": 31},
+        },
+        "errors": {
+            "classes": {
+                "boundary": {"false_positives": 7, "false_negatives": 6},
+                "missed": {"false_positives": 0, "false_negatives": 9},
+            },
+            "examples": [
+                {
+                    "kind": "boundary",
+                    "before": "… had ",
+                    "text": "severe asthma",
+                    "after": " as a child .",
+                    "gold": "asthma (Disease)",
+                    "predicted": "severe asthma (Disease)",
+                },
+                {
+                    "kind": "missed",
+                    "before": "",
+                    "text": "gout",
+                    "after": " came back .",
+                    "gold": "gout (Disease)",
+                    "predicted": None,
+                },
+            ],
+        },
         "notes": ["latency not measured: no timer"],
         "protocol": "Strict entity micro-F1 over character spans.",
         "trained_parameters": 1234567,
@@ -143,6 +200,10 @@ def result_data(**changes: Any) -> dict[str, Any]:
             "steps": 300,
             "tokens": 250_000,
             "licenses": ["CC0-1.0", "CC-BY-4.0"],
+            "sources": [passages("some-abstracts", "CC0-1.0"), passages("some_trials", "CC-BY-4.0")],
+            "trained_parameters": 98765,
+            "train_seconds": 230.6,
+            "precision": "float32",
         },
         "tune": {
             "trials": 20,

@@ -146,6 +146,7 @@ def test_a_row_takes_each_figure_from_its_place() -> None:
         "country": "DEU",
         "license": "MIT",
         "publishable": True,
+        "verified": None,
         "created": "2026-11-05T12:00:00+00:00",
         "test_fingerprint": "3" * 64,
     }

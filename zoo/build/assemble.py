@@ -11,16 +11,24 @@ from pathlib import Path
 from zoo.build.context import Context
 from zoo.build.evaluate import Evaluation
 from zoo.build.layout import new_folder
-from zoo.build.plan import Stage, chain, digest, is_canonical_base, library_versions
+from zoo.build.plan import Stage, chain, digest, is_canonical_base, library_versions, passage_entries
 from zoo.build.stages import DaptRecord, TrainRecord, read_record
 from zoo.errors import ZooError
 from zoo.modeling.backbones import file_sha256, read_base_info
 from zoo.modeling.lora import ADAPTER_CONFIG, ADAPTER_WEIGHTS, point_at_base
 from zoo.publishing.carbon import Energy
 from zoo.publishing.cards import card_template, render_card
-from zoo.publishing.licenses import judge
+from zoo.publishing.licenses import judge, passage_obstacles
 from zoo.publishing.predictions import PREDICTIONS_FILE
-from zoo.publishing.results import RESULT_FILE, DaptSummary, Result, TuneSummary, load_result, write_text
+from zoo.publishing.results import (
+    RESULT_FILE,
+    DaptSummary,
+    PassageRecord,
+    Result,
+    TuneSummary,
+    load_result,
+    write_text,
+)
 from zoo.training.tune import StudySummary
 
 BUILD = "build"
@@ -50,6 +58,8 @@ def build_fingerprint(last: Stage, context: Context) -> str:
             "country": settings.country,
             "backbone": checkpoint.backbone.model_dump(mode="json"),
             "corpus": checkpoint.corpus.model_dump(mode="json"),
+            "passages": [e.model_dump(mode="json") for e in passage_entries(checkpoint.recipe.dapt, context)],
+            "labels": context.registry.labels.model_dump(mode="json"),
             "template": card_template(),
             "sharers": _sharers(last, context),
         }
@@ -105,7 +115,8 @@ def _assemble(last: Stage, context: Context) -> Result:
     assert own is not None
     sharers = _sharers(last, context)
     shared = Energy.total([energy[kind] for kind in ("dapt", "base") if kind in energy])
-    verdict = judge(checkpoint.backbone, checkpoint.corpus)
+    passages = passage_entries(checkpoint.recipe.dapt, context)
+    verdict, obstacles = judge(checkpoint.backbone, checkpoint.corpus, passages), passage_obstacles(passages)
     with new_folder(checkpoint_folder(last, context)) as folder:
         shutil.copytree(folders["train"] / "adapter", folder / "adapter")
         point_at_base(folder / "adapter", str(base))
@@ -128,6 +139,8 @@ def _assemble(last: Stage, context: Context) -> Result:
             memorisation=evaluation.memorisation,
             without_leaked=evaluation.without_leaked,
             raw_text=evaluation.raw_text,
+            robustness=evaluation.robustness,
+            errors=evaluation.errors,
             notes=evaluation.notes,
             protocol=PROTOCOL,
             trained_parameters=training.trained_parameters,
@@ -151,6 +164,15 @@ def _assemble(last: Stage, context: Context) -> Result:
                 steps=dapt.steps,
                 tokens=dapt.tokens,
                 licenses=dapt.licenses,
+                sources=[
+                    PassageRecord(id=entry.id, title=entry.title, homepage=entry.homepage, license=entry.license)
+                    for entry in passages
+                ],
+                publishable=not obstacles,
+                reasons=obstacles,
+                trained_parameters=dapt.trained_parameters,
+                train_seconds=dapt.train_seconds,
+                precision=dapt.precision,
             )
             if dapt
             else None,
@@ -168,7 +190,7 @@ def _assemble(last: Stage, context: Context) -> Result:
             seeds=[checkpoint.recipe.seed],
             corpus_record=evaluation.corpus_record,
             license=verdict.spdx,
-            publishable=verdict.publishable and (dapt is None or dapt.publishable),
+            publishable=verdict.publishable,
             versions={"zoo": version("biomedical-ner-zoo"), **library_versions()},
             fingerprints={
                 **evaluation.fingerprints,
@@ -181,7 +203,7 @@ def _assemble(last: Stage, context: Context) -> Result:
             created=datetime.now(timezone.utc).isoformat(timespec="seconds"),
         )
         result.save(folder)
-        write_text(folder / "README.md", render_card(result, checkpoint))
+        write_text(folder / "README.md", render_card(result, checkpoint, context.registry))
     return result
 
 

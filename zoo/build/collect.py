@@ -7,9 +7,9 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 
-from filelock import FileLock, Timeout
-
 from zoo.build.context import Context
+from zoo.build.store import is_free
+from zoo.errors import ZooError
 from zoo.publishing.results import find_results
 
 _KINDS = ("dapt", "base", "tune", "train", "evaluate")
@@ -20,7 +20,7 @@ class Garbage:
     """Something that can be removed.
 
     Attributes:
-        path: Folder.
+        path: Folder, or a file.
         what: In words.
         size_bytes: Of its files; links of a base count in full.
     """
@@ -36,8 +36,13 @@ def find_garbage(context: Context, keep: Collection[str] = ()) -> list[Garbage]:
     Args:
         context: Where to look.
         keep: Fingerprints to keep beside those of the checkpoints.
+
+    Raises:
+        ZooError: A build is running: what it has finished belongs to no checkpoint yet.
     """
     store = context.store
+    if store.is_in_use():
+        raise ZooError("a build is running here", where=context.settings.out, fix="run zoo gc when it has ended")
     used = set(keep)
     for result in find_results(context.settings.out):
         used |= {result.fingerprints[kind] for kind in _KINDS if kind in result.fingerprints}
@@ -47,10 +52,12 @@ def find_garbage(context: Context, keep: Collection[str] = ()) -> list[Garbage]:
         if artefact.fingerprint not in used
     ]
     for folder in sorted((store.root / ".work").glob("*")):
-        if _idle(store.root / ".locks" / f"{folder.name}.lock"):
+        if is_free(store.root / ".locks" / f"{folder.name}.lock"):
             found.append(Garbage(folder, "begun and not finished", _size(folder)))
     for folder in (*context.settings.out.glob("checkpoints/*/.*"), *context.settings.out.glob("bases/.*")):
         found.append(Garbage(folder, "half-written by a killed build", _size(folder)))
+    for file in context.settings.out.glob(".*.tmp"):
+        found.append(Garbage(file, "half-written by a killed build", file.stat().st_size))
     return found
 
 
@@ -59,19 +66,10 @@ def remove(garbage: Garbage, context: Context) -> None:
     store = context.store
     if store.root in garbage.path.parents and not garbage.path.parent.name.startswith("."):
         store.remove(garbage.path)
+    elif garbage.path.is_file():
+        garbage.path.unlink(missing_ok=True)
     else:
         shutil.rmtree(garbage.path, ignore_errors=True)
-
-
-def _idle(lock: Path) -> bool:
-    """Whether no build holds a stage."""
-    if not lock.is_file():
-        return True
-    try:
-        with FileLock(lock, timeout=0):
-            return True
-    except Timeout:
-        return False
 
 
 def _size(folder: Path) -> int:

@@ -15,14 +15,18 @@ from zoo.corpora.leakage import leaked_test_documents
 from zoo.corpora.load import Corpus
 from zoo.corpora.originals import load_test_originals
 from zoo.errors import ZooError
+from zoo.evaluation.error_summary import ErrorSummary, summarize_errors
+from zoo.evaluation.errors import analyse
 from zoo.evaluation.memorisation import SeenUnseen, WithoutLeaked, seen_unseen, without_leaked
 from zoo.evaluation.raw_text import RawTextScore, score_raw_text
+from zoo.evaluation.robustness import robustness
 from zoo.evaluation.scoring import SplitScore, gold_keys, score_predictions, tag_documents
 from zoo.evaluation.spans import count_documents
 from zoo.modeling.labels import LabelSpace
 from zoo.modeling.tagger import Tagger
 from zoo.modeling.windows import Entity, aggregation_strategy, encode, unaligned_mentions
-from zoo.publishing.results import CorpusRecord, Decoding, Scores
+from zoo.publishing.licenses import may_quote
+from zoo.publishing.results import CorpusRecord, Decoding, RobustnessScore, Scores
 from zoo.registry.loader import Checkpoint
 from zoo.registry.recipes import Recipe
 
@@ -39,6 +43,8 @@ class Evaluation(BaseModel):
     memorisation: SeenUnseen
     without_leaked: WithoutLeaked
     raw_text: RawTextScore | None
+    robustness: dict[str, RobustnessScore] | None = None
+    errors: ErrorSummary | None = None
     notes: list[str]
     corpus_record: CorpusRecord
     fingerprints: dict[str, str]
@@ -71,6 +77,8 @@ def evaluate_adapter(adapter: Path, checkpoint: Checkpoint, context: Context, pr
         memorisation=seen_unseen(corpus.splits["train"], documents, predictions),
         without_leaked=without_leaked(counts, leaked_test_documents(corpus).leaked_documents),
         raw_text=raw_text,
+        robustness=_robustness(tagger, documents) if recipe.evaluation.robustness else None,
+        errors=summarize_errors(analyse(documents, predictions), quote=may_quote(corpus.entry.license)),
         notes=notes,
         corpus_record=_corpus_record(corpus),
         fingerprints={f"split_{split}": value for split, value in corpus.fingerprints.items()},
@@ -119,6 +127,10 @@ def _raw_text(
     return score_raw_text(tagger, documents, samples=recipe.evaluation.bootstrap_samples, seed=recipe.seed), []
 
 
+def _robustness(tagger: Tagger, documents: Sequence[Document]) -> dict[str, RobustnessScore]:
+    return {name: RobustnessScore(**score._asdict()) for name, score in robustness(tagger, documents).items()}
+
+
 def _corpus_record(corpus: Corpus) -> CorpusRecord:
     train = corpus.splits["train"]
     frequent: dict[str, Counter[str]] = {name: Counter() for name in corpus.entry.entity_types}
@@ -126,7 +138,7 @@ def _corpus_record(corpus: Corpus) -> CorpusRecord:
         for span in document.spans:
             frequent[span.type][document.text[span.start : span.end]] += 1
     examples: Mapping[str, Sequence[str]] = corpus.entry.examples
-    if not examples and corpus.entry.license.publishable:
+    if not examples and may_quote(corpus.entry.license):
         examples = {
             name: [text for text, _ in sorted(c.items(), key=lambda item: (-item[1], item[0]))[:_EXAMPLES_PER_TYPE]]
             for name, c in frequent.items()

@@ -7,7 +7,7 @@ import os
 import signal
 import sys
 from dataclasses import dataclass
-from multiprocessing import connection, get_context
+from multiprocessing import connection, get_context, resource_tracker
 from multiprocessing.connection import Connection
 from multiprocessing.context import SpawnProcess
 from typing import Any
@@ -131,9 +131,12 @@ def _start(slot: int, jobs: int, context: Context) -> _Worker:
     threads = os.environ.get(_THREADS)
     if jobs > 1 and threads is None:  # several workers with a thread per core each would stand in each other's way
         os.environ[_THREADS] = str(max(1, (os.cpu_count() or 1) // jobs))
+    resource_tracker.ensure_running()  # it unblocks the signal when it starts
+    signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])  # inherited, until `follow_parent` is reached
     try:
         process.start()
     finally:
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGINT])
         if threads is None:
             os.environ.pop(_THREADS, None)
     there.close()

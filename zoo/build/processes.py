@@ -15,6 +15,7 @@ def follow_parent() -> None:
     left to hear of the work, and a later build must not wait for its lock.
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGINT])  # who started this process may have blocked it
     Thread(target=_end_with_parent, daemon=True).start()
 
 

@@ -69,6 +69,7 @@ class ConsoleReporter(Reporter):
             TextColumn("{task.fields[note]}"),
             console=console,
             disable=not console.is_terminal,
+            transient=True,
         )
         self._all: TaskID | None = None
         self._tasks: dict[str, TaskID] = {}

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import signal
 import socket
+import threading
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -46,7 +48,7 @@ class RayEngine:
             import ray
         except ModuleNotFoundError:
             raise ZooError("the engine ray is not installed", fix="pip install 'biomedical-ner-zoo[ray]'") from None
-        started_here = not ray.is_initialized()
+        started_here, on_sigterm = not ray.is_initialized(), signal.getsignal(signal.SIGTERM)
         try:
             _check_reachable(self.address)
             ray.init(address=self.address, log_to_driver=False, configure_logging=False, ignore_reinit_error=True)
@@ -56,6 +58,8 @@ class RayEngine:
                 where="--address",
                 fix="start one with `ray start --head`, and give its HOST:PORT",
             ) from None
+        if threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGTERM, on_sigterm)  # Ray has put its own in the place
         try:
             self._run(ray, schedule, replace(context, alone=False), reporter)
         finally:

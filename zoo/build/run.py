@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -44,6 +44,7 @@ def run(
     keep_going: bool,
     reporter: Reporter,
     overwrite: bool = False,
+    on_built: Callable[[Checkpoint], None] = lambda checkpoint: None,
 ) -> Outcome:
     """Build checkpoints and write board and failures.
 
@@ -54,21 +55,32 @@ def run(
         keep_going: Treat an input that cannot be read as that checkpoint's failure; otherwise nothing starts.
         reporter: Told what happens.
         overwrite: Forget the tuning, training and scores that these checkpoints have, and make them again.
+        on_built: Called with each checkpoint whose folder is complete, be it new or of before.
 
     Raises:
         ZooError: The country is unknown, the output folder not writable, or (without `keep_going`) an input is bad.
     """
     check_country(context.settings.country)
     plan = make_plan(checkpoints, context)
-    if plan.unreadable and not keep_going:
-        raise next(iter(plan.unreadable.values()))
-    missing = [stage for stage in plan.stages if not context.store.has(stage.kind, stage.fingerprint)]
-    context.layout.check_writable()
-    if overwrite:
-        missing = [stage for stage in plan.stages if stage in missing or stage.kind in ("tune", "train", "evaluate")]
-    unreadable = _check_inputs(missing, context)
+    unreadable = plan.unreadable or _check_inputs(_missing(plan, context, overwrite), context)
     if unreadable and not keep_going:
         raise next(iter(unreadable.values()))
+    context.layout.check_writable()
+    with context.store.in_use():
+        return _run(plan, context, engine, reporter=reporter, overwrite=overwrite, on_built=on_built)
+
+
+def _run(
+    plan: Plan,
+    context: Context,
+    engine: Engine,
+    *,
+    reporter: Reporter,
+    overwrite: bool,
+    on_built: Callable[[Checkpoint], None],
+) -> Outcome:
+    missing = _missing(plan, context, overwrite)
+    unreadable = _check_inputs(missing, context)
     if overwrite:
         for stage in missing:
             context.store.discard(stage.kind, stage.fingerprint)
@@ -77,7 +89,7 @@ def run(
     unchanged: list[str] = []
     with reporter:
         wanted = _wanted(plan, missing, failures)
-        finish = _Finish(plan, context, failures, built, unchanged)
+        finish = _Finish(plan, context, failures, built, unchanged, on_built)
         schedule = Schedule(wanted, finish.after)
         reporter.begin(len(wanted))
         for checkpoint_id, last in plan.last.items():
@@ -93,7 +105,7 @@ def run(
             except ZooError as error:  # an older result beside the new ones must not spoil a run that went well
                 reporter.note("board", f"not written: {error}")
     _write_failures(context.layout.failures, failures)
-    order = {checkpoint.id: place for place, checkpoint in enumerate(checkpoints)}
+    order = {checkpoint.id: place for place, checkpoint in enumerate(plan.checkpoints)}
     built.sort(key=lambda result: order[result.checkpoint_id])
     return Outcome(tuple(built), tuple(unchanged), failures, len(wanted))
 
@@ -108,9 +120,11 @@ class _Finish:
         failures: dict[str, Failure],
         built: list[Result],
         unchanged: list[str],
+        on_built: Callable[[Checkpoint], None],
     ) -> None:
         self.plan, self.context = plan, context
         self.failures, self.built, self.unchanged = failures, built, unchanged
+        self._on_built = on_built
 
     def after(self, stage: Stage) -> None:
         """A stage has ended well: assemble what it was the last of."""
@@ -122,12 +136,18 @@ class _Finish:
         try:
             if is_assembled(last, self.context):
                 self.unchanged.append(last.name)
-                return
-            result = assemble(last, self.context)
+            else:
+                self.built.append(assemble(last, self.context))
         except (ZooError, OSError) as error:
             self.failures[last.name] = Failure.of(last, error, self.context.settings.out)
             return
-        self.built.append(result)
+        self._on_built(last.checkpoint)
+
+
+def _missing(plan: Plan, context: Context, overwrite: bool) -> list[Stage]:
+    """Stages to run, in order."""
+    again = ("tune", "train", "evaluate") if overwrite else ()
+    return [s for s in plan.stages if s.kind in again or not context.store.has(s.kind, s.fingerprint)]
 
 
 def _check_inputs(missing: Sequence[Stage], context: Context) -> dict[str, ZooError]:

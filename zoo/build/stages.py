@@ -31,7 +31,7 @@ from zoo.publishing.results import EpochRecord
 from zoo.registry.recipes import Recipe, with_values
 from zoo.training.dapt import DaptProgress, adapt, adapt_in_parallel, merge
 from zoo.training.finetune import EpochLog, Progress, TrainingLog, finetune
-from zoo.training.tune import JOURNAL, StudySummary, TuneProgress, plot_study, search
+from zoo.training.tune import JOURNAL, StudySummary, TuneProgress, plot_study, search, work_on
 
 BASE_SEED = 0
 """One base serves recipes of any seed."""
@@ -207,17 +207,23 @@ def _tune(stage: Stage, context: Context, work: Path, hearer: Hearer, save_energ
     if context.tune_workers > 1:
         workers = range(context.tune_workers)
         with ProcessPoolExecutor(len(workers), get_context("spawn"), initializer=follow_parent) as pool:
-            for future in [pool.submit(_search, stage, context, folder, Hearer()) for _ in workers]:
+            for future in [pool.submit(_share_search, stage, context, folder) for _ in workers]:
                 future.result()
-    summary = _search(stage, context, folder, hearer)
+    summary = search(folder, recipe, **_searching(stage, context, folder, hearer))
     _write(work, summary)
     plot_study(folder, work, recipe)
     shutil.copy(folder / JOURNAL, work)
     shutil.copytree(folder / "trained" / str(summary.best_trial), work / _BEST)
 
 
-def _search(stage: Stage, context: Context, folder: Path, hearer: Hearer) -> StudySummary:
+def _share_search(stage: Stage, context: Context, folder: Path) -> None:
+    """What one of several workers does: it may find that the others have taken all there is."""
     quiet_libraries()
+    work_on(folder, stage.checkpoint.recipe, **_searching(stage, context, folder, Hearer()))
+
+
+def _searching(stage: Stage, context: Context, folder: Path, hearer: Hearer) -> dict[str, Any]:
+    """What a search needs to know beside its recipe."""
 
     def train(number: int, recipe: Recipe, snapshot: Path, after_epoch: Callable[[EpochLog], None]) -> TrainingLog:
         trained = folder / "trained" / str(number)
@@ -232,14 +238,12 @@ def _search(stage: Stage, context: Context, folder: Path, hearer: Hearer) -> Stu
         hearer.note(f"trial {number}: {state}" + (f", dev F1 {100 * value:.2f}" if value is not None else ""))
         hearer.step()
 
-    return search(
-        folder,
-        stage.checkpoint.recipe,
-        train,
-        country=context.settings.country,
-        alone=context.alone and context.tune_workers == 1,
-        progress=TuneProgress(on_result=result),
-    )
+    return {
+        "train": train,
+        "country": context.settings.country,
+        "alone": context.alone and context.tune_workers == 1,
+        "progress": TuneProgress(on_result=result),
+    }
 
 
 def _train(stage: Stage, context: Context, work: Path, hearer: Hearer, save_energy: Callable[[], None]) -> None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import uuid
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -27,6 +28,8 @@ ARTEFACT_FILE = "artefact.json"
 RESUME = "resume"
 """Subfolder of a work folder that survives a kill: snapshots, journals, energy so far."""
 _ENERGY = "energy"
+_RUN = "run"
+_FETCH = "fetch"
 
 
 class Artefact(BaseModel):
@@ -98,7 +101,7 @@ class Store:
     @contextmanager
     def lock(self, kind: str, fingerprint: str, *, on_wait: Callable[[], None] | None = None) -> Iterator[None]:
         """Hold a stage: whoever comes second waits."""
-        path = self.root / ".locks" / f"{kind}-{fingerprint[:32]}.lock"
+        path = self._lock_file(kind, fingerprint)
         path.parent.mkdir(parents=True, exist_ok=True)
         lock = FileLock(path)
         try:
@@ -135,31 +138,55 @@ class Store:
             created=datetime.now(timezone.utc).isoformat(timespec="seconds"),
         )
         write_whole(work / ARTEFACT_FILE, artefact.model_dump_json(indent=2) + "\n")
-        shutil.rmtree(work / RESUME)
+        if self.remote is not None:  # first: what lies here counts as done, and the other machines will look for it
+            self._put(kind, fingerprint, work)
+        resume = self._out_of_sight(work / RESUME)
         destination = self.folder(kind, fingerprint)
         destination.parent.mkdir(parents=True, exist_ok=True)
         work.rename(destination)
-        if self.remote is not None:
-            self._put(kind, fingerprint, destination)
+        shutil.rmtree(resume)
         return artefact
 
     def remove(self, folder: Path) -> None:
-        """Delete an artefact: out of sight first, so that a half-deleted one is never taken for whole."""
-        doomed = self.root / ".work" / f"removed-{folder.parent.name}-{folder.name}"
-        doomed.parent.mkdir(parents=True, exist_ok=True)
-        folder.rename(doomed)
-        shutil.rmtree(doomed)
+        """Delete a folder of the store: out of sight first, so that a half-deleted one is never taken for whole."""
+        shutil.rmtree(self._out_of_sight(folder))
 
     def discard(self, kind: str, fingerprint: str) -> None:
-        """Forget an artefact and what a killed run left of it, here and in the remote store."""
-        folder = self.folder(kind, fingerprint)
-        if folder.exists():
-            self.remove(folder)
-        shutil.rmtree(self.root / ".work" / f"{kind}-{fingerprint[:32]}", ignore_errors=True)
-        if self.remote is not None:
-            system, path = self._remote(kind, fingerprint)
-            if system.exists(f"{path}/{ARTEFACT_FILE}"):
-                system.rm(f"{path}/{ARTEFACT_FILE}")
+        """Forget an artefact and what a killed run left of it, here and in the remote store.
+
+        A build that makes it now is waited for.
+        """
+        with self.lock(kind, fingerprint):
+            if self.remote is not None:
+                system, path = self._remote(kind, fingerprint)
+                if system.exists(f"{path}/{ARTEFACT_FILE}"):
+                    system.rm(f"{path}/{ARTEFACT_FILE}")
+            for folder in (self.folder(kind, fingerprint), self.root / ".work" / f"{kind}-{fingerprint[:32]}"):
+                if folder.exists():
+                    self.remove(folder)
+
+    @contextmanager
+    def in_use(self) -> Iterator[None]:
+        """Say that a build works with this store: what no checkpoint refers to yet may be needed soon."""
+        run = uuid.uuid4().hex
+        try:
+            with self.lock(_RUN, run):
+                yield
+        finally:
+            self._lock_file(_RUN, run).unlink(missing_ok=True)
+
+    def is_in_use(self) -> bool:
+        """Whether a build works with this store now."""
+        return any(not is_free(path) for path in (self.root / ".locks").glob(f"{_RUN}-*.lock"))
+
+    def _lock_file(self, kind: str, fingerprint: str) -> Path:
+        return self.root / ".locks" / f"{kind}-{fingerprint[:32]}.lock"
+
+    def _out_of_sight(self, folder: Path) -> Path:
+        """Move a folder to where nobody looks for it."""
+        doomed = self.root / ".work" / f"removed-{uuid.uuid4().hex}"
+        doomed.parent.mkdir(parents=True, exist_ok=True)
+        return folder.rename(doomed)
 
     def _remote(self, kind: str, fingerprint: str) -> tuple[Any, str]:
         import fsspec
@@ -171,17 +198,17 @@ class Store:
         """Copy an artefact to the remote store; `artefact.json` goes last and makes it whole."""
         system, path = self._remote(kind, fingerprint)
         for file in sorted(folder.rglob("*"), key=lambda f: (f.name == ARTEFACT_FILE, f)):
-            if file.is_file():
+            if file.is_file() and folder / RESUME not in file.parents:
                 target = f"{path}/{file.relative_to(folder).as_posix()}"
                 system.makedirs(target.rsplit("/", 1)[0], exist_ok=True)
                 system.put_file(str(file), target)
 
     def _fetch(self, kind: str, fingerprint: str, folder: Path) -> None:
         system, path = self._remote(kind, fingerprint)
-        with self.lock(kind, fingerprint):
+        with self.lock(_FETCH, f"{kind}-{fingerprint}"):  # not the stage's own: who runs the stage may hold that
             if (folder / ARTEFACT_FILE).is_file():
                 return
-            work = self.root / ".work" / f"fetch-{kind}-{fingerprint[:32]}"
+            work = self.root / ".work" / self._lock_file(_FETCH, f"{kind}-{fingerprint}").stem
             shutil.rmtree(work, ignore_errors=True)
             work.mkdir(parents=True)
             for name in system.find(path):
@@ -190,6 +217,17 @@ class Store:
                 system.get_file(name, str(target))
             folder.parent.mkdir(parents=True, exist_ok=True)
             work.rename(folder)
+
+
+def is_free(lock: Path) -> bool:
+    """Whether nobody holds a lock file."""
+    if not lock.is_file():
+        return True
+    try:
+        with FileLock(lock, timeout=0):
+            return True
+    except Timeout:
+        return False
 
 
 def note_energy(work: Path, run: str, energy: Energy) -> None:
@@ -212,6 +250,8 @@ def differences(old: Mapping[str, Any], new: Mapping[str, Any], prefix: str = ""
         a, b = old.get(name), new.get(name)
         if isinstance(a, Mapping) and isinstance(b, Mapping):
             found += differences(a, b, f"{prefix}{name}.")
-        elif json.dumps(a, sort_keys=True, default=str) != json.dumps(b, sort_keys=True, default=str):
+        elif (name in old) != (name in new) or json.dumps(a, sort_keys=True, default=str) != json.dumps(
+            b, sort_keys=True, default=str
+        ):
             found.append(f"{prefix}{name}")
     return found

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from contextlib import nullcontext
 from dataclasses import replace
 from enum import Enum
 from pathlib import Path
@@ -12,6 +13,7 @@ import typer
 
 from zoo.cli.options import AsJson, OutOption, RegistryOption, SetOption, SuiteOption, open_registry
 from zoo.cli.output import console, interval, percent, print_json, print_line, print_table, score_cells
+from zoo.cli.publishing import PrivateOption, open_publisher, print_publications, publication_record, refresh_quietly
 from zoo.errors import ZooError
 from zoo.settings import Settings
 
@@ -46,6 +48,8 @@ def build(
     address: Annotated[
         str | None, typer.Option("--address", metavar="HOST:PORT", help="Ray cluster; unset: one on this machine.")
     ] = None,
+    push: Annotated[bool, typer.Option("--push", help="Publish what is built on the Hub, and verify it.")] = False,
+    private: PrivateOption = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="The same as zoo plan.")] = False,
     registry: RegistryOption = None,
     as_json: AsJson = False,
@@ -61,18 +65,25 @@ def build(
 
     context = open_context(registry, out, alone=jobs == 1 and engine is EngineName.local)
     checkpoints = choose(context.registry, ids or [], build_all, suite, settings_ or [])
-    outcome = run(
-        checkpoints,
-        context,
-        engine_for(engine.value, jobs, address),
-        keep_going=build_all,
-        reporter=ConsoleReporter(console(stderr=as_json)),
-        overwrite=overwrite,
-    )
+    reporter = ConsoleReporter(console(stderr=as_json))
+    with open_publisher(checkpoints, context, private, build_all, reporter) if push else nullcontext() as publisher:
+        outcome = run(
+            checkpoints,
+            context,
+            engine_for(engine.value, jobs, address),
+            keep_going=build_all,
+            reporter=reporter,
+            overwrite=overwrite,
+            on_built=publisher.add if publisher else lambda checkpoint: None,
+        )
+        published = publisher.finish() if publisher else []
+    if any(item.verification for item in published):
+        refresh_quietly(context.settings.out)
     if as_json:
         failed = [{"checkpoint_id": name, "message": f.message} for name, f in outcome.failures.items()]
         built = [result.model_dump(mode="json") for result in outcome.built]
-        print_json({"results": built, "unchanged": list(outcome.unchanged), "failures": failed})
+        more = {"published": [publication_record(item) for item in published]} if push else {}
+        print_json({"results": built, "unchanged": list(outcome.unchanged), "failures": failed, **more})
     else:
         rows = [_summary_row(result.model_dump()) for result in outcome.built]
         rows += [
@@ -89,8 +100,9 @@ def build(
             )
         shown = context.settings.out
         print_line(f"written to {shown}; `zoo board --out {shown}` ranks them" if rows else f"see {shown}", wrap=False)
-    if outcome.failures:
-        raise typer.Exit(1)
+        print_publications(published)
+    if code := max([1 if outcome.failures else 0, *(item.exit_code for item in published)]):
+        raise typer.Exit(code)
 
 
 def open_context(registry: Path | None, out: Path | None, *, alone: bool = True, tune_workers: int = 1) -> Context:

@@ -97,7 +97,7 @@ def tune(
     wanted = [stages[kind] for kind in ("dapt", "base", "tune") if kind in stages]
     missing = [stage for stage in wanted if not context.store.has(stage.kind, stage.fingerprint)]
     reporter, schedule = ConsoleReporter(console(stderr=as_json)), Schedule(missing)
-    with reporter:
+    with reporter, context.store.in_use():
         reporter.begin(len(missing))
         engine_for("local", 1, None).run(schedule, context, reporter)
     for failure in schedule.failures.values():

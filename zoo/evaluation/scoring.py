@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pydantic import BaseModel, ConfigDict, Field
 
 from zoo.corpora.document import Document
-from zoo.evaluation.spans import Key, count_documents, macro_f1, per_type, span_only_f1, total
+from zoo.evaluation.spans import Counts, Key, count_documents, macro_f1, per_type, span_only_f1, total
 from zoo.evaluation.statistics import bootstrap_interval
 from zoo.modeling.tagger import Tagger
 from zoo.modeling.windows import Entity
@@ -22,6 +22,9 @@ class TypeScore(BaseModel):
     precision: float = Field(ge=0, le=1)
     recall: float = Field(ge=0, le=1)
     gold_mentions: int = Field(ge=0)
+    ci95: tuple[float, float] | None = Field(
+        default=None, description="95% percentile bootstrap interval of f1 over documents; null: not measured"
+    )
 
 
 class SplitScore(BaseModel):
@@ -82,7 +85,13 @@ def score_predictions(
         macro_f1=macro_f1(by_type),
         span_only_f1=span_only_f1(gold, predicted),
         per_type={
-            name: TypeScore(f1=c.f1, precision=c.precision, recall=c.recall, gold_mentions=c.tp + c.fn)
+            name: TypeScore(
+                f1=c.f1,
+                precision=c.precision,
+                recall=c.recall,
+                gold_mentions=c.tp + c.fn,
+                ci95=bootstrap_interval(_of_type(name, gold, predicted), samples=samples, seed=seed),
+            )
             for name, c in by_type.items()
         },
         documents=len(documents),
@@ -90,6 +99,12 @@ def score_predictions(
         predicted_mentions=overall.tp + overall.fp,
         unaligned_mentions=unaligned,
     )
+
+
+def _of_type(name: str, gold: Sequence[Sequence[Key]], predicted: Sequence[Sequence[Key]]) -> list[Counts]:
+    """Counts of one type on each document."""
+    sides = ([[key for key in keys if key[2] == name] for keys in side] for side in (gold, predicted))
+    return count_documents(*sides)
 
 
 def rename_types(predictions: Sequence[Sequence[Entity]], mapping: Mapping[str, str] | None) -> list[list[Entity]]:

@@ -128,7 +128,8 @@ def _token_lengths(tokenizer: PreTrainedTokenizerBase) -> npt.NDArray[np.int64]:
 def label_window(window: Window, spans: Sequence[Span], labels: LabelSpace) -> list[int]:
     """Label ids of a window's tokens: every sub-token of a mention is labelled, the first B-, the others I-.
 
-    A token that two mentions share goes to the first of them.
+    A token that two mentions share goes to the first of them. Where a window begins inside a mention, its first token
+    is I-; where the tokenizer drops a mention's first characters (zero-width ones), the first token it has is B-.
     """
     starts, ends = window.offsets[:, 0], window.offsets[:, 1]
     ids = np.where(window.real, 0, IGNORED)
@@ -141,7 +142,7 @@ def label_window(window: Window, spans: Sequence[Span], labels: LabelSpace) -> l
         if inside.size:
             begin = labels.begin(span.type)
             ids[inside] = begin + 1
-            if starts[inside[0]] <= span.start:
+            if starts[inside[0]] <= span.start or window.real[: inside[0]].any():
                 ids[inside[0]] = begin
     return ids.tolist()  # type: ignore[no-any-return]
 

@@ -8,7 +8,7 @@ import io
 import json
 import math
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import fmean
@@ -17,8 +17,10 @@ from typing import Any
 from zoo.errors import ZooError
 from zoo.evaluation.spans import Counts, total
 from zoo.evaluation.statistics import bootstrap_interval, mean_and_spread, tie_groups
+from zoo.publishing.board_details import checkpoint_details, matrices
 from zoo.publishing.predictions import PREDICTIONS_FILE, prediction_counts
 from zoo.publishing.results import Result, find_result_files, load_result, write_text
+from zoo.publishing.verification import is_verified
 
 BOARD_SCHEMA_VERSION = 2
 RANKING = (
@@ -61,7 +63,7 @@ class _Entrant:
 
 
 def refresh_board(out: Path, others: Iterable[Path] = ()) -> list[dict[str, Any]]:
-    """Write `board.json` and `board.csv` into an output folder.
+    """Write `board.json`, with the details that the Space shows, and `board.csv` into an output folder.
 
     Args:
         out: The output folder; what was built below it is ranked.
@@ -73,8 +75,12 @@ def refresh_board(out: Path, others: Iterable[Path] = ()) -> list[dict[str, Any]
     Raises:
         ZooError: A result or its predictions cannot be read, or two builds of a checkpoint have one seed.
     """
-    rows = board_rows([built for folder in (out, *others) for built in find_built(folder)])
-    write_board(rows, out)
+    folders = (out, *others)
+    built = [item for folder in folders for item in find_built(folder)]
+    rows = board_rows(built)
+    firsts = [(entrant.builds[0], entrant.recipe) for entrant in _entrants(built)]
+    details = [checkpoint_details(item.result, item.folder, recipe=recipe) for item, recipe in firsts]
+    write_board(rows, out, {"details": details, **matrices(folders)})
     return rows
 
 
@@ -180,15 +186,16 @@ def _row(entrant: _Entrant, rank: int, shared_by: int) -> dict[str, Any]:
         "country": ", ".join(dict.fromkeys(result.energy.country for result in results)),
         "license": first.license,
         "publishable": first.publishable,
+        "verified": any(is_verified(built.folder, built.result) for built in entrant.builds) or None,  # null: not yet
         "created": max(result.created for result in results),
         "recipe": entrant.recipe,
         "test_fingerprint": first.fingerprints["split_test"],
     }
 
 
-def write_board(rows: Sequence[dict[str, Any]], out: Path) -> None:
-    """Write `board.json` and `board.csv`."""
-    data = {"schema_version": BOARD_SCHEMA_VERSION, "ranking": RANKING, "rows": list(rows)}
+def write_board(rows: Sequence[dict[str, Any]], out: Path, more: Mapping[str, Any] | None = None) -> None:
+    """Write `board.json` and `board.csv`; `more` goes into the first alone."""
+    data = {"schema_version": BOARD_SCHEMA_VERSION, "ranking": RANKING, "rows": list(rows), **(more or {})}
     write_text(out / "board.json", json.dumps(data, indent=2) + "\n")
     text = io.StringIO()
     writer = csv.DictWriter(

@@ -1,16 +1,21 @@
-"""Model cards: one Jinja template, filled from `result.json` and the registry entries, nothing else."""
+"""Model cards: Jinja templates, filled from `result.json` and the registry entries, nothing else."""
 
 from __future__ import annotations
 
 import functools
-import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote
 
-from zoo.publishing.licenses import judge
+from zoo.evaluation.errors import MEANINGS
+from zoo.publishing.carbon import Energy
+from zoo.publishing.card_check import BASE_STAGES, check_card
+from zoo.publishing.card_metadata import base_metadata, checkpoint_metadata, example_sentence, language_name
+from zoo.publishing.licenses import judge_result, may_quote
+from zoo.publishing.markdown import escape_markdown, hide_local_paths, web_link
+from zoo.publishing.rebuild import is_packaged, rebuild_command
 from zoo.publishing.results import Result
-from zoo.registry.loader import Checkpoint
+from zoo.registry.loader import Checkpoint, Registry
+from zoo.registry.schema import Backbone
 
 if TYPE_CHECKING:
     from huggingface_hub import ModelCardData
@@ -18,89 +23,104 @@ if TYPE_CHECKING:
 
 _INSTALLED = Path(__file__).parent / "templates"
 _SOURCE_TREE = Path(__file__).parents[2] / "model_cards" / "templates"
-_URL_CHARACTERS = ":/?#[]@!$&'()*+,;=%~"
-_MARKDOWN = re.compile(r"([\\`*_{}\[\]<>|#!])")
+_TEMPLATES = ("checkpoint.md.j2", "base.md.j2", "parts.md.j2")
 
 
-def render_card(result: Result, checkpoint: Checkpoint) -> str:
-    """The README.md of a checkpoint: YAML metadata and Markdown body."""
-    template = _environment().get_template("checkpoint.md.j2")
-    body = template.render(
+def render_card(result: Result, checkpoint: Checkpoint, registry: Registry, *, verified: str | None = None) -> str:
+    """The README.md of a checkpoint: YAML metadata and Markdown body.
+
+    Args:
+        result: The source of every figure.
+        checkpoint: Its registry entries.
+        registry: What the entries are from: it has the types' descriptions and the recipe to compare with.
+        verified: What `zoo verify` found, in one sentence; None: nothing yet, so nothing is said.
+
+    Raises:
+        ZooError: The card is not as `check_card` asks for.
+    """
+    backbone, corpus = checkpoint.backbone, checkpoint.corpus
+    verdict = judge_result(result, backbone, corpus)
+    english = corpus.language.partition("-")[0] == "en"
+    sentence = next((text for name in result.entity_types if english and (text := example_sentence(name))), None)
+    siblings = [name for name in suite_corpora(backbone.id, registry) if name != result.corpus]
+    sibling = siblings[0] if siblings else "another-corpus"
+    body = _template("checkpoint.md.j2").render(
         r=result,
-        backbone=checkpoint.backbone,
-        corpus=checkpoint.corpus,
-        verdict=judge(checkpoint.backbone, checkpoint.corpus),
-        language=language_name(checkpoint.corpus.language),
+        backbone=backbone,
+        corpus=corpus,
+        origin=_origin(result, backbone),
+        verdict=verdict,
+        verified=verified,
+        language=language_name(corpus.language),
+        descriptions={item.name: item.description for item in registry.labels.types},
+        meanings=MEANINGS,
+        quotable=may_quote(corpus.license),
+        sentence=sentence or "Paste a sentence here.",
+        sibling=sibling,
+        sibling_repo=f"{result.repo_id.split('/')[0]}/{backbone.id}-{sibling}",
+        command=rebuild_command(result, registry),
+        packaged=is_packaged(result, registry),
     )
-    return f"---\n{_metadata(result, checkpoint).to_yaml()}\n---\n\n{body}"
+    return _checked(checkpoint_metadata(result, backbone, corpus, verdict), body, result)
 
 
-def _metadata(result: Result, checkpoint: Checkpoint) -> ModelCardData:
-    from huggingface_hub import EvalResult, ModelCardData
+def render_base_card(result: Result, backbone: Backbone, registry: Registry) -> str:
+    """The README.md of a base, from the record of any checkpoint on it: all of one base give the same card.
 
-    dataset: dict[str, Any] = {
-        "dataset_type": result.corpus,
-        "dataset_name": result.corpus_record.title,
-        "dataset_split": "test",
-    }
-    task: dict[str, Any] = {"task_type": "token-classification", "task_name": "Named entity recognition"}
-    test = result.scores.test
-    metrics = (
-        ("f1", test.micro_f1, "strict entity micro-F1"),
-        ("precision", test.precision, "strict precision"),
-        ("recall", test.recall, "strict recall"),
+    Args:
+        result: Record of a checkpoint that stands on the base.
+        backbone: What the base was made of.
+        registry: It has the label space, and what it puts on the base.
+
+    Raises:
+        ZooError: The card is not as `check_card` asks for.
+    """
+    verdict = judge_result(result, backbone, None)
+    stages = {name: result.energy_stages[name] for name in BASE_STAGES if name in result.energy_stages}
+    energy, org = Energy.total(list(stages.values())), result.base_repo_id.split("/")[0]
+    labels = registry.labels
+    body = _template("base.md.j2").render(
+        r=result,
+        backbone=backbone,
+        origin=_origin(result, backbone),
+        verdict=verdict,
+        labels=labels,
+        capacity=labels.capacity or len(labels.types),
+        adapters={
+            f"{org}/{backbone.id}-{name}": registry.corpus(name).entity_types
+            for name in suite_corpora(backbone.id, registry)
+        },
+        energy=energy,
+        energy_stages=stages,
     )
-    evaluations = [
-        EvalResult(**task, **dataset, metric_type=kind, metric_value=round(value, 4), metric_name=name)
-        for kind, value, name in metrics
-    ]
-    # One type's score has the dataset's config set to the type, so that the Hub shows the entries apart.
-    evaluations += [
-        EvalResult(
-            **task,
-            **dataset,
-            dataset_config=name,
-            metric_type="f1",
-            metric_value=round(score.f1, 4),
-            metric_name=f"strict F1 ({name})",
-        )
-        for name, score in test.per_type.items()
-        if len(test.per_type) > 1
-    ]
-    emissions: dict[str, Any] = {
-        "emissions": round(result.energy.emissions_g, 4),
-        "source": "codecarbon",
-        "training_type": "fine-tuning",
-        "geographical_location": result.energy.country,
-        "hardware_used": result.energy.hardware,
-    }
-    return ModelCardData(
-        language=checkpoint.corpus.language,
-        license=result.license.lower() if result.license != "NOASSERTION" else "other",
-        library_name="peft",
-        pipeline_tag="token-classification",
-        base_model=result.base_repo_id,
-        tags=["biomedical", "named-entity-recognition", "lora", *sorted(name.lower() for name in result.entity_types)],
-        model_name=result.repo_id.split("/")[-1],
-        eval_results=evaluations,
-        co2_eq_emissions=emissions,
-    )
+    return _checked(base_metadata(result, backbone, verdict, energy), body, result)
 
 
-def language_name(tag: str) -> str:
-    """English name of the language of a BCP 47 tag: `German` for `de` and `de-AT`; an unknown tag itself."""
-    import pycountry
-
-    code = tag.partition("-")[0].lower()
-    found = pycountry.languages.get(**{f"alpha_{len(code)}": code}) if len(code) in (2, 3) else None
-    return found.name.partition(" (")[0] if found else tag  # without the years of `Modern Greek (1453-)`
+def suite_corpora(backbone: str, registry: Registry) -> list[str]:
+    """Corpora that the suites of a registry put on a backbone, without repeats, in order."""
+    suites = [suite for suite in registry.suites.values() if backbone in suite.backbones]
+    return list(dict.fromkeys(name for suite in suites for name in suite.corpora))
 
 
 def card_template() -> str:
-    """Source of the template, for whoever needs to know whether a card is up to date."""
+    """Source of the templates, for whoever needs to know whether a card is up to date."""
     environment = _environment()
     assert environment.loader is not None
-    return environment.loader.get_source(environment, "checkpoint.md.j2")[0]
+    return "\n".join(environment.loader.get_source(environment, name)[0] for name in _TEMPLATES)
+
+
+def _checked(metadata: ModelCardData, body: str, result: Result) -> str:
+    card = f"---\n{metadata.to_yaml()}\n---\n\n{body}"
+    check_card(card, result)
+    return card
+
+
+def _origin(result: Result, backbone: Backbone) -> str:
+    return "a local folder" if backbone.path else result.backbone_origin
+
+
+def _template(name: str) -> Any:  # noqa: ANN401 - jinja2 is imported late
+    return _environment().get_template(name)
 
 
 @functools.cache
@@ -115,19 +135,7 @@ def _environment() -> Environment:
         keep_trailing_newline=True,
         autoescape=False,
     )
-    environment.filters["md"] = escape_markdown
+    environment.filters["md"] = lambda text: escape_markdown(hide_local_paths(str(text)))
     environment.filters["link"] = web_link
     environment.filters["percent"] = lambda value: f"{100 * value:.2f}"
     return environment
-
-
-def escape_markdown(text: str) -> str:
-    """Make text from data or users harmless in Markdown: no markup, no HTML, one line."""
-    return _MARKDOWN.sub(r"\\\1", " ".join(str(text).split())).replace("\\<", "&lt;").replace("\\>", "&gt;")
-
-
-def web_link(url: str) -> str:
-    """A Markdown link to a web address; anything else becomes plain text."""
-    if not url.startswith(("https://", "http://")):
-        return escape_markdown(url)
-    return f"<{quote(url, safe=_URL_CHARACTERS)}>"

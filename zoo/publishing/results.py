@@ -9,11 +9,13 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from zoo.errors import ZooError
+from zoo.evaluation.error_summary import ErrorSummary
 from zoo.evaluation.memorisation import SeenUnseen, WithoutLeaked
 from zoo.evaluation.raw_text import RawTextScore
 from zoo.evaluation.scoring import SplitScore
 from zoo.files import write_whole
 from zoo.publishing.carbon import Energy
+from zoo.registry.schema import LicenseInfo
 
 SCHEMA_VERSION = 1
 RESULT_FILE = "result.json"
@@ -65,6 +67,23 @@ class CorpusRecord(_Record):
     repairs: dict[str, int] = Field(description="what the reader repaired, counted")
 
 
+class RobustnessScore(_Record):
+    """The test split in a worse spelling; see zoo/evaluation/robustness.py."""
+
+    micro_f1: float = Field(ge=0, le=1, description="strict, on the text after the change")
+    loss: float = Field(description="micro_f1 of the text as it is, less this one")
+    changed_documents: int = Field(ge=0)
+
+
+class PassageRecord(_Record):
+    """Passages that a base was pre-trained on, as their registry entry told of them at the time."""
+
+    id: str
+    title: str
+    homepage: str = ""
+    license: LicenseInfo
+
+
 class DaptSummary(_Record):
     """Domain-adaptive pre-training of the base."""
 
@@ -79,6 +98,12 @@ class DaptSummary(_Record):
     steps: int
     tokens: int
     licenses: list[str]
+    sources: list[PassageRecord] = Field(default_factory=list, description="empty in results of before this field")
+    publishable: bool = Field(default=True, description="as far as the passages go")
+    reasons: list[str] = Field(default_factory=list, description="why what derives from them may not be published")
+    trained_parameters: int | None = Field(default=None, description="of pre-training; null: not recorded")
+    train_seconds: float | None = Field(default=None, description="of pre-training; null: not recorded")
+    precision: str | None = Field(default=None, description="of pre-training; null: not recorded")
 
 
 class TuneSummary(_Record):
@@ -108,6 +133,10 @@ class Result(_Record):
     memorisation: SeenUnseen = Field(description="test mentions seen and unseen in training")
     without_leaked: WithoutLeaked = Field(description="test score without documents that stand in train too")
     raw_text: RawTextScore | None = Field(description="original documents in the plain pipeline; null: not measured")
+    robustness: dict[str, RobustnessScore] | None = Field(
+        default=None, description="kind of change -> score, `original` first; null: not measured"
+    )
+    errors: ErrorSummary | None = Field(default=None, description="mistakes on test by class; null: not measured")
     notes: list[str] = Field(description="what was not measured, and why")
     protocol: str = Field(description="what a score means, in one line")
     trained_parameters: int

@@ -123,9 +123,10 @@ class TuneRecipe(Entry):
 
 
 class EvaluationRecipe(Entry):
-    """How intervals are drawn."""
+    """How intervals are drawn, and what is measured beside the scores."""
 
     bootstrap_samples: int = Field(default=10_000, ge=100)
+    robustness: bool = Field(default=True, description="score the test split in six worse spellings too")
 
 
 class Recipe(Entry):
@@ -166,7 +167,10 @@ class RecipesEntry(Entry):
         for override in self.overrides:
             if fnmatch.fnmatchcase(checkpoint_id, override.match):
                 recipe = with_values(recipe, override.set, where=f"recipes.yaml: overrides: {override.match}")
-        return with_values(recipe, settings or {}, where="--set")
+        recipe = with_values(recipe, settings or {}, where="--set")
+        if recipe.tune.trials:
+            check_space(recipe)
+        return recipe
 
 
 _MAPPINGS = frozenset({"tune.space"})
@@ -190,6 +194,34 @@ def with_values(recipe: Recipe, values: Mapping[str, Any], *, where: str) -> Rec
     from zoo.registry.loader import check
 
     return check(Recipe, data, where=where)
+
+
+def check_space(recipe: Recipe) -> None:
+    """See that every value that a search may try is one that the recipe may have.
+
+    Raises:
+        ZooError: A path is none of `lora` or `finetune`, or what it may be is not allowed there.
+    """
+    from zoo.registry.loader import check
+
+    where = "tune.space"
+    known: dict[str, LoraRecipe | FinetuneRecipe] = {"lora": recipe.lora, "finetune": recipe.finetune}
+    for path, space in recipe.tune.space.items():
+        part, _, name = path.partition(".")
+        if part not in known or name not in type(known[part]).model_fields:
+            searched = [f"{part}.{name}" for part, values in known.items() for name in type(values).model_fields]
+            raise ZooError(f"{path!r} cannot be searched", where=where, fix=did_you_mean(path, searched))
+        own, data = getattr(known[part], name), known[part].model_dump()
+        if isinstance(space, Choice):
+            tried = space.choices
+        elif not isinstance(own, (int, float)):
+            raise ZooError(f"{path} is no number: it has no range", where=where, fix="give choices")
+        elif isinstance(own, int) and not space.integer:
+            raise ZooError(f"{path} is a whole number", where=f"{where}: {path}", fix="add integer: true to its range")
+        else:
+            tried = (space.low, space.high)
+        for value in tried:
+            check(type(known[part]), {**data, name: value}, where=f"{where}: {part}")
 
 
 def parse_settings(assignments: Iterable[str]) -> dict[str, Any]:

@@ -151,6 +151,15 @@ class HubSource(Entry):
 Source = Annotated[BundledSource | UrlSource | FolderSource | ArchiveSource | HubSource, Field(discriminator="kind")]
 
 
+class ReportedScore(Entry):
+    """A score that others report on a corpus; what they measured it on is theirs to say."""
+
+    model: str
+    micro_f1: float = Field(gt=0, le=1, description="as a fraction")
+    source: str = Field(description="where it was read")
+    protocol: str = Field(default="", description="what is known of splits, seeds and matching")
+
+
 class SplitInfo(Entry):
     """Counts of a split, and the fingerprint of its parsed documents (null until known)."""
 
@@ -193,6 +202,7 @@ class CorpusEntry(Entry):
     sources: tuple[Source, ...] = Field(default=(), description="tried in order; ZOO_CORPORA comes first")
     splits: dict[SplitName, SplitInfo] = Field(default_factory=dict)
     originals: Originals | None = Field(default=None, description="original documents, for the raw-text score")
+    reported: tuple[ReportedScore, ...] = Field(default=(), description="scores of others, shown apart in the card")
     note: str = ""
 
     @property

@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from zoo.errors import ZooError
+from zoo.files import write_whole
 from zoo.modeling.device import best_device
 from zoo.modeling.tagger import longest_window, pad
 from zoo.registry.recipes import DaptRecipe
@@ -163,16 +164,26 @@ def adapt_in_parallel(processes: int, *, destination: Path, **arguments: Any) ->
     """As `adapt`, in several processes of this machine, a GPU each (or CPU cores); callbacks are not called.
 
     The outcome equals that of one process but for the order in which floats are summed, and dropout.
+
+    Raises:
+        ZooError: As `adapt`.
     """
-    from torch.multiprocessing.spawn import start_processes
+    from torch.multiprocessing.spawn import ProcessRaisedException, start_processes
 
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     work = (processes, port, {**arguments, "destination": destination})
     start: Any = start_processes
-    start(_process, args=work, nprocs=processes, start_method="spawn")
-    log = destination.with_name("log.json")
+    log, error = (destination.with_name(name) for name in ("log.json", "error.json"))
+    try:
+        start(_process, args=work, nprocs=processes, start_method="spawn")
+    except ProcessRaisedException:
+        if not error.is_file():
+            raise
+        said = json.loads(error.read_text(encoding="utf-8"))
+        error.unlink()
+        raise ZooError(said["what"], where=said["where"], fix=said["fix"]) from None
     values = json.loads(log.read_text(encoding="utf-8"))
     log.unlink()
     return DaptLog(**{**values, "losses": tuple((phase, step, loss) for phase, step, loss in values["losses"])})
@@ -181,8 +192,10 @@ def adapt_in_parallel(processes: int, *, destination: Path, **arguments: Any) ->
 def _process(rank: int, processes: int, port: int, arguments: dict[str, Any]) -> None:
     import torch
 
+    from zoo.build.processes import follow_parent
     from zoo.modeling.quiet import quiet_libraries
 
+    follow_parent()  # what is left of a killed run would write beside the one that goes on
     quiet_libraries()
     os.environ |= {
         "RANK": str(rank),
@@ -195,10 +208,15 @@ def _process(rank: int, processes: int, port: int, arguments: dict[str, Any]) ->
         torch.cuda.set_device(rank)
     else:
         os.environ["ACCELERATE_USE_CPU"] = "true"
-    log = adapt(**arguments)
+    destination: Path = arguments["destination"]
+    try:
+        log = adapt(**arguments)
+    except ZooError as error:
+        said = {"what": error.what, "where": error.where, "fix": error.fix}
+        write_whole(destination.with_name("error.json"), json.dumps(said))
+        raise
     if rank == 0:
-        path: Path = arguments["destination"].with_name("log.json")
-        path.write_text(json.dumps(asdict(log)), encoding="utf-8")
+        destination.with_name("log.json").write_text(json.dumps(asdict(log)), encoding="utf-8")
     torch.distributed.destroy_process_group()
 
 

@@ -37,14 +37,20 @@ class Snapshot:
 
 
 def read_snapshot(path: Path) -> Snapshot | None:
-    """Read a snapshot; None where there is none."""
-    from safetensors import safe_open
+    """Read a snapshot; None where there is none, or only the remains of one.
+
+    A machine that loses power may leave a file that is cut short: all that is to be done is to begin anew.
+    """
+    from safetensors import SafetensorError, safe_open
 
     if not path.is_file():
         return None
-    with safe_open(path, framework="pt") as file:
-        values = json.loads(file.metadata()[_VALUES])
-        return Snapshot({name: file.get_tensor(name) for name in file.keys()}, values)  # noqa: SIM118 - not a dict
+    try:
+        with safe_open(path, framework="pt") as file:
+            values = json.loads(file.metadata()[_VALUES])
+            return Snapshot({name: file.get_tensor(name) for name in file.keys()}, values)  # noqa: SIM118 - not a dict
+    except SafetensorError:
+        return None
 
 
 def optimizer_tensors(optimizer: torch.optim.Optimizer, prefix: str = "optimizer") -> dict[str, torch.Tensor]:

@@ -12,7 +12,7 @@ import json
 import os
 import shutil
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,11 +22,12 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from zoo.errors import ZooError
 from zoo.publishing.carbon import Energy, measure
-from zoo.registry.recipes import Choice, Interval, Recipe, with_values
+from zoo.registry.recipes import Choice, Interval, Recipe, check_space, with_values
 from zoo.training.finetune import EpochLog, TrainingLog
 
 if TYPE_CHECKING:
     import optuna
+    from optuna.storages.journal import JournalFileSymlinkLock
 
 JOURNAL = "journal.log"
 _LOCK_GRACE_SECONDS = 5
@@ -82,7 +83,7 @@ def search(
     alone: bool = True,
     progress: TuneProgress | None = None,
 ) -> StudySummary:
-    """Work on a study until its budget is spent; call it in several processes for several workers.
+    """Work on a study until its budget is spent, and sum it up.
 
     Args:
         folder: Where journal and states of running trials are kept; a study that is there is gone on with.
@@ -92,9 +93,23 @@ def search(
         alone: Whether nothing else is built on this machine at the same time (for the energy).
         progress: Callbacks.
 
-    Returns:
-        The study as it stands when this worker finds nothing more to do.
+    Raises:
+        ZooError: The search space holds what the recipe may not have, or no trial was completed.
     """
+    return summarize(work_on(folder, recipe, train, country=country, alone=alone, progress=progress), recipe)
+
+
+def work_on(
+    folder: Path,
+    recipe: Recipe,
+    train: Train,
+    *,
+    country: str | None,
+    alone: bool = True,
+    progress: TuneProgress | None = None,
+) -> optuna.Study:
+    """As `search` for one of several workers: the study as it stands when this one finds nothing more to do."""
+    check_space(recipe)
     folder.mkdir(parents=True, exist_ok=True)
     progress = progress or TuneProgress()
     study = open_study(folder, recipe)
@@ -104,7 +119,7 @@ def search(
             _work(study, trial, folder, recipe, train, country, alone, progress)
         finally:
             lock.release()
-    return summarize(study, recipe)
+    return study
 
 
 def open_study(folder: Path, recipe: Recipe) -> optuna.Study:
@@ -115,7 +130,9 @@ def open_study(folder: Path, recipe: Recipe) -> optuna.Study:
 
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     path = str(folder / JOURNAL)
-    backend = JournalFileBackend(path, lock_obj=JournalFileSymlinkLock(path, grace_period=_LOCK_GRACE_SECONDS))
+    lock = JournalFileSymlinkLock(path, grace_period=_LOCK_GRACE_SECONDS)
+    _mend(folder / JOURNAL, lock)
+    backend = JournalFileBackend(path, lock_obj=lock)
     return optuna.create_study(
         storage=JournalStorage(backend),
         study_name="tune",
@@ -125,6 +142,19 @@ def open_study(folder: Path, recipe: Recipe) -> optuna.Study:
             n_startup_trials=_PRUNE_STARTUP, n_warmup_steps=recipe.tune.prune_after_epochs
         ),
     )
+
+
+def _mend(journal: Path, lock: JournalFileSymlinkLock) -> None:
+    """Cut off a record that a full disk or a loss of power has left half-written: Optuna would stumble over it."""
+    if not journal.is_file():
+        return
+    lock.acquire()
+    try:
+        content = journal.read_bytes()
+        if (whole := content.rfind(b"\n") + 1) < len(content):
+            os.truncate(journal, whole)
+    finally:
+        lock.release()
 
 
 def _take(study: optuna.Study, folder: Path, recipe: Recipe) -> tuple[optuna.Trial, FileLock] | None:
@@ -140,21 +170,35 @@ def _take(study: optuna.Study, folder: Path, recipe: Recipe) -> tuple[optuna.Tri
             if lock := _free(folder, frozen.number):
                 return optuna.Trial(study, frozen._trial_id), lock
         known = study.get_trials(deepcopy=False)
-        spent = sum(float(trial.user_attrs.get("seconds", 0.0)) for trial in known)
-        if len(known) >= recipe.tune.trials or (recipe.tune.minutes and spent >= 60 * recipe.tune.minutes):
-            return None
-        number = len(known)
-        study.sampler = optuna.samplers.TPESampler(
-            n_startup_trials=recipe.tune.startup_trials, seed=recipe.seed * 100_003 + number
-        )
-        if number == 0:
-            study.enqueue_trial({path: _own_value(recipe, path) for path in recipe.tune.space})
+        if not any(trial.state is TrialState.WAITING for trial in known):  # as a worker leaves it that dies right here
+            spent = sum(float(trial.user_attrs.get("seconds", 0.0)) for trial in known)
+            if len(known) >= recipe.tune.trials or (recipe.tune.minutes and spent >= 60 * recipe.tune.minutes):
+                return None
+            study.enqueue_trial(_choose(known, recipe))
         trial = study.ask()
-        _suggest(trial, recipe)
         lock = _free(folder, trial.number)
         if lock is None:
             raise ZooError(f"trial {trial.number} is locked by another worker", where=folder)
         return trial, lock
+
+
+def _choose(known: Sequence[optuna.trial.FrozenTrial], recipe: Recipe) -> dict[str, Any]:
+    """Values of the next trial: the recipe's own for the first, then what the sampler proposes.
+
+    They are drawn in a study in memory and enter the journal in one record: a trial is never there with some of them.
+    """
+    import optuna
+
+    if not known:
+        return {path: _own_value(recipe, path) for path in recipe.tune.space}
+    sampler = optuna.samplers.TPESampler(
+        n_startup_trials=recipe.tune.startup_trials, seed=recipe.seed * 100_003 + len(known)
+    )
+    draft = optuna.create_study(direction="maximize", sampler=sampler)
+    draft.add_trials([trial for trial in known if trial.state.is_finished()])
+    trial = draft.ask()
+    _suggest(trial, recipe)
+    return dict(trial.params)
 
 
 def _free(folder: Path, number: int) -> FileLock | None:

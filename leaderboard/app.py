@@ -1,0 +1,65 @@
+"""The Space: a leaderboard of biomedical NER models and a live demo. `python app.py` serves it on port 7860.
+
+Environment: SPACE_DATA folder with board.json (and checkpoints/), SPACE_ORG read live from this organisation,
+SPACE_REFRESH_SECONDS, SPACE_BASES and SPACE_ADAPTERS kept in memory, SPACE_LIMIT_SECONDS for one text and model.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+from pathlib import Path
+
+os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
+os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
+
+import gradio as gr
+
+import page
+from data import load_reported
+from hub import HubSource, Store
+from tagging import Models
+
+HERE = Path(__file__).parent
+
+
+def make_store() -> Store:
+    """The data, as the environment says."""
+    folder = Path(os.environ.get("SPACE_DATA") or HERE)
+    nearby = (folder / "published.yaml", HERE / "published.yaml", HERE.parent / "benchmarks" / "published.yaml")
+    reported = tuple(load_reported(next((path for path in nearby if path.is_file()), nearby[0])))
+    org = os.environ.get("SPACE_ORG")
+    seconds = float(os.environ.get("SPACE_REFRESH_SECONDS", "900"))
+    return Store(folder, reported, HubSource(org, reported) if org else None, every_seconds=seconds)
+
+
+def make_app(store: Store) -> gr.Blocks:
+    """The page over a store."""
+    models = Models(
+        most_bases=int(os.environ.get("SPACE_BASES", "2")),
+        most_adapters=int(os.environ.get("SPACE_ADAPTERS", "16")),
+        limit_seconds=float(os.environ.get("SPACE_LIMIT_SECONDS", "90")),
+    )
+    return page.build(store, models)
+
+
+def main() -> None:
+    """Serve."""
+    logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
+    store = make_store()
+    store.start()
+    app = make_app(store).queue(max_size=64, default_concurrency_limit=8)
+    app.launch(
+        server_name=os.environ.get("GRADIO_SERVER_NAME", "127.0.0.1"),
+        css_paths=HERE / "style.css",
+        head=f"<script>{(HERE / 'behaviour.js').read_text(encoding='utf-8')}</script>",
+        theme=page.theme(),
+        footer_links=[],
+        state_session_capacity=300,
+        ssr_mode=False,
+        quiet=True,
+    )
+
+
+if __name__ == "__main__":
+    main()

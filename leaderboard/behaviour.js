@@ -1,0 +1,100 @@
+// What the browser does by itself: copy, save, open a file, and keep the address in step with the view.
+(() => {
+  const VIEW = ["view", "search", "corpora", "types", "backbones", "sizes", "licenses", "verified", "reported",
+                "columns", "sort", "descending", "page"];
+
+  const say = text => {
+    let box = document.getElementById("space-said");
+    if (!box) {
+      box = document.createElement("div");
+      box.id = "space-said";
+      box.setAttribute("role", "status");
+      document.body.appendChild(box);
+    }
+    box.textContent = text;
+    box.classList.add("on");
+    clearTimeout(box.timer);
+    box.timer = setTimeout(() => box.classList.remove("on"), 2500);
+  };
+
+  const replace = params => {
+    const text = params.toString();
+    window.history.replaceState(null, "", window.location.pathname + (text ? "?" + text : ""));
+  };
+
+  const set = (name, value) => {
+    const params = new URLSearchParams(window.location.search);
+    if (value) params.set(name, value); else params.delete(name);
+    replace(params);
+  };
+
+  const copy = async (text, what) => {
+    try {
+      await navigator.clipboard.writeText(text);
+    } catch {  // no permission, or the page is not in a secure context
+      const area = document.createElement("textarea");
+      area.value = text;
+      area.style.position = "fixed";
+      area.style.opacity = "0";
+      document.body.appendChild(area);
+      area.select();
+      document.execCommand("copy");
+      area.remove();
+    }
+    say(`${what} copied`);
+  };
+
+  document.addEventListener("click", event => {
+    const button = event.target.closest("[data-copy]");
+    if (button) copy(button.dataset.copy, "Text");
+  });
+
+  window.space = {
+    start: window.location.search,  // before the first tab is selected, which changes the address
+    copy,
+    set,
+    tab(name, model) {
+      set("tab", name === "board" ? "" : name);
+      set("model", name === "model" ? model : "");
+    },
+    link(query) {  // the query of the board, other parameters kept
+      const params = new URLSearchParams(window.location.search);
+      VIEW.forEach(name => params.delete(name));
+      new URLSearchParams(query).forEach((value, name) => params.append(name, value));
+      replace(params);
+    },
+    save(name, text) {
+      if (!text) { say("There is nothing to download yet"); return; }
+      const kind = name.endsWith(".json") ? "application/json" : name.endsWith(".csv") ? "text/csv" : "text/plain";
+      const link = document.createElement("a");
+      link.href = URL.createObjectURL(new Blob([text], {type: `${kind};charset=utf-8`}));
+      link.download = name;
+      document.body.appendChild(link);
+      link.click();
+      link.remove();
+      setTimeout(() => URL.revokeObjectURL(link.href), 10000);
+      say(`${name} saved`);
+    },
+    async open(input) {  // the file never leaves the browser as a file: its text goes into the box
+      const note = document.getElementById("demo-file-note"), file = input.files[0];
+      if (!file) return;
+      if (file.size > 400000) {
+        note.textContent = `${file.name} is too large: the demo takes 100,000 characters.`;
+        return;
+      }
+      let text;
+      try {
+        text = new TextDecoder("utf-8", {fatal: true}).decode(await file.arrayBuffer());
+      } catch {
+        note.textContent = `${file.name} is not UTF-8 text: convert it first.`;
+        return;
+      }
+      const area = document.querySelector("#demo-text textarea");
+      area.value = text;
+      area.dispatchEvent(new Event("input", {bubbles: true}));
+      const lines = text.includes("\r") ? " Its line ends were changed to one character, which offsets count." : "";
+      note.textContent = `${file.name}: ${[...area.value].length.toLocaleString("en")} characters.${lines}`;
+      input.value = "";
+    },
+  };
+})();

@@ -1,0 +1,231 @@
+"""The live demo: text in, entities out, in layers, side by side, and as files. Text is neither logged nor stored."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import gradio as gr
+
+from columns import escape
+from data import Board
+from entry import Entry
+from examples import EXAMPLES
+from layers import AGREEMENTS, Layer, colors, compare, legend, render_text, table, to_brat, to_csv, to_json
+from parts import html
+from tagging import Models, TaggingError, find_source
+
+MOST_CHARACTERS = 100_000
+MOST_MODELS = 6
+PRIVACY = (
+    "Your text is used to compute this answer and kept in memory while this page is open. It is not logged, not "
+    "written "
+    "to disk and not sent anywhere else. Do not paste data of patients into a public server."
+)
+_EVERY_SECONDS = 0.4
+Result = tuple[str, tuple[Layer, ...]]
+
+
+@dataclass(frozen=True)
+class Shown:
+    """What the page shows after an answer: HTML of a status line, of the marked text, and of the table."""
+
+    status: str
+    text: str
+    table: str
+
+
+def check_text(text: str | None) -> str:
+    """The text, if the demo takes it.
+
+    Raises:
+        ValueError: It is empty, too long, or not valid Unicode; the message is for the reader.
+    """
+    if not text or not text.strip():
+        raise ValueError("There is no text yet: paste one, pick an example, or open a file.")
+    if len(text) > MOST_CHARACTERS:
+        raise ValueError(
+            f"The text has {len(text):,} characters; the demo takes {MOST_CHARACTERS:,}. Cut it, or use zoo tag on "
+            "your "
+            "own machine, which has no limit."
+        )
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError as error:
+        raise ValueError(f"The text holds half a character (a lone surrogate) at position {error.start}.") from None
+    return text
+
+
+def check_models(keys: list[str] | None, board: Board) -> list[Entry]:
+    """The chosen models.
+
+    Raises:
+        ValueError: None, too many, or one that is not on the board.
+    """
+    if not keys:
+        raise ValueError("Choose at least one model.")
+    if len(keys) > MOST_MODELS:
+        raise ValueError(f"Choose at most {MOST_MODELS} models at once, not {len(keys)}.")
+    missing = [key for key in keys if key not in board.by_key]
+    if missing:
+        raise ValueError("This model is not on the board any more: choose again.")
+    return [board.by_key[key] for key in dict.fromkeys(keys)]
+
+
+def run(models: Models, board: Board, text: str | None, keys: list[str] | None) -> Iterator[str | Result]:
+    """Tag a text with every chosen model: lines of progress, then text and layers.
+
+    Raises:
+        ValueError, TaggingError: The message is for the reader.
+    """
+    checked, chosen = check_text(text), check_models(keys, board)
+    layers: list[Layer] = []
+    for number, entry in enumerate(chosen, start=1):
+        which = f"Model {number} of {len(chosen)}, {entry.name}"
+        yield f"{which}: loading"
+        said = time.monotonic()
+        for step in models.steps(find_source(entry, board), checked):
+            if step.done == step.windows:
+                layers.append(Layer(entry.name, step.entities))
+            elif time.monotonic() - said > _EVERY_SECONDS:
+                said = time.monotonic()
+                yield f"{which}: window {step.done} of {step.windows}"
+    yield checked, tuple(layers)
+
+
+def show(result: Result | None, threshold: float, side_by_side: bool) -> Shown:
+    """Render an answer."""
+    if result is None:
+        return Shown(_status("Choose models and find entities."), "", "")
+    text, found = result
+    layers = [layer.above(threshold) for layer in found]
+    palette = colors(layers)
+    total = sum(len(layer.entities) for layer in layers)
+    hidden = sum(len(layer.entities) for layer in found) - total
+    status = f"{total:,} entities in {len(text):,} characters" + (f", {hidden:,} below the threshold" if hidden else "")
+    if side_by_side and len(layers) >= 2:
+        return Shown(_status(status), _side_by_side(text, layers[0], layers[1]), table(text, layers))
+    if side_by_side:
+        status += ". Choose two models to compare them."
+    return Shown(_status(status), legend(layers, palette) + render_text(text, layers, palette), table(text, layers))
+
+
+def _side_by_side(text: str, left: Layer, right: Layer) -> str:
+    palette = colors([left, right])
+    states = compare(left, right)
+    columns, same = [], sum(state == "both" for state in states[0])
+    for layer, state in zip((left, right), states, strict=True):
+        counts = ", ".join(f"{state.count(kind)} {words}" for kind, words in AGREEMENTS.items() if kind in state)
+        columns.append(
+            f'<section class="side" aria-label="{escape(layer.model)}"><h3>{escape(layer.model)}</h3>'
+            f'<p class="fine">{len(layer.entities)} entities{": " + counts if counts else ""}</p>'
+            f"{render_text(text, [layer], palette, state)}</section>"
+        )
+    summary = (
+        f'<p class="fine">{same} entities are in both. Differences have a frame: solid, only in this model; '
+        "dashed, the "
+        "other model sets other borders; dotted, the other gives another type.</p>"
+    )
+    return f'{summary}{legend([left, right], palette)}<div class="sides">{"".join(columns)}</div>'
+
+
+def _status(text: str, kind: str = "") -> str:
+    role = "alert" if kind == "error" else "status"
+    return f'<p class="summary {kind}" role="{role}">{escape(text)}</p>'
+
+
+def build(board: Callable[[], Board], models: Models) -> gr.Dropdown:
+    """Lay out the tab; returns the choice of models, for whoever opens the demo with one."""
+    start = board()
+    html(f'<p class="privacy">{escape(PRIVACY)}</p>')
+    with gr.Row(equal_height=False):
+        with gr.Column(scale=3, min_width=300):
+            text = gr.Textbox(
+                label="Text", lines=9, max_lines=18, elem_id="demo-text",
+                placeholder="Paste a text of up to 100,000 characters",
+            )  # fmt: skip
+            with gr.Row(elem_classes="examples"):
+                samples = [gr.Button(name, size="sm", min_width=90) for name in EXAMPLES]
+            html(_UPLOAD, js_on_load=_UPLOAD_JS)
+        with gr.Column(scale=2, min_width=280):
+            chosen = gr.Dropdown(
+                choices=choices(start), value=[entry.key for entry in start.entries[:1]], multiselect=True,
+                label="Models", elem_id="demo-models",
+                info=f"Up to {MOST_MODELS}; those of one backbone share its base in memory",
+            )  # fmt: skip
+            threshold = gr.Slider(0, 1, value=0.0, step=0.01, label="Lowest score shown", elem_id="demo-threshold")
+            side = gr.Checkbox(label="Compare the first two models side by side", elem_id="demo-compare")
+            with gr.Row():
+                go = gr.Button("Find entities", variant="primary", elem_id="demo-run")
+                stop = gr.Button("Stop", elem_id="demo-stop", min_width=80)
+    status = html(show(None, 0, False).status, elem_id="demo-status")
+    marked = html("", elem_id="demo-marked")
+    with gr.Row(elem_classes="downloads"):
+        buttons = [gr.Button(f"Download {kind}", size="sm", min_width=110) for kind in ("JSON", "CSV", "BRAT")]
+    entities = html("", elem_id="demo-table")
+    result = gr.State(None, time_to_live=1800)
+    file = gr.Textbox(visible=False)
+
+    for button, sample in zip(samples, EXAMPLES.values(), strict=True):
+        button.click(lambda sample=sample: sample, outputs=text, queue=False, show_progress="hidden")
+
+    def answer(words: str, keys: list[str], least: float, both: bool) -> Iterator[tuple[Any, ...]]:
+        try:
+            for step in run(models, board(), words, keys):
+                if isinstance(step, str):
+                    yield _status(step, "busy"), gr.skip(), gr.skip(), gr.skip()
+                else:
+                    shown = show(step, least, both)
+                    yield shown.status, shown.text, shown.table, step
+        except (ValueError, TaggingError) as error:
+            yield _status(str(error), "error"), "", "", None
+
+    outputs = [status, marked, entities, result]
+    event = go.click(
+        answer, [text, chosen, threshold, side], outputs, concurrency_limit=4, concurrency_id="demo",
+        show_progress="hidden", api_name="tag",
+    )  # fmt: skip
+    stop.click(lambda: _status("Stopped."), outputs=status, cancels=[event], queue=False, show_progress="hidden")
+
+    def again(answered: Result | None, least: float, both: bool) -> tuple[str, str, str]:
+        shown = show(answered, least, both)
+        return shown.status, shown.text, shown.table
+
+    for event_of in (threshold.release, threshold.change, side.input):
+        event_of(
+            again, [result, threshold, side], [status, marked, entities], queue=False, show_progress="hidden",
+            trigger_mode="always_last", api_visibility="private",
+        )  # fmt: skip
+    for button, kind in zip(buttons, ("json", "csv", "ann"), strict=True):
+        button.click(
+            lambda answered, least, kind=kind: written(answered, least, kind), [result, threshold], file,
+            queue=False, show_progress="hidden", api_visibility="private",
+        ).then(
+            None, [file], None, js=f"(text) => {{ window.space.save('entities.{kind}', text); return []; }}"
+        )  # fmt: skip
+    return chosen
+
+
+def choices(board: Board) -> list[tuple[str, str]]:
+    """Models to choose from, with what they find."""
+    return [(f"{entry.name} ({', '.join(entry.types[:4])})", entry.key) for entry in board.entries]
+
+
+def written(result: Result | None, threshold: float, kind: str) -> str:
+    """An answer as the content of a file: `json`, `csv` or `ann` (BRAT)."""
+    if result is None:
+        return ""
+    text, found = result
+    layers = [layer.above(threshold) for layer in found]
+    if kind == "json":
+        return to_json(text, layers, threshold)
+    return to_csv(text, layers) if kind == "csv" else to_brat(text, layers)
+
+
+_UPLOAD = (
+    '<div class="upload"><label for="demo-file">Open a .txt file (UTF-8); it is read by your browser</label>'
+    '<input id="demo-file" type="file" accept=".txt,text/plain"><span id="demo-file-note" role="status"></span></div>'
+)
+_UPLOAD_JS = "element.addEventListener('change', event => window.space.open(event.target));"

@@ -1,0 +1,80 @@
+"""The Space is no package: its modules are imported as `python leaderboard/app.py` does it. Two tiny adapters."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import TINY_SENTENCES
+from tests.tiny import save_tiny_backbone
+
+ROOT = Path(__file__).parents[2]
+sys.path.insert(0, str(ROOT / "leaderboard"))
+sys.path.insert(0, str(ROOT / "benchmarks"))
+
+_CORPUS = """\
+id: {name}
+title: Tiny {kind}s
+description: Six sentences.
+format: jsonl
+unit: sentence
+types: {{{kind}: {kind}}}
+license: {{spdx: CC0-1.0, source: made in the tests, publishable: true}}
+sources: [{{kind: bundled, path: {name}}}]
+"""
+_BACKBONE = """\
+id: tiny-bert
+title: Tiny
+family: bert
+path: models/bert
+parameters_million: 0.1
+window_tokens: 32
+stride_tokens: 8
+license: {spdx: CC0-1.0, source: made in the tests, publishable: true}
+"""
+_RECIPES = """\
+overrides:
+  - match: "tiny-*/*"
+    set: {lora.rank: 4, finetune.epochs: 30, finetune.batch_size: 4, finetune.learning_rate: 1.0e-2,
+          finetune.patience: 30, finetune.precision: float32}
+"""
+
+
+@pytest.fixture(scope="session")
+def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An output folder of `zoo build` and `zoo board`: `tiny-bert/tiny-disease` and `tiny-bert/tiny-chemical`."""
+    folder = tmp_path_factory.mktemp("space")
+    registry = folder / "registry"
+    for name in ("backbones", "corpora"):
+        (registry / name).mkdir(parents=True)
+    save_tiny_backbone("bert", registry / "models" / "bert")
+    (registry / "backbones" / "tiny-bert.yaml").write_text(_BACKBONE)
+    (registry / "recipes.yaml").write_text(_RECIPES)
+    for kind in ("Disease", "Chemical"):
+        name = f"tiny-{kind.lower()}"
+        (registry / "corpora" / f"{name}.yaml").write_text(_CORPUS.format(name=name, kind=kind))
+        _write(registry / name, kind)
+    environment = {**os.environ, "HF_HUB_OFFLINE": "1", "OMP_NUM_THREADS": "1"}
+    out = folder / "builds"
+    ids = ["tiny-bert/tiny-disease", "tiny-bert/tiny-chemical"]
+    for arguments in (["build", *ids, "--registry", registry, "--out", out], ["board", "--out", out]):
+        command = [sys.executable, "-c", "from zoo.cli import main; main()", *map(str, arguments)]
+        done = subprocess.run(command, env=environment, cwd=folder, capture_output=True, text=True, timeout=600)
+        assert done.returncode == 0, done.stdout + done.stderr
+    return out
+
+
+def _write(folder: Path, kind: str) -> None:
+    folder.mkdir()
+    for split in ("train", "dev", "test"):
+        lines = []
+        for index in range(36):
+            text, spans = TINY_SENTENCES[index % len(TINY_SENTENCES)]
+            mentions = [{"start": s, "end": e, "type": t} for s, e, t in spans if t == kind]
+            lines.append(json.dumps({"id": f"{split}-{index}", "text": text, "spans": mentions}))
+        (folder / f"{split}.jsonl").write_text("\n".join(lines) + "\n")

@@ -1,0 +1,117 @@
+"""Entities over a text: segments, agreement of two models, escaping, and the files to take away."""
+
+from __future__ import annotations
+
+import csv
+import html
+import io
+import json
+import re
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from layers import Layer, colors, compare, render_text, segments, table, to_brat, to_csv, to_json
+from tagging import Entity
+
+TEXT = "Patients with asthma took\naspirin daily."
+A = Layer("model a", (Entity(14, 20, "Disease", 0.9), Entity(26, 33, "Chemical", 0.4)))
+B = Layer("model b", (Entity(9, 20, "Disease", 0.8), Entity(26, 33, "Drug", 0.7), Entity(34, 39, "Time", 0.6)))
+
+
+def plain(markup: str) -> str:
+    """The text of the page, labels left out."""
+    return html.unescape(re.sub(r"<[^>]+>", "", re.sub(r'<span class="lab".*?</span>', "", markup, flags=re.S)))
+
+
+@st.composite
+def texts_with_layers(draw: st.DrawFn) -> tuple[str, list[Layer]]:
+    text = draw(st.text(min_size=1, max_size=60))
+    spans = st.tuples(st.integers(0, len(text) - 1), st.integers(1, len(text)), st.sampled_from("XYZ"))
+    layers = []
+    for number in range(draw(st.integers(0, 3))):
+        found = {Entity(s, e, t, 0.5) for s, e, t in draw(st.lists(spans, max_size=6)) if s < e}
+        layers.append(Layer(str(number), tuple(sorted(found))))
+    return text, layers
+
+
+@given(texts_with_layers())
+def test_segments_cover_the_text_once_with_what_lies_over_it(case: tuple[str, list[Layer]]) -> None:
+    text, layers = case
+    cut = segments(len(text), layers)
+    assert [s.start for s in cut] == [0, *(s.end for s in cut[:-1])] and cut[-1].end == len(text)
+    for segment in cut:
+        over = {(n, e) for n, layer in enumerate(layers) for e in layer.entities
+                if e.start <= segment.start and segment.end <= e.end}  # fmt: skip
+        assert set(segment.covering) == over
+
+
+@given(texts_with_layers())
+def test_the_text_on_the_page_is_the_text(case: tuple[str, list[Layer]]) -> None:
+    text, layers = case
+    assert plain(render_text(text, layers, colors(layers))) == text
+
+
+def test_overlapping_layers_have_a_bar_each() -> None:
+    page = render_text(TEXT, [A, B], colors([A, B]))
+    both = re.search(r'<mark class="e" style="background:([^"]+)">asthma</mark>', page)
+    assert both and both[1].count("linear-gradient") == 2
+    assert "1 Disease" in page and "2 Disease" in page
+
+
+def test_agreement() -> None:
+    assert compare(A, B) == (["borders", "type"], ["borders", "type", "only"])
+    assert compare(A, A) == (["both", "both"], ["both", "both"])
+    assert compare(A, Layer("none", ())) == (["only", "only"], [])
+    page = render_text(TEXT, [A], colors([A]), compare(A, B)[0])
+    assert 'class="e a-borders"' in page and "other type" in page
+
+
+@pytest.mark.parametrize(
+    "text", ["<script>alert(1)</script>", "<img src=x onerror=alert(1)>", "${alert(1)} {{x}} `", "&lt;"]
+)
+def test_hostile_text_and_types_stay_text(text: str) -> None:
+    layer = Layer(text, (Entity(0, len(text), text, 0.5),))
+    for page in (render_text(text, [layer], colors([layer])), table(text, [layer])):
+        assert "<script" not in page and "<img" not in page and "${" not in page and "{{" not in page
+
+
+def test_the_threshold_keeps_what_reaches_it() -> None:
+    assert [e.type for e in A.above(0.4).entities] == ["Disease", "Chemical"]
+    assert [e.type for e in A.above(0.41).entities] == ["Disease"]
+
+
+def test_files_hold_every_entity_with_its_offsets() -> None:
+    data = json.loads(to_json(TEXT, [A, B], 0.5))
+    assert data["text"] == TEXT and len(data["entities"]) == 5
+    assert all(TEXT[e["start"] : e["end"]] == e["text"] for e in data["entities"])
+    rows = list(csv.DictReader(io.StringIO(to_csv(TEXT, [A]), newline="")))
+    assert [(r["start"], r["end"], r["type"], r["text"], r["model"]) for r in rows] == [
+        ("14", "20", "Disease", "asthma", "model a"),
+        ("26", "33", "Chemical", "aspirin", "model a"),
+    ]
+
+
+def test_brat_is_read_by_a_reader_of_brat() -> None:
+    from bioc import brat
+
+    text = "a pain in the\nlower\n\nback and 👩 asthma"
+    layer = Layer("m", (Entity(2, 25, "Sign or Symptom", 0.9), Entity(32, 38, "Disease", 0.5)))
+    assert text[32:38] == "asthma"
+    document = brat.load_ann(io.StringIO(to_brat(text, [layer])))
+    first, second = sorted(document.entities, key=lambda e: e.id)
+    assert first.type == "Sign_or_Symptom" and sorted((s.begin, s.end) for s in first.locations) == [
+        (2, 13),
+        (14, 19),
+        (21, 25),
+    ]
+    assert first.text == "pain in the lower back"
+    assert second.text == "asthma" and [(s.begin, s.end) for s in second.locations] == [(32, 38)]
+
+
+def test_a_long_list_is_cut_on_the_page_only() -> None:
+    layer = Layer("m", tuple(Entity(n, n + 1, "X", 0.5) for n in range(600)))
+    page = table("x" * 600, [layer])
+    assert page.count("<tr>") == 501 and "first 500 of 600" in page
+    assert len(json.loads(to_json("x" * 600, [layer], 0))["entities"]) == 600

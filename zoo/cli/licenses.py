@@ -1,0 +1,111 @@
+"""The commands that say what may be published and write the cards: `zoo licenses`, `zoo cards`."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from zoo.cli.options import AsJson, OutOption, RegistryOption, SetOption, SuiteOption, open_registry
+from zoo.cli.output import print_json, print_line, print_table
+from zoo.errors import ZooError
+
+
+def licenses(
+    checkpoint_id: Annotated[
+        str | None, typer.Argument(metavar="[ID]", help="A checkpoint, backbone/corpus; none: all of --suite.")
+    ] = None,
+    suite: SuiteOption = None,
+    settings_: SetOption = None,
+    markdown: Annotated[bool, typer.Option("--markdown", help="Print the table as Markdown.")] = False,
+    registry: RegistryOption = None,
+    as_json: AsJson = False,
+) -> None:
+    """Say what the licences of backbone, corpus and passages allow: publicly, privately only, or not at all."""
+    if checkpoint_id and suite:
+        raise ZooError("give a checkpoint id or --suite, not both")
+    if markdown and (as_json or not suite):
+        raise ZooError("--markdown prints the table of a suite", fix="zoo licenses --suite openmed --markdown")
+    from zoo.publishing.license_table import license_page, license_rows
+    from zoo.publishing.licenses import WORDS
+    from zoo.registry.recipes import parse_settings
+
+    found = open_registry(registry)[0]
+    values = parse_settings(settings_ or [])
+    checkpoints = [found.checkpoint(checkpoint_id, values)] if checkpoint_id else found.suite_checkpoints(suite, values)
+    if markdown:
+        sys.stdout.write(license_page(suite or "", checkpoints, found))
+        return
+    rows = license_rows(checkpoints, found)
+    if as_json:
+        print_json(rows[0] if checkpoint_id else rows)
+    elif checkpoint_id:
+        _print_verdict(rows[0])
+    else:
+        columns = ["checkpoint", "backbone", "corpus", "passages", "may be published", "licence"]
+        print_table(columns, [_row(row) for row in rows])
+        print_line(f"{len(rows)} checkpoints, {sum(row['publishable'] == 'public' for row in rows)} {WORDS['public']}")
+
+
+def cards(
+    out: OutOption = None,
+    to: Annotated[Path, typer.Option("--to", metavar="DIR", help="Folder for the cards.")] = Path("model_cards"),
+    registry: RegistryOption = None,
+    as_json: AsJson = False,
+) -> None:
+    """Write the cards of all checkpoints and bases of an output folder, from their result.json, into one folder."""
+    from zoo.publishing.cards import render_base_card, render_card
+    from zoo.publishing.results import find_results, write_text
+
+    found, settings = open_registry(registry)
+    folder = out or settings.out
+    pages: dict[str, str] = {}
+    for result in find_results(folder):
+        checkpoint = found.checkpoint(result.checkpoint_id)
+        pages[result.repo_id.split("/")[-1]] = render_card(result, checkpoint, found)
+        pages[result.base_repo_id.split("/")[-1]] = render_base_card(result, checkpoint.backbone, found)
+    if not pages:
+        raise ZooError(
+            "nothing was built here yet", where=folder, fix="run zoo build, or name another folder with --out"
+        )
+    try:
+        to.mkdir(parents=True, exist_ok=True)
+        for name, text in pages.items():
+            write_text(to / f"{name}.md", text)
+    except OSError as error:
+        raise ZooError(f"cannot write the cards: {error.strerror or error}", where=to) from None
+    paths = [str(to / f"{name}.md") for name in sorted(pages)]
+    if as_json:
+        print_json(paths)
+        return
+    for path in paths:
+        print_line(path, wrap=False)
+
+
+def _row(row: dict[str, Any]) -> list[str]:
+    from zoo.publishing.licenses import WORDS
+
+    passages = ", ".join(row["passages_licenses"].values())
+    license_ = row["license"] if row["publishable"] == "public" else ""
+    return [
+        row["id"],
+        row["backbone_license"],
+        row["corpus_license"],
+        passages,
+        WORDS[row["publishable"]],
+        license_,
+    ]
+
+
+def _print_verdict(row: dict[str, Any]) -> None:
+    from zoo.publishing.licenses import WORDS
+
+    under = f", under {row['license']}" if row["publishable"] == "public" else ""
+    print_line(f"{row['id']}: may be published {WORDS[row['publishable']]}{under}", wrap=False)
+    for heading, key in (("why not publicly", "reasons"), ("notes", "notes"), ("name", "attribution")):
+        for line in row[key]:
+            print_line(f"  {heading}: {line}", wrap=False)
+    if row["publishable"] == "private":
+        print_line("  zoo push --private takes it", wrap=False)

@@ -1,0 +1,81 @@
+"""Ctrl-C and SIGTERM: a command cleans up after itself, says in one line that it was stopped, and is gone soon."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import sys
+import threading
+from collections.abc import Iterator
+from types import FrameType
+
+GRACE_SECONDS = 8.0
+"""What does not end by itself so soon after the signal is ended."""
+_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
+
+class Stopped(BaseException):
+    """The user, or the machine, wants the command to end; no `Exception`, so that nobody takes it for a failure."""
+
+
+class Signals:
+    """How this process answers signals.
+
+    Attributes:
+        message: What is said at the end.
+    """
+
+    def __init__(self) -> None:
+        self.message = "stopped"
+        self._number: int | None = None
+
+    @contextlib.contextmanager
+    def answered(self) -> Iterator[None]:
+        """Have the first signal raise `Stopped` in the block, and end the process when the block has cleaned up.
+
+        A signal that is ignored (nohup) stays so. Once the block has ended, nothing disturbs the end of the process.
+
+        Raises:
+            SystemExit: A signal came; its code is 128 and the signal's number, as shells have it. It takes the place
+                of whatever a library has made of `Stopped`.
+        """
+        for number in _SIGNALS:
+            if signal.getsignal(number) is not signal.SIG_IGN:
+                signal.signal(number, self._stop)
+        try:
+            yield
+        finally:
+            self._ignore()
+            if self._number is not None:
+                self._say()
+                sys.exit(128 + self._number)
+
+    def _stop(self, number: int, frame: FrameType | None) -> None:
+        self._ignore()
+        self._number = number
+        timer = threading.Timer(GRACE_SECONDS, self._end, args=(number,))
+        timer.daemon = True
+        timer.start()
+        raise Stopped(signal.Signals(number).name)
+
+    def _ignore(self) -> None:
+        for number in _SIGNALS:
+            signal.signal(number, signal.SIG_IGN)
+
+    def _say(self) -> None:
+        """Write the message, once."""
+        message, self.message = self.message, ""
+        if message:
+            with contextlib.suppress(OSError):  # nobody reads any more
+                sys.stderr.write(f"{message}\n")
+                sys.stderr.flush()
+
+    def _end(self, number: int) -> None:
+        """Cleaning up hangs, or a library has swallowed the exception; worker processes follow this one."""
+        self._say()
+        os._exit(128 + number)
+
+
+signals = Signals()
+"""Of this process."""

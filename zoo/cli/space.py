@@ -1,0 +1,76 @@
+"""The commands of the leaderboard: `zoo space` serves it here, `zoo space push` publishes it."""
+
+from __future__ import annotations
+
+import importlib.util
+import subprocess
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from zoo.cli.options import AsJson, OutOption
+from zoo.cli.output import print_json, print_line, print_step
+from zoo.errors import ZooError
+from zoo.settings import Settings
+
+DEFAULT_NAME = "leaderboard"
+
+
+def serve(
+    context: typer.Context,
+    out: OutOption = None,
+    port: Annotated[int, typer.Option("--port", min=1, max=65535, help="Port on 127.0.0.1.")] = 7860,
+) -> None:
+    """Serve the leaderboard and its demo on this machine, with what is built here."""
+    if context.invoked_subcommand is not None:
+        return
+    from zoo.publishing.space import run_command
+
+    for module in ("gradio", "plotly"):
+        if importlib.util.find_spec(module) is None:
+            raise ZooError(f"{module} is not installed", fix="pip install 'biomedical-ner-zoo[space]'")
+    folder = out or Settings.load().out
+    _fresh_board(folder)
+    command, environment = run_command(folder, port)
+    print_line(f"http://127.0.0.1:{port}", wrap=False)
+    code = subprocess.call(command, env=environment)
+    if code:
+        raise typer.Exit(code)
+
+
+def push(
+    repo: Annotated[
+        str | None, typer.Option("--repo", metavar="OWNER/NAME", help="The Space [default: leaderboard of the org].")
+    ] = None,
+    out: OutOption = None,
+    private: Annotated[bool, typer.Option("--private", help="Make a new Space private.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Publish the leaderboard with the board of the output folder, in one commit."""
+    from zoo.publishing.hub import Hub
+    from zoo.publishing.space import push_space, space_files
+
+    settings = Settings.load()
+    folder = out or settings.out
+    name = repo or f"{settings.org}/{DEFAULT_NAME}"
+    if name.count("/") != 1:
+        raise ZooError(f"{name!r} is no Space", where="--repo", fix=f"for example {settings.org}/{DEFAULT_NAME}")
+    _fresh_board(folder)
+    url, changed = push_space(name, space_files(folder), Hub(tell=print_step), private=private)
+    if as_json:
+        print_json({"repo_id": name, "url": url, "changed": changed})
+    else:
+        print_line(f"{'pushed' if changed else 'unchanged'}: {url}", wrap=False)
+
+
+def _fresh_board(out: Path) -> None:
+    """Write the board again where something was built or verified since."""
+    from zoo.publishing.board import refresh_board
+    from zoo.publishing.space import is_stale
+
+    if not (out / "checkpoints").is_dir() and not (out / "board.json").is_file():
+        raise ZooError("nothing was built here yet", where=out, fix="run zoo build, or name another folder with --out")
+    if (out / "checkpoints").is_dir() and is_stale(out):
+        print_step("writing the board")
+        refresh_board(out)

@@ -1,0 +1,83 @@
+"""Whether a model in another form computes what the original computes, on real text."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, Field
+
+import zoo.registry
+from zoo.corpora.jsonl import read_jsonl
+from zoo.modeling.tagger import Tagger, forward, token_batches
+from zoo.modeling.windows import encode
+
+LOGIT_TOLERANCE = 1e-4
+"""float32 on another path through the same weights rounds otherwise; more than this is another model."""
+_BATCH_TOKENS = 1024
+"""Long windows go alone, short ones padded together: both are compared."""
+
+
+class Agreement(BaseModel):
+    """How far two models agree on the same texts."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    texts: int
+    tokens: int = Field(description="special tokens included, padding not")
+    max_logit_difference: float = Field(description="largest absolute difference of a logit of a token")
+    entities: int = Field(description="of the original")
+    other_entities: int = Field(description="of the other")
+    equal_entities: int = Field(description="the same [start, end) and type in both")
+
+    @property
+    def share(self) -> float | None:
+        """Equal entities as a fraction of those that either finds; None: neither finds any."""
+        either = self.entities + self.other_entities - self.equal_entities
+        return self.equal_entities / either if either else None
+
+
+def sample_texts() -> list[str]:
+    """Test documents of the bundled sample corpora (original abstracts), and all of them as one long text."""
+    folder = Path(zoo.registry.__file__).parent / "samples"
+    texts = [document.text for path in sorted(folder.glob("sample-*/test.jsonl")) for document in read_jsonl(path)]
+    return [*texts, " ".join(texts[::4])]
+
+
+def compare(original: Tagger, other: Tagger, texts: Sequence[str], own: Sequence[int]) -> Agreement:
+    """Logits and entities of two models on the same texts.
+
+    Args:
+        original: The model to be like.
+        other: The model in another form; its label k is label `own[k]` of the original.
+        texts: Texts of any length.
+        own: Columns of the original's logits, shape [labels of the other].
+    """
+    import torch
+
+    windows = encode(
+        original.tokenizer, texts, window_tokens=original.window_tokens, stride_tokens=original.stride_tokens
+    )
+    pad_id = int(original.tokenizer.pad_token_id or 0)
+    largest = []
+    with torch.inference_mode():
+        for batch in token_batches(windows, _BATCH_TOKENS):
+            chosen = [windows[index] for index in batch]
+            difference = forward(original.model, chosen, pad_id)[..., list(own)] - forward(other.model, chosen, pad_id)
+            largest += [difference[row, : len(window)].abs().max() for row, window in enumerate(chosen)]
+    found = [
+        {
+            (index, *entity.key)
+            for index, entities in enumerate(tagger.tag_windows(texts, windows))
+            for entity in entities
+        }
+        for tagger in (original, other)
+    ]
+    return Agreement(
+        texts=len(texts),
+        tokens=sum(map(len, windows)),
+        max_logit_difference=float(torch.stack(largest).max()),  # not a number stays not a number
+        entities=len(found[0]),
+        other_entities=len(found[1]),
+        equal_entities=len(found[0] & found[1]),
+    )
