@@ -15,7 +15,7 @@ from entry import Entry
 from examples import EXAMPLES
 from layers import AGREEMENTS, Layer, colors, compare, legend, render_text, table, to_brat, to_csv, to_json
 from parts import html
-from tagging import Models, TaggingError, find_source
+from tagging import Models, TaggingError, find_source, has_adapter
 
 MOST_CHARACTERS = 100_000
 MOST_MODELS = 6
@@ -151,7 +151,7 @@ def build(board: Callable[[], Board], models: Models) -> gr.Dropdown:
             html(_UPLOAD, js_on_load=_UPLOAD_JS)
         with gr.Column(scale=2, min_width=280):
             chosen = gr.Dropdown(
-                choices=choices(start), value=[entry.key for entry in start.entries[:1]], multiselect=True,
+                choices=choices(start), value=usual_choice(start), multiselect=True,
                 label="Models", elem_id="demo-models",
                 info=f"Up to {MOST_MODELS}; those of one backbone share its base in memory",
             )  # fmt: skip
@@ -206,6 +206,12 @@ def build(board: Callable[[], Board], models: Models) -> gr.Dropdown:
             None, [file], None, js=f"(text) => {{ window.space.save('entities.{kind}', text); return []; }}"
         )  # fmt: skip
     return chosen
+
+
+def usual_choice(board: Board) -> list[str]:
+    """The first model, of those on this machine where there are some."""
+    here = [entry for entry in board.entries if has_adapter(entry, board)]
+    return [entry.key for entry in (here or board.entries)[:1]]
 
 
 def choices(board: Board) -> list[tuple[str, str]]:

@@ -72,11 +72,11 @@ def build(store: Store, models: Models) -> gr.Blocks:
             key = given.get("model", "")
             if key not in now.by_key:
                 key = now.entries[0].key if now.entries else ""
-            tab = given.get("tab", "board")
+            tab = given.get("tab", "")
             fresh: dict[str, Any] = {} if now is board else {"choices": demo.choices(now)}
             return [
                 _header(store),
-                gr.Tabs(selected=tab if tab in TABS else "board"),
+                gr.Tabs(selected=tab) if tab in TABS else gr.skip(),  # the reader may have gone on already
                 *controls.values(view, now),
                 render_board(now, view),
                 gr.Dropdown(value=key or None, **fresh),

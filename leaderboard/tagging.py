@@ -16,6 +16,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from data import Board
 from entry import Entry
 
@@ -67,16 +69,23 @@ class Source:
     stride: int
 
 
+def has_adapter(entry: Entry, board: Board) -> bool:
+    """Whether the adapter is on this machine."""
+    return board.models is not None and (_folder(entry, board.models) / "adapter_config.json").is_file()
+
+
+def _folder(entry: Entry, models: Path) -> Path:
+    return models / entry.backbone / entry.corpora[0] / "adapter"
+
+
 def find_source(entry: Entry, board: Board) -> Source:
     """The adapter on this machine where there is one, else its repo on the Hub."""
-    if board.models is not None:
-        folder = board.models / entry.backbone / entry.corpora[0] / "adapter"
-        config = folder / "adapter_config.json"
-        if config.is_file():
-            named = str(json.loads(config.read_text(encoding="utf-8")).get("base_model_name_or_path", ""))
-            beside = board.models.parent / "bases" / entry.backbone
-            base = str(beside) if beside.is_dir() else named
-            return Source(entry.name, base, str(folder), entry.strategy, entry.stride)
+    if board.models is not None and has_adapter(entry, board):
+        folder = _folder(entry, board.models)
+        config = json.loads((folder / "adapter_config.json").read_text(encoding="utf-8"))
+        beside = board.models.parent / "bases" / entry.backbone
+        base = str(beside) if beside.is_dir() else str(config.get("base_model_name_or_path", ""))
+        return Source(entry.name, base, str(folder), entry.strategy, entry.stride)
     return Source(entry.name, entry.base_repo_id, entry.repo_id, entry.strategy, entry.stride)
 
 

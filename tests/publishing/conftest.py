@@ -46,11 +46,8 @@ def run_zoo(*args: object, cwd: Path, check: int | None = 0, **env: str) -> subp
 
 
 @pytest.fixture(scope="session")
-def publishing_registry(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def publishing_registry(tiny_registry: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The tiny registry with a second corpus."""
-    if os.environ.get("DEVBUILT"):  # DEV
-        return Path(os.environ["DEVBUILT"]) / "registry"  # DEV
-    tiny_registry = request.getfixturevalue("tiny_registry")
     folder = tmp_path_factory.mktemp("publishing") / "registry"
     shutil.copytree(tiny_registry, folder)
     return tiny_second_corpus(folder)
@@ -59,8 +56,6 @@ def publishing_registry(request: pytest.FixtureRequest, tmp_path_factory: pytest
 @pytest.fixture(scope="session")
 def built(publishing_registry: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Output folder of a build of tiny-bert on both corpora; not to be written to."""
-    if os.environ.get("DEVBUILT"):  # DEV
-        return Path(os.environ["DEVBUILT"]) / "out"  # DEV
     out = tmp_path_factory.mktemp("built") / "out"
     names = ["tiny-bert/tiny", "tiny-bert/tiny2"]
     run_zoo("build", *names, "--registry", publishing_registry, "--out", out, cwd=out.parent)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -117,6 +118,23 @@ def test_building_and_pushing_again_does_nothing(published: Any, publishing_regi
     assert told["results"] == []
     assert {item["status"] for item in told["published"]} == {"unchanged"}
     assert not hub.asked("^(PUT|POST|DELETE)")
+
+
+def test_a_licence_that_forbids_it_is_said_before_any_training(
+    hub: LoopbackHub, publishing_registry: Path, tmp_path: Path
+) -> None:
+    registry = tmp_path / "registry"
+    shutil.copytree(publishing_registry, registry)
+    entry = registry / "corpora/tiny.yaml"
+    entry.write_text(
+        entry.read_text().replace("CC0-1.0", "CC-BY-NC-4.0").replace("publishable: true", "publishable: false")
+    )
+    env = {"HF_HUB_OFFLINE": "0", "HF_ENDPOINT": hub.url, "HF_TOKEN": WRITER, "HF_HOME": str(tmp_path / "h")}
+    args = ["--push", "--registry", registry, "--out", tmp_path / "out"]
+    done = run_zoo("build", "tiny-bert/tiny", *args, cwd=tmp_path, check=2, **env)
+    assert "CC-BY-NC-4.0" in done.stderr
+    assert "--private" in done.stderr
+    assert not (tmp_path / "out").exists()
 
 
 @pytest.mark.parametrize(

@@ -92,8 +92,9 @@ def _run(
         finish = _Finish(plan, context, failures, built, unchanged, on_built)
         schedule = Schedule(wanted, finish.after)
         reporter.begin(len(wanted))
+        still_missing = {stage.fingerprint for stage in missing}
         for checkpoint_id, last in plan.last.items():
-            if checkpoint_id not in failures and last not in missing:
+            if checkpoint_id not in failures and last.fingerprint not in still_missing:
                 finish.checkpoint(last)
         engine.run(schedule, context, reporter)
         for checkpoint_id, last in plan.last.items():
@@ -127,9 +128,10 @@ class _Finish:
         self._on_built = on_built
 
     def after(self, stage: Stage) -> None:
-        """A stage has ended well: assemble what it was the last of."""
-        if stage.kind == "evaluate":
-            self.checkpoint(self.plan.last[stage.name])
+        """A stage has ended well: assemble what it was the last of (several, where two ids name the same data)."""
+        for checkpoint_id, last in self.plan.last.items():
+            if last.fingerprint == stage.fingerprint and checkpoint_id not in self.failures:
+                self.checkpoint(last)
 
     def checkpoint(self, last: Stage) -> None:
         """Write a checkpoint's folder unless it is there."""

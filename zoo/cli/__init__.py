@@ -28,7 +28,7 @@ from zoo.cli import (
     space,
     tagging,
 )
-from zoo.cli.signals import signals
+from zoo.cli.signals import own_signals
 from zoo.errors import ZooError
 
 __all__ = ["app", "main"]
@@ -49,7 +49,7 @@ space_app = typer.Typer(invoke_without_command=True, context_settings=_SHARED["c
 def main() -> None:
     """Run the command; errors a user can fix become one message and exit code 2, signals one line and their own."""
     try:
-        with signals.answered():
+        with own_signals.answered():
             app()
     except ZooError as error:
         sys.stderr.write(f"error: {error}\n")
@@ -64,7 +64,7 @@ def _root(
     version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False,
 ) -> None:
     if context.invoked_subcommand in _RESUMABLE:
-        signals.message = "stopped; finished stages are kept: the same command goes on from there"
+        own_signals.message = "stopped; finished stages are kept: the same command goes on from there"
     if version:
         sys.stdout.write(f"zoo {__version__}\n")
         raise typer.Exit

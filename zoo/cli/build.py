@@ -55,6 +55,8 @@ def build(
     as_json: AsJson = False,
 ) -> None:
     """Pre-train, search, train, score and document checkpoints; what is done is not done again."""
+    if private and not push:
+        raise ZooError("--private is about --push", fix="add --push, or leave it out")
     if dry_run:
         from zoo.cli.plan import plan
 

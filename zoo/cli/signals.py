@@ -7,11 +7,13 @@ import os
 import signal
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from types import FrameType
 
 GRACE_SECONDS = 8.0
 """What does not end by itself so soon after the signal is ended."""
+_NUDGE_SECONDS = 0.2
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
@@ -43,6 +45,10 @@ class Signals:
         for number in _SIGNALS:
             if signal.getsignal(number) is not signal.SIG_IGN:
                 signal.signal(number, self._stop)
+        heard, told = os.pipe()
+        os.set_blocking(told, False)
+        signal.set_wakeup_fd(told, warn_on_full_buffer=False)
+        threading.Thread(target=self._watch, args=(heard, threading.get_ident()), daemon=True).start()
         try:
             yield
         finally:
@@ -58,6 +64,19 @@ class Signals:
         timer.daemon = True
         timer.start()
         raise Stopped(signal.Signals(number).name)
+
+    def _watch(self, heard: int, main: int) -> None:
+        """Wake the main thread for a signal that came just before it began to wait for something.
+
+        Python's handlers run between two instructions: what waits in a system call then would not notice.
+        """
+        while (number := os.read(heard, 1)[0]) not in _SIGNALS:
+            pass
+        for _ in range(round(GRACE_SECONDS / _NUDGE_SECONDS)):
+            time.sleep(_NUDGE_SECONDS)
+            if self._number is None:
+                signal.pthread_kill(main, number)
+        self._end(number)
 
     def _ignore(self) -> None:
         for number in _SIGNALS:
@@ -77,5 +96,5 @@ class Signals:
         os._exit(128 + number)
 
 
-signals = Signals()
-"""Of this process."""
+own_signals = Signals()
+"""Those of this process."""

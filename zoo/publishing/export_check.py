@@ -10,10 +10,11 @@ from pydantic import BaseModel, ConfigDict, Field
 import zoo.registry
 from zoo.corpora.jsonl import read_jsonl
 from zoo.modeling.tagger import Tagger, forward, token_batches
-from zoo.modeling.windows import encode
+from zoo.modeling.windows import Entity, Window, decode, encode, finish
 
 LOGIT_TOLERANCE = 1e-4
 """float32 on another path through the same weights rounds otherwise; more than this is another model."""
+_Found = dict[int, list[Entity]]
 _BATCH_TOKENS = 1024
 """Long windows go alone, short ones padded together: both are compared."""
 
@@ -59,25 +60,38 @@ def compare(original: Tagger, other: Tagger, texts: Sequence[str], own: Sequence
         original.tokenizer, texts, window_tokens=original.window_tokens, stride_tokens=original.stride_tokens
     )
     pad_id = int(original.tokenizer.pad_token_id or 0)
-    largest = []
+    largest: list[torch.Tensor] = []
+    found: tuple[_Found, _Found] = ({}, {})
     with torch.inference_mode():
         for batch in token_batches(windows, _BATCH_TOKENS):
             chosen = [windows[index] for index in batch]
-            difference = forward(original.model, chosen, pad_id)[..., list(own)] - forward(other.model, chosen, pad_id)
-            largest += [difference[row, : len(window)].abs().max() for row, window in enumerate(chosen)]
-    found = [
-        {
-            (index, *entity.key)
-            for index, entities in enumerate(tagger.tag_windows(texts, windows))
-            for entity in entities
-        }
-        for tagger in (original, other)
-    ]
+            logits = [forward(tagger.model, chosen, pad_id) for tagger in (original, other)]
+            difference = (logits[0][..., list(own)] - logits[1]).abs()
+            largest += [difference[row, : len(window)].max() for row, window in enumerate(chosen)]
+            for side, tagger in enumerate((original, other)):
+                best = logits[side].softmax(-1).max(-1)
+                ids, scores, names = best.indices.numpy(), best.values.numpy(), tagger.labels
+                for row, index in enumerate(batch):
+                    size = len(windows[index])
+                    found[side][index] = decode(windows[index], ids[row, :size], scores[row, :size], names)
+    ours, theirs = (_keys(texts, windows, side) for side in found)
     return Agreement(
         texts=len(texts),
         tokens=sum(map(len, windows)),
         max_logit_difference=float(torch.stack(largest).max()),  # not a number stays not a number
-        entities=len(found[0]),
-        other_entities=len(found[1]),
-        equal_entities=len(found[0] & found[1]),
+        entities=len(ours),
+        other_entities=len(theirs),
+        equal_entities=len(ours & theirs),
     )
+
+
+def _keys(texts: Sequence[str], windows: Sequence[Window], found: _Found) -> set[tuple[int, int, int, str]]:
+    """Text, start, end and type of every entity."""
+    per_text: list[list[list[Entity]]] = [[] for _ in texts]
+    for index, window in enumerate(windows):
+        per_text[window.text].append(found[index])
+    return {
+        (number, *entity.key)
+        for number, (text, per_window) in enumerate(zip(texts, per_text, strict=True))
+        for entity in finish(text, per_window)
+    }

@@ -134,7 +134,7 @@ def _merge(model: str, adapter: Any) -> PreTrainedModel:  # noqa: ANN401 - a Pef
         adapter.base_model_name_or_path, revision=adapter.revision, dtype=torch.float32
     )
     merged = PeftModel.from_pretrained(base, model, torch_device="cpu").merge_and_unload()
-    return merged.eval()  # type: ignore[no-any-return]
+    return merged.eval()
 
 
 def _prune(model: PreTrainedModel) -> list[int]:

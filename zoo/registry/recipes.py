@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import Field, model_validator
+from pydantic import Discriminator, Field, Tag, ValidationError, model_validator
 
 from zoo.errors import ZooError, did_you_mean
 from zoo.registry.schema import Entry
@@ -97,7 +97,12 @@ class Choice(Entry):
     choices: tuple[Any, ...] = Field(min_length=2)
 
 
-Space = Annotated[Interval | Choice, Field(union_mode="left_to_right")]
+def _kind_of_space(value: Any) -> str:  # noqa: ANN401 - any YAML value
+    """So that an error is told of what was meant, and not of both."""
+    return "choice" if isinstance(value, Choice) or (isinstance(value, Mapping) and "choices" in value) else "range"
+
+
+Space = Annotated[Annotated[Interval, Tag("range")] | Annotated[Choice, Tag("choice")], Discriminator(_kind_of_space)]
 
 DEFAULT_SPACE: dict[str, Space] = {
     "finetune.learning_rate": Interval(low=2e-4, high=5e-3, log=True),
@@ -202,8 +207,6 @@ def check_space(recipe: Recipe) -> None:
     Raises:
         ZooError: A path is none of `lora` or `finetune`, or what it may be is not allowed there.
     """
-    from zoo.registry.loader import check
-
     where = "tune.space"
     known: dict[str, LoraRecipe | FinetuneRecipe] = {"lora": recipe.lora, "finetune": recipe.finetune}
     for path, space in recipe.tune.space.items():
@@ -212,16 +215,20 @@ def check_space(recipe: Recipe) -> None:
             searched = [f"{part}.{name}" for part, values in known.items() for name in type(values).model_fields]
             raise ZooError(f"{path!r} cannot be searched", where=where, fix=did_you_mean(path, searched))
         own, data = getattr(known[part], name), known[part].model_dump()
+        tried: tuple[Any, ...]
         if isinstance(space, Choice):
             tried = space.choices
         elif not isinstance(own, (int, float)):
             raise ZooError(f"{path} is no number: it has no range", where=where, fix="give choices")
         elif isinstance(own, int) and not space.integer:
-            raise ZooError(f"{path} is a whole number", where=f"{where}: {path}", fix="add integer: true to its range")
+            raise ZooError(f"{path} is a whole number", where=where, fix="add integer: true to its range")
         else:
             tried = (space.low, space.high)
         for value in tried:
-            check(type(known[part]), {**data, name: value}, where=f"{where}: {part}")
+            try:
+                type(known[part]).model_validate({**data, name: value})
+            except ValidationError as error:
+                raise ZooError(f"{path} cannot be {value!r}: {error.errors()[0]['msg']}", where=where) from None
 
 
 def parse_settings(assignments: Iterable[str]) -> dict[str, Any]:
