@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 
-.PHONY: quickstart test lint clean
+.PHONY: quickstart test browser lint clean
 
 quickstart: $(VENV)/.quickstart
 	HF_HUB_OFFLINE=1 $(BIN)/zoo build --all --suite quickstart
@@ -11,8 +11,14 @@ quickstart: $(VENV)/.quickstart
 	HF_HUB_OFFLINE=1 $(BIN)/zoo tag --model builds/checkpoints/minilm-l6/sample-disease \
 		"She was treated for type 2 diabetes and chronic kidney disease."
 
-test: $(VENV)/.dev
+test: $(VENV)/.dev browser
 	HF_HUB_OFFLINE=1 OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2
+
+# The tests of the leaderboard need Chromium; without it they are skipped.
+browser:
+	@command -v chromium google-chrome >/dev/null || { [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null \
+		&& apt-get update -qq && apt-get install -y -qq --no-install-recommends chromium >/dev/null; } \
+		|| echo "no Chromium: install it (apt-get install chromium), or the browser tests are skipped"
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .

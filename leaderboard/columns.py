@@ -142,5 +142,5 @@ DEFAULT: tuple[str, ...] = tuple(column.key for column in COLUMNS if column.defa
 
 def escape(text: object) -> str:
     """Text made harmless in HTML, also where a template engine would look for braces or backticks."""
-    safe = html.escape(str(text), quote=True)
+    safe = html.escape(str(text).replace("\0", "\ufffd"), quote=True)  # a browser drops NUL, and offsets would shift
     return safe.replace("{", "&#123;").replace("}", "&#125;").replace("$", "&#36;").replace("`", "&#96;")

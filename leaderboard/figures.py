@@ -63,7 +63,7 @@ def _fullest(board: Board) -> str | None:
     return max(sorted(numbers), key=lambda name: numbers[name], default=None)
 
 
-def build_model(store: Store) -> gr.Dropdown:
+def build_model(store: Store, tab: gr.Tab) -> gr.Dropdown:
     """Lay out the page of a model; returns the choice of the model."""
     board = store.board()
     first = board.entries[0].key if board.entries else None
@@ -83,9 +83,9 @@ def build_model(store: Store) -> gr.Dropdown:
             plots.carbon(stages),
         )
 
-    model.change(
-        shown, model, [content, curve, energy], queue=False, show_progress="hidden", api_visibility="private"
-    ).then(None, model, None, js="(key) => { window.space.set('model', key || ''); return []; }")
+    for event in (tab.select, model.change):
+        event(shown, model, [content, curve, energy], queue=False, show_progress="hidden", api_visibility="private")
+    model.input(None, model, None, js="(key) => { window.space.set('model', key || ''); return []; }")
     return model
 
 

@@ -54,7 +54,7 @@ def build(store: Store, models: Models) -> gr.Blocks:
             with gr.Tab("Plots", id="plots") as plots_tab:
                 build_plots(store, plots_tab)
             with gr.Tab("Model", id="model") as model_tab:
-                model = build_model(store)
+                model = build_model(store, model_tab)
             with gr.Tab("Live demo", id="demo") as demo_tab:
                 chosen = demo.build(store.board, models)
             with gr.Tab("Submit a model", id="submit") as submit_tab:

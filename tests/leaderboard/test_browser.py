@@ -117,8 +117,13 @@ class Reader:
             field = self.page.locator(f"{box} input").first
             field.click()
             field.fill(option)
-            self.page.get_by_role("option", name=option).first.wait_for()
-            field.press("Enter")
+            self.page.get_by_role("option", name=option).first.dispatch_event("mousedown")
+            self.page.wait_for_function(
+                """([box, option]) => [...document.querySelectorAll(`${box} .token`)]
+                                        .some(token => token.innerText.includes(option))
+                                      || document.querySelector(`${box} input`).value.includes(option)""",
+                arg=[box, option],
+            )
         self.page.keyboard.press("Escape")
 
     def tag(self, text: str, *models: str) -> None:
@@ -364,6 +369,8 @@ class TestEverywhere:
         if tab == "demo":
             reader.tag(TEXT)
             page.wait_for_selector("#demo-marked .text")
+        if tab == "model":
+            page.wait_for_selector("#model-carbon .main-svg")
         if tab == "plots":
             page.wait_for_function("document.querySelectorAll('.js-plotly-plot .main-svg').length >= 5")
         page.wait_for_timeout(400)

@@ -291,14 +291,14 @@ def test_a_search_without_a_complete_trial_says_why(tiny: Tiny, tmp_path: Path) 
 
 
 def test_a_budget_in_minutes_ends_the_search(undisturbed: Study, tiny: Tiny, tmp_path: Path) -> None:
-    """No trial starts once the trials have taken so long; the one that runs is finished."""
-    each = undisturbed[1].trials[-1].seconds
-    for name, minutes, fewest in (("little", 1e-6, 1), ("more", 2.5 * each / 60, 1)):
-        summary = Work(tiny).search(tmp_path / name, tune_recipe(**{"tune.trials": 60, "tune.minutes": minutes}))
-        assert fewest <= len(summary.trials) < 60
-        before_last = sum(t.seconds for t in summary.trials[:-1])
-        assert before_last < minutes * 60 <= summary.seconds
-    assert summary.trials[0].state == "complete"
+    """No trial starts once all trials have taken so long, those of earlier runs counted; the one that runs is ended."""
+    folder, summary, _ = undisturbed
+    for name, seconds, more in (("spent", 0.999 * summary.seconds, []), ("nearly", summary.seconds + 1e-3, [5])):
+        shutil.copytree(folder, tmp_path / name)
+        work = Work(tiny)
+        found = work.search(tmp_path / name, tune_recipe(**{"tune.trials": 60, "tune.minutes": seconds / 60}))
+        assert work.started == more
+        assert [t.state for t in found.trials] == ["complete"] * (5 + len(more))
 
 
 class Counted(HTMLParser):

@@ -50,9 +50,11 @@ class Signals:
         signal.set_wakeup_fd(told, warn_on_full_buffer=False)
         threading.Thread(target=self._watch, args=(heard, threading.get_ident()), daemon=True).start()
         try:
-            yield
+            try:
+                yield
+            finally:
+                self._ignore()
         finally:
-            self._ignore()
             if self._number is not None:
                 self._say()
                 sys.exit(128 + self._number)

@@ -104,10 +104,11 @@ def save_adapter(model: PeftModel, destination: Path, base_name: str) -> None:
 
 
 def point_at_base(adapter: Path, base_name: str) -> None:
-    """Rewrite which base an adapter names."""
+    """Rewrite which base an adapter names; PEFT writes sets in any order, we in one."""
     path = adapter / ADAPTER_CONFIG
     config = json.loads(path.read_text(encoding="utf-8"))
     config["base_model_name_or_path"] = base_name
+    config |= {key: sorted(config[key]) for key in ("target_modules", "modules_to_save") if config.get(key)}
     path.write_text(json.dumps(config, indent=2, sort_keys=True) + "\n", encoding="utf-8")
 
 
