@@ -90,6 +90,10 @@ def _round_trips(hub: LoopbackHub, out: Path, folder: Path, others: str | None) 
     first = json.loads(_run([sys.executable, *push], {"ZOO_COUNTRY": "DEU", **online}))
     hub.requests.clear()
     again = json.loads(_run([sys.executable, *push], {"ZOO_COUNTRY": "DEU", **online}))
+    bases = {
+        json.loads(path.read_text())["base_repo_id"] for path in out.glob("checkpoints/minilm-l6/sample-*/result.json")
+    }
+    (base,) = bases  # of all four
     remote = {name: f"openmed/minilm-l6-{name}" for name in NAMES}
     local = {name: str(out / "checkpoints/minilm-l6" / name / "adapter") for name in NAMES}
     pythons = {"this environment": sys.executable}
@@ -99,10 +103,12 @@ def _round_trips(hub: LoopbackHub, out: Path, folder: Path, others: str | None) 
         _run([pythons["a second one"], "-m", "pip", "install", "--quiet", "torch<2.14", *others.split()], {})
     loads = []
     for name, python in pythons.items():
-        here = _plain(python, local, str(out / "bases/minilm-l6"), {"HF_HUB_OFFLINE": "1"})
+        here = _plain(
+            python, local, str(out / "bases" / base.split("/")[1].replace("-ner", "")), {"HF_HUB_OFFLINE": "1"}
+        )
         home = {"HF_HOME": str(folder / f"home-{len(loads)}")}
         for how, env in (("by Hub id, empty cache", {"HF_ENDPOINT": hub.url}), ("offline", {"HF_HUB_OFFLINE": "1"})):
-            there = _plain(python, remote, "openmed/minilm-l6-ner", {**home, **env})
+            there = _plain(python, remote, base, {**home, **env})
             loads.append({"environment": name, "how": how, "versions": there["versions"], **_compare(here, there)})
     return {
         "command": "python benchmarks/hub_roundtrip.py",

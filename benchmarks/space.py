@@ -1,7 +1,7 @@
 """How fast the Space is with a board the size of OpenMed's catalogue: first use, and the answer to a filter.
 
     pip install 'biomedical-ner-zoo[space]' playwright
-    python benchmarks/space.py                      # needs Chromium; --browser PATH where it is not /usr/bin/chromium
+    python benchmarks/space.py [--demo builds]      # needs Chromium; --browser PATH where it is not /usr/bin/chromium
 
 Starts `leaderboard/app.py` on a synthetic board, opens it in headless Chromium, and measures in the page: from the
 request to a table that answers a click, and from a filter, sort or page to the new table. To `results/space.json`.
@@ -157,12 +157,12 @@ class Server:
 
 
 _MEASURE = """async ([selector, act]) => {
-  const board = document.querySelector('#board');
-  const before = board.innerHTML;
+  const shown = () => document.querySelector('#board .board')?.textContent;
+  const before = shown();
   const start = performance.now();
   const done = new Promise(resolve => new MutationObserver((_, watcher) => {
-    if (board.innerHTML !== before) { watcher.disconnect(); resolve(performance.now() - start); }
-  }).observe(board, {subtree: true, childList: true, characterData: true, attributes: true}));
+    if (shown() !== before) { watcher.disconnect(); resolve(performance.now() - start); }
+  }).observe(document.querySelector('#board'), {subtree: true, childList: true, characterData: true}));
   const item = document.querySelector(selector);
   if (act === 'click') item.click();
   else { item.value = act; item.dispatchEvent(new Event('input', {bubbles: true})); }
@@ -214,12 +214,41 @@ def measure(url: str, browser: str, runs: int) -> list[dict[str, Any]]:
     ]  # fmt: skip
 
 
+def measure_demo(out: Path, requests: int) -> dict[str, Any]:
+    """Memory of the server over many requests of the demo, in megabytes (10^6 bytes), and seconds of each."""
+    import psutil
+    from gradio_client import Client
+
+    rows = json.loads((out / "board.json").read_text())["rows"]
+    keys = [row["checkpoint_id"] for row in rows][:6]
+    text = "The patient with type 2 diabetes took metformin; Escherichia coli grew in the urine. " * 10
+    memory, seconds = [], []
+    with Server(out) as server:
+        process, user = psutil.Process(server.process.pid), Client(server.url, verbose=False)
+        for number in range(requests):
+            start = time.perf_counter()
+            user.predict(f"{number} {text}", [keys[number % len(keys)]], 0, False, api_name="/tag")
+            seconds.append(time.perf_counter() - start)
+            if (number + 1) % max(1, requests // 10) == 0:
+                memory.append(round(process.memory_info().rss / 1e6))
+    first, *later = seconds
+    return {
+        "requests": requests,
+        "characters": len(text),
+        "first_request_seconds": round(first, 2),
+        "median_seconds": round(statistics.median(later), 3),
+        "memory_mb_every_tenth": memory,
+    }
+
+
 def main() -> None:
     """Measure and write `results/space.json`."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--models", type=int, default=2266)
     parser.add_argument("--runs", type=int, default=5)
     parser.add_argument("--browser", default="/usr/bin/chromium")
+    parser.add_argument("--demo", type=Path, metavar="DIR", help="also: requests of the demo, with what is built here")
+    parser.add_argument("--requests", type=int, default=500)
     parser.add_argument("--board", type=Path, help="only write the synthetic board.json into this folder")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
@@ -232,7 +261,14 @@ def main() -> None:
         with Server(data) as server:
             rows = measure(server.url, arguments.browser, arguments.runs)
     machine = {"processor": platform.processor() or platform.machine(), "cores": os.cpu_count(), "load_before": load}
-    report = {"command": "python benchmarks/space.py", "models": arguments.models, "machine": machine, "rows": rows}
+    report: dict[str, Any] = {
+        "command": "python benchmarks/space.py",
+        "models": arguments.models,
+        "machine": machine,
+        "rows": rows,
+    }
+    if arguments.demo:
+        report["demo"] = measure_demo(arguments.demo, arguments.requests)
     RESULTS.mkdir(exist_ok=True)
     (RESULTS / "space.json").write_text(json.dumps(report, indent=2) + "\n")
     for row in rows:

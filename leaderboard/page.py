@@ -67,6 +67,8 @@ def build(store: Store, models: Models) -> gr.Blocks:
 
         def restore(text: str) -> list[Any]:
             now = store.board()
+            if now is board and not text:
+                return [gr.skip()] * (len(controls.components) + 5)  # the page came with this view
             given = {name: values[-1] for name, values in parse_qs(text.lstrip("?")).items()}
             view = View.from_query(text, now)
             key = given.get("model", "")

@@ -103,6 +103,7 @@ class _Base:
         self._tokenizer = AutoTokenizer.from_pretrained(name)
         self._tuned: Any = None
         self._adapters: OrderedDict[str, str] = OrderedDict()
+        self._pipelines: dict[tuple[str, int], Any] = {}
         self._count = 0
 
     def use(self, adapter: str) -> None:
@@ -114,17 +115,20 @@ class _Base:
             self._tuned.set_adapter(self._adapters[adapter])
 
     def pipeline(self, source: Source) -> Any:
-        """The pipeline that a user would make."""
+        """The pipeline that a user would make; the caller holds the lock."""
         from transformers import pipeline
 
-        return pipeline(
-            "token-classification",
-            model=self._plain,
-            tokenizer=self._tokenizer,
-            aggregation_strategy=source.strategy,
-            stride=source.stride,
-            device=-1,
-        )
+        decoding = (source.strategy, source.stride)
+        if decoding not in self._pipelines:
+            self._pipelines[decoding] = pipeline(
+                "token-classification",
+                model=self._plain,
+                tokenizer=self._tokenizer,
+                aggregation_strategy=source.strategy,
+                stride=source.stride,
+                device=-1,
+            )
+        return self._pipelines[decoding]
 
     def _load(self, adapter: str) -> None:
         from peft import PeftModel
@@ -200,9 +204,10 @@ class Models:
         except _LOADING as error:
             log.warning("cannot load %s: %s", source.adapter, type(error).__name__)
             raise TaggingError(f"The adapter of {source.name} cannot be loaded now ({type(error).__name__}).") from None
-        runner = base.pipeline(source)
         deadline = self._clock() + self._limit_seconds
-        windows = list(runner.preprocess(text, **runner._preprocess_params))
+        with base.lock:  # a fast tokenizer must not be used by two threads at once
+            runner = base.pipeline(source)
+            windows = list(runner.preprocess(text, **runner._preprocess_params))
         outputs = []
         for number, window in enumerate(windows, start=1):
             with base.lock:  # window by window, so that a short text need not wait for a long one

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from zoo.build.store import Store, note_energy, spent_energy
 from zoo.errors import ZooError
 from zoo.publishing.carbon import WORLD, Energy, check_country, known_countries, measure
 
@@ -107,3 +108,59 @@ def test_nothing_is_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     with measure(None):
         work()
     assert list(tmp_path.iterdir()) == []
+
+
+def used(energy_wh: float, country: str = "DEU", **more: object) -> Energy:
+    data = {
+        "energy_wh": energy_wh,
+        "emissions_g": energy_wh / 2,
+        "seconds": 10 * energy_wh,
+        "country": country,
+        "method": "codecarbon, CPU measured (RAPL)",
+        "hardware": "8 x CPU",
+        "components_wh": {"cpu": 0.75 * energy_wh, "ram": 0.25 * energy_wh},
+    }
+    return Energy.model_validate({**data, **more})
+
+
+def test_a_sum_adds_figures_and_names_what_differs_once() -> None:
+    gpu = used(4.0, "FRA", hardware="8 x CPU, 1 x GPU", components_wh={"cpu": 1.0, "gpu": 3.0})
+    total = Energy.total([used(1.0), gpu, used(2.0)])
+    assert total is not None
+    assert (total.energy_wh, total.emissions_g, total.seconds) == (7.0, 3.5, 70.0)
+    assert (total.country, total.hardware) == ("DEU; FRA", "8 x CPU; 8 x CPU, 1 x GPU")
+    assert total.method == "codecarbon, CPU measured (RAPL)"
+    assert total.components_wh == {"cpu": 0.75 + 1.0 + 1.5, "ram": 0.25 + 0.5, "gpu": 3.0}
+    assert Energy.total([used(1.0)]) == used(1.0)
+    assert Energy.total([]) is None
+
+
+def test_shares_add_up_to_the_whole() -> None:
+    whole = used(7.0)
+    share = whole.share(4)
+    assert share.energy_wh == 1.75 and share.country == "DEU"
+    again = Energy.total([share] * 4)
+    assert again is not None and again.model_dump() == pytest.approx(whole.model_dump())
+    assert whole.share(1) == whole
+
+
+def test_runs_that_were_killed_count_in_the_sum(tmp_path: Path) -> None:
+    """The last note of each run is its figure: a resumed stage costs what all of its runs have used."""
+    store = Store(tmp_path)
+    for run, notes in (("killed", (1.0, 2.0)), ("killed-at-once", ()), ("last", (0.5, 4.0, 4.5))):
+        work = store.work_folder("train", "f" * 64)
+        for energy_wh in notes:
+            note_energy(work, run, used(energy_wh))
+    assert sorted(energy.energy_wh for energy in spent_energy(work)) == [2.0, 4.5]
+    artefact = store.finish(work, "train", "tiny-bert/tiny", "f" * 64, {})
+    assert artefact.energy == Energy.total([used(2.0), used(4.5)]) and artefact.seconds == 65.0
+    assert store.read("train", "f" * 64) == artefact
+    assert not spent_energy(store.work_folder("train", "f" * 64)), "the next of that name begins at nothing"
+
+
+def test_a_country_given_later_counts_only_where_none_was_given() -> None:
+    unset = used(10.0, WORLD)
+    assert unset.in_country(None) == unset and used(10.0, "FRA").in_country("DEU") == used(10.0, "FRA")
+    poland, sweden = unset.in_country("POL"), unset.in_country("SWE")
+    assert (poland.country, poland.energy_wh) == ("POL", 10.0)
+    assert poland.emissions_g > 5 * sweden.emissions_g > 0

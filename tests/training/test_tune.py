@@ -174,6 +174,8 @@ def test_stopped_at_any_moment_of_a_trial_it_ends_as_if_undisturbed(
     assert timeless(again.search(tmp_path, tune_recipe())) == timeless(undisturbed[1])
     assert again.started == [2, 3, 4]
     assert again.epochs[:2] == [(2, 1), (2, 2)]
+    runs = open_study(tmp_path, tune_recipe()).trials[2].user_attrs["energies"]
+    assert len(runs) == (2 if moment == "once trained" else 1), "each run's energy counts from its first epoch on"
 
 
 def test_of_any_first_records_of_the_journal_the_same_trial_comes(tiny: Tiny, tmp_path: Path) -> None:

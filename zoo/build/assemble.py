@@ -26,6 +26,7 @@ from zoo.publishing.results import (
     PassageRecord,
     Result,
     TuneSummary,
+    base_repo_name,
     load_result,
     write_text,
 )
@@ -81,8 +82,8 @@ def assemble_base(stage: Stage, context: Context) -> Path:
 
     The files are links to the artefact's where the file system can link.
     """
-    usual = is_canonical_base(stage, context)
-    name = stage.name if usual else f"{stage.name}-{stage.fingerprint[:8]}"
+    mark = _mark(stage, context)
+    name = f"{stage.name}-{mark}" if mark else stage.name
     folder = context.layout.base(name).resolve()
     with context.store.lock("show", digest(str(folder))):  # two builds may end at once
         if read_base_info(folder).get("fingerprint") != stage.fingerprint:
@@ -90,6 +91,11 @@ def assemble_base(stage: Stage, context: Context) -> Path:
             with new_folder(folder) as temporary:
                 shutil.copytree(source, temporary, copy_function=_link, dirs_exist_ok=True)
     return folder
+
+
+def _mark(stage: Stage, context: Context) -> str:
+    """What tells a base of unusual pre-training from the usual one of its backbone."""
+    return "" if is_canonical_base(stage, context) else stage.fingerprint[:8]
 
 
 def assemble(last: Stage, context: Context) -> Result:
@@ -129,7 +135,7 @@ def _assemble(last: Stage, context: Context) -> Result:
         result = Result(
             checkpoint_id=checkpoint.id,
             repo_id=checkpoint.repo_id(settings.org),
-            base_repo_id=f"{settings.org}/{checkpoint.backbone.id}-ner",
+            base_repo_id=f"{settings.org}/{base_repo_name(checkpoint.backbone.id, _mark(stages['base'], context))}",
             backbone=checkpoint.backbone.id,
             backbone_origin=str(read_base_info(base)["origin"]),
             corpus=checkpoint.corpus.id,

@@ -184,15 +184,14 @@ class Publisher:
         Raises:
             ZooError: It could not be pushed; nothing that stands on it is then.
         """
-        backbone = checkpoint.backbone
-        known = self._bases.get(backbone.id)
+        known = self._bases.get(result.base_repo_id)
         if known is None:
             try:
                 known = self._push_base(checkpoint, result)
             except ZooError as error:
                 known = error
-                self._done.append(_failure(backbone.id, result.base_repo_id, error))
-            self._bases[backbone.id] = known
+                self._done.append(_failure(result.base_folder, result.base_repo_id, error))
+            self._bases[result.base_repo_id] = known
         if isinstance(known, ZooError):
             kind = HubError if isinstance(known, HubError) else ZooError
             raise kind(f"its base {result.base_repo_id} was not pushed: {known.what}", where=known.where, fix=known.fix)
@@ -208,15 +207,15 @@ class Publisher:
         context, name = self._context, f"the base of {checkpoint.backbone.id}"
         verdict = judge_result(result, checkpoint.backbone, None)
         check_publication(name, verdict, private=self._options.private)
-        folder = context.layout.base(checkpoint.backbone.id)
+        folder = context.layout.base(result.base_folder)
         bundle = base_bundle(folder, result, checkpoint, context.registry, self._places())
         options = replace(self._options, must_be_private=not verdict.publishable)
         pushed = push(bundle, self._hub, options, together=self._together)
-        self._done.append(_publication(checkpoint.backbone.id, pushed))
+        self._done.append(_publication(result.base_folder, pushed))
         return bundle
 
     def _bundle(self, checkpoint: Checkpoint, result: Result, on: Bundle) -> Bundle:
-        base = self._context.layout.base(checkpoint.backbone.id)
+        base = self._context.layout.base(result.base_folder)
         folder, registry = self._folder(checkpoint), self._context.registry
         return checkpoint_bundle(folder, base, result, checkpoint, registry, on, self._places())
 

@@ -82,7 +82,7 @@ class Bundle:
 
 def in_org(result: Result, checkpoint: Checkpoint, org: str) -> Result:
     """A result whose repositories are those of an organisation or user."""
-    names = {"repo_id": checkpoint.repo_id(org), "base_repo_id": f"{org}/{checkpoint.backbone.id}-ner"}
+    names = {"repo_id": checkpoint.repo_id(org), "base_repo_id": f"{org}/{result.base_repo_id.split('/')[1]}"}
     return result.model_copy(update=names)
 
 
@@ -107,7 +107,7 @@ def base_bundle(
             f"the base of {result.checkpoint_id} is not here: its fingerprint is {str(expected)[:12]}, not "
             f"{info.get('fingerprint', 'none')[:12]}",
             where=base,
-            fix=f"zoo build {result.checkpoint_id}; a base of other pre-training than the registry's is not published",
+            fix=f"zoo build {result.checkpoint_id}",
         )
     config = _without_places(base / "config.json")
     if json.loads(config).get("dtype", "float32") != "float32":

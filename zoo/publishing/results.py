@@ -165,9 +165,25 @@ class Result(_Record):
     )
     created: str = Field(description="UTC, ISO 8601")
 
+    @property
+    def base_folder(self) -> str:
+        """Name of the base's folder below `bases/`, as its repository is named: see `base_repo_name`."""
+        return self.base_repo_id.split("/")[1].replace(f"{self.backbone}-ner", self.backbone, 1)
+
     def save(self, folder: Path) -> None:
         """Write `result.json`."""
         write_text(folder / RESULT_FILE, self.model_dump_json(indent=2) + "\n")
+
+
+def base_repo_name(backbone: str, mark: str = "") -> str:
+    """Name of a base's repository.
+
+    Args:
+        backbone: Its backbone.
+        mark: Part of its fingerprint, where its pre-training is not what the registry says for the backbone: two bases
+            of one name would break each other's adapters.
+    """
+    return f"{backbone}-ner" + (f"-{mark}" if mark else "")
 
 
 def load_result(path: Path) -> Result:

@@ -15,7 +15,7 @@ from zoo.publishing.retry import insist
 
 BOARD_FILE = "board.json"
 REPORTED_FILE = "published.yaml"
-_INSTALLED = Path(__file__).parent / "space"
+_INSTALLED = Path(__file__).parent / "space_app"
 _SOURCE_TREE = Path(__file__).parents[2]
 _SUFFIXES = {".py", ".css", ".js", ".md", ".txt"}
 _OF_HUB = frozenset({".gitattributes"})
