@@ -35,7 +35,7 @@ TEXTS = (
 PLAIN = """
 import json, sys
 import peft, torch, transformers
-from peft import AutoPeftModelForTokenClassification
+from peft import AutoPeftModelForTokenClassification, PeftModel
 from transformers import AutoModelForTokenClassification, AutoTokenizer, pipeline
 
 models, base_id, texts = json.loads(sys.argv[1]), sys.argv[2], json.loads(sys.argv[3])
@@ -55,13 +55,16 @@ for name, model in models.items():
         "AutoModel": logits(AutoModelForTokenClassification.from_pretrained(model).eval(), ner.tokenizer),
         "AutoPeftModel": logits(AutoPeftModelForTokenClassification.from_pretrained(model).eval(), ner.tokenizer),
     }
-base = AutoModelForTokenClassification.from_pretrained(base_id).eval()
+base = AutoModelForTokenClassification.from_pretrained(base_id)
 tokenizer = AutoTokenizer.from_pretrained(base_id)
-for name, model in models.items():
-    base.load_adapter(model, adapter_name=name)
-for name in reversed(list(models)):
-    base.set_adapter(name)
-    found[name]["all on one base"] = logits(base, tokenizer)
+names = list(models)
+together = PeftModel.from_pretrained(base, models[names[0]], adapter_name=names[0])
+for name in names[1:]:
+    together.load_adapter(models[name], adapter_name=name)
+together.eval()
+for name in reversed(names):
+    together.set_adapter(name)
+    found[name]["all on one base"] = logits(together, tokenizer)
 assert "zoo" not in sys.modules
 versions = {"transformers": transformers.__version__, "peft": peft.__version__, "torch": torch.__version__}
 print(json.dumps({"versions": versions, "found": found}))
