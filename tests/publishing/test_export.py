@@ -147,13 +147,13 @@ class TestMerged:
             ours = opened(family).original.tag(texts)
             trimmed = [
                 [
-                    (end - len(text[start:end].lstrip()), end, name)
+                    (end - len(text[start:end].lstrip()), start + len(text[start:end].rstrip()), name)
                     for start, end, name in one
                     if text[start:end].strip()
                 ]
                 for text, one in zip(texts, found, strict=True)
             ]
-            assert trimmed == [[entity.key for entity in one] for one in ours]
+            assert trimmed == [[entity.key for entity in one] for one in ours], family
             assert sum(map(len, ours)) > 20
 
     def test_card_says_that_it_is_merged(self, merged: dict[str, Path], out: Path) -> None:
@@ -259,12 +259,15 @@ class TestOnnx:
         assert path.stat().st_size == int8.size_bytes < float32.size_bytes
         assert 0 < int8.agreement.max_logit_difference < 2
         texts = sample_texts()
-        assert compare(model.original, onnx_tagger(model.merged, path), texts, model.own) == int8.agreement
+        again = compare(model.original, onnx_tagger(model.merged, path), texts, model.own, batch_tokens=1)
+        assert again == int8.agreement
         ours, theirs = (
-            {(k, *entity.key) for k, found in enumerate(tagger.tag(texts)) for entity in found}
+            {(k, *entity.key) for k, found in enumerate(tagger.tag(texts, batch_tokens=1)) for entity in found}
             for tagger in (model.original, onnx_tagger(model.merged, path))
         )
-        assert int8.entity_share == len(ours & theirs) / len(ours | theirs) > 0.5
+        # int8 scales with what else is in the batch, so that an entity or two may differ from call to call.
+        assert int8.entity_share == pytest.approx(len(ours & theirs) / len(ours | theirs), abs=0.01)
+        assert int8.entity_share > 0.5
 
     def test_without_onnxruntime(
         self, opened: Callable[[str], MergedModel], tmp_path: Path, monkeypatch: pytest.MonkeyPatch

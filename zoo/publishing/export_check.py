@@ -15,7 +15,7 @@ from zoo.modeling.windows import Entity, Window, decode, encode, finish
 LOGIT_TOLERANCE = 1e-4
 """float32 on another path through the same weights rounds otherwise; more than this is another model."""
 _Found = dict[int, list[Entity]]
-_BATCH_TOKENS = 1024
+BATCH_TOKENS = 1024
 """Long windows go alone, short ones padded together: both are compared."""
 
 
@@ -45,7 +45,9 @@ def sample_texts() -> list[str]:
     return [*texts, " ".join(texts[::4])]
 
 
-def compare(original: Tagger, other: Tagger, texts: Sequence[str], own: Sequence[int]) -> Agreement:
+def compare(
+    original: Tagger, other: Tagger, texts: Sequence[str], own: Sequence[int], *, batch_tokens: int = BATCH_TOKENS
+) -> Agreement:
     """Logits and entities of two models on the same texts.
 
     Args:
@@ -53,6 +55,7 @@ def compare(original: Tagger, other: Tagger, texts: Sequence[str], own: Sequence
         other: The model in another form; its label k is label `own[k]` of the original.
         texts: Texts of any length.
         own: Columns of the original's logits, shape [labels of the other].
+        batch_tokens: Padded tokens of a batch; 1: every window alone.
     """
     import torch
 
@@ -63,7 +66,7 @@ def compare(original: Tagger, other: Tagger, texts: Sequence[str], own: Sequence
     largest: list[torch.Tensor] = []
     found: tuple[_Found, _Found] = ({}, {})
     with torch.inference_mode():
-        for batch in token_batches(windows, _BATCH_TOKENS):
+        for batch in token_batches(windows, batch_tokens):
             chosen = [windows[index] for index in batch]
             logits = [forward(tagger.model, chosen, pad_id) for tagger in (original, other)]
             difference = (logits[0][..., list(own)] - logits[1]).abs()
