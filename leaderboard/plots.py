@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from statistics import fmean
@@ -260,7 +261,8 @@ def empty(message: str) -> go.Figure:
     import plotly.graph_objects as go
 
     figure = go.Figure()
-    figure.add_annotation(text=message, showarrow=False, x=0.5, y=0.5, xref="paper", yref="paper", font={"size": 15})
+    text = "<br>".join(textwrap.wrap(message, 34))  # fits 390 pixels
+    figure.add_annotation(text=text, showarrow=False, x=0.5, y=0.5, xref="paper", yref="paper", font={"size": 15})
     figure.update_xaxes(visible=False)
     figure.update_yaxes(visible=False)
     return _styled(figure, 200)
@@ -279,8 +281,8 @@ def _heat(values: Sequence[Sequence[float | None]], x: Sequence[str], y: Sequenc
         hoverongaps=False,
         xgap=2,
         ygap=2,
-        zmin=min((v for row in values for v in row if v is not None), default=0) - 5,
-        zmax=max((v for row in values for v in row if v is not None), default=100),
+        zmin=max(0, min((v for row in values for v in row if v is not None), default=0) - 5),
+        zmax=max((v for row in values for v in row if v), default=100),
         colorbar={"title": "F1", "thickness": 12},
     )
 

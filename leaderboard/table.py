@@ -41,7 +41,7 @@ def _meaning(view: View) -> str:
 
 def _summary(page: Page, view: View) -> str:
     total = len(page.entries)
-    noun = {"overall": "backbones", "type": "scores of types"}.get(view.view, "models")
+    noun = {"overall": "backbone", "type": "score"}.get(view.view, "model") + ("" if total == 1 else "s")
     last = page.first + sum(len(section.entries) for section in page.sections) - 1
     where = f"{page.first:,} to {last:,} of " if page.pages > 1 else ""
     return f'<p class="summary" role="status">{VIEWS[view.view]}: {where}{total:,} {noun}</p>'
