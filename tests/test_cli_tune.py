@@ -39,7 +39,7 @@ def registry(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "recipes.yaml").write_text(
         f'overrides:\n  - match: "{ID}"\n    set: {{lora.rank: 4, finetune.epochs: 3, finetune.batch_size: 4,'
         f" finetune.learning_rate: 1.0e-2, finetune.precision: float32, evaluation.bootstrap_samples: 200,"
-        f" evaluation.robustness: false, tune.space: {SPACE}}}\n"
+        f" evaluation.robustness_documents: 0, tune.space: {SPACE}}}\n"
     )
     return folder
 

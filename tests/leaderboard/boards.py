@@ -73,9 +73,9 @@ def result(line: dict[str, Any], **changes: Any) -> dict[str, Any]:
         "without_leaked": {"micro_f1": f1, "precision": f1, "recall": f1, "leaked_documents": 3, "gold_mentions": 40},
         "raw_text": {"score": split},
         "robustness": {
-            "original": {"micro_f1": f1, "loss": 0.0, "changed_documents": 0},
-            "lower case": {"micro_f1": f1 - 0.02, "loss": 0.02, "changed_documents": 9},
-            "typos": {"micro_f1": f1 - 0.04, "loss": 0.04, "changed_documents": 9},
+            "original": {"micro_f1": f1, "loss": 0.0, "documents": 50, "changed_documents": 0},
+            "lower case": {"micro_f1": f1 - 0.02, "loss": 0.02, "documents": 50, "changed_documents": 9},
+            "typos": {"micro_f1": f1 - 0.04, "loss": 0.04, "documents": 50, "changed_documents": 9},
         },
         "errors": {
             "classes": {"boundary": {"false_positives": 3, "false_negatives": 2}},

@@ -147,9 +147,9 @@ def result_data(**changes: Any) -> dict[str, Any]:
             "differing_documents": 0,
         },
         "robustness": {
-            "original": {"micro_f1": 0.8, "loss": 0.0, "changed_documents": 0},
-            "upper case": {"micro_f1": 0.615, "loss": 0.185, "changed_documents": 49},
-            "typos": {"micro_f1": 0.805, "loss": -0.005, "changed_documents": 31},
+            "original": {"micro_f1": 0.8, "loss": 0.0, "documents": 50, "changed_documents": 0},
+            "upper case": {"micro_f1": 0.615, "loss": 0.185, "documents": 50, "changed_documents": 49},
+            "typos": {"micro_f1": 0.805, "loss": -0.005, "documents": 50, "changed_documents": 31},
         },
         "errors": {
             "classes": {

@@ -331,7 +331,7 @@ def hostile() -> str:
         dapt=result_data()["dapt"] | {"sources": [source], "passages": [HOSTILE]},
         energy=result_data()["energy"] | {"hardware": HOSTILE, "method": HOSTILE},
         energy_stages={HOSTILE: result_data()["energy"]},
-        robustness={HOSTILE: {"micro_f1": 0.5, "loss": 0.3, "changed_documents": 1}},
+        robustness={HOSTILE: {"micro_f1": 0.5, "loss": 0.3, "documents": 1, "changed_documents": 1}},
     )
     return card(card_result, card_checkpoint)
 

@@ -52,12 +52,14 @@ class RayEngine:
         try:
             _check_reachable(self.address)
             ray.init(address=self.address, log_to_driver=False, configure_logging=False, ignore_reinit_error=True)
-        except (OSError, ValueError, RuntimeError) as error:
-            raise ZooError(
-                f"no Ray cluster at {self.address}: {str(error).splitlines()[0]}",
-                where="--address",
-                fix="start one with `ray start --head`, and give its HOST:PORT",
-            ) from None
+        except Exception as error:  # noqa: BLE001 - Ray raises plain Exceptions, of a node that is slow to start too
+            about, where, fix = (
+                (f"no Ray cluster at {self.address}", "--address", "`ray start --head`, and give its HOST:PORT")
+                if self.address
+                else ("Ray does not start on this machine", None, "try again, or `ray stop` what is left of others")
+            )
+            said = str(error).strip().splitlines() or [type(error).__name__]
+            raise ZooError(f"{about}: {said[0]}", where=where, fix=fix) from None
         if threading.current_thread() is threading.main_thread():
             signal.signal(signal.SIGTERM, on_sigterm)  # Ray has put its own in the place
         try:

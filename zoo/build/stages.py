@@ -6,7 +6,7 @@ import json
 import shutil
 import uuid
 from collections.abc import Callable
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
 from dataclasses import asdict
 from multiprocessing import get_context
 from pathlib import Path
@@ -31,13 +31,14 @@ from zoo.publishing.results import EpochRecord
 from zoo.registry.recipes import Recipe, with_values
 from zoo.training.dapt import DaptProgress, adapt, adapt_in_parallel, merge
 from zoo.training.finetune import EpochLog, Progress, TrainingLog, finetune
-from zoo.training.tune import JOURNAL, StudySummary, TuneProgress, plot_study, search, work_on
+from zoo.training.tune import JOURNAL, StudySummary, TuneProgress, open_study, plot_study, search, work_on
 
 BASE_SEED = 0
 """One base serves recipes of any seed."""
 _BEST = "best"
 """Folder of a search's best trial: adapter and `training.json`."""
 _SNAPSHOT = "snapshot.safetensors"
+_LOOK_SECONDS = 1.0
 
 
 class DaptRecord(BaseModel):
@@ -205,15 +206,28 @@ def _tune(stage: Stage, context: Context, work: Path, hearer: Hearer, save_energ
     recipe, folder = stage.checkpoint.recipe, work / RESUME / "study"
     hearer.steps(recipe.tune.trials, 0)
     if context.tune_workers > 1:
-        workers = range(context.tune_workers)
-        with ProcessPoolExecutor(len(workers), get_context("spawn"), initializer=follow_parent) as pool:
-            for future in [pool.submit(_share_search, stage, context, folder) for _ in workers]:
-                future.result()
+        _share_out(stage, context, folder, hearer)
     summary = search(folder, recipe, **_searching(stage, context, folder, hearer))
     _write(work, summary)
     plot_study(folder, work, recipe)
     shutil.copy(folder / JOURNAL, work)
     shutil.copytree(folder / "trained" / str(summary.best_trial), work / _BEST)
+
+
+def _share_out(stage: Stage, context: Context, folder: Path, hearer: Hearer) -> None:
+    """Let several processes work on the study, and tell of their trials as they end."""
+    recipe, told = stage.checkpoint.recipe, set[int]()
+    study, tell = open_study(folder, recipe), _tell_to(hearer)
+    with ProcessPoolExecutor(context.tune_workers, get_context("spawn"), initializer=follow_parent) as pool:
+        running = {pool.submit(_share_search, stage, context, folder) for _ in range(context.tune_workers)}
+        while running:
+            ended, running = wait(running, timeout=_LOOK_SECONDS, return_when=FIRST_COMPLETED)
+            for trial in study.get_trials(deepcopy=False):
+                if trial.state.is_finished() and trial.number not in told:
+                    told.add(trial.number)
+                    tell(trial.number, trial.state.name.lower(), trial.value)
+            for future in ended:
+                future.result()
 
 
 def _share_search(stage: Stage, context: Context, folder: Path) -> None:
@@ -234,16 +248,20 @@ def _searching(stage: Stage, context: Context, folder: Path, hearer: Hearer) -> 
         _write(trained, record)
         return log
 
-    def result(number: int, state: str, value: float | None) -> None:
-        hearer.note(f"trial {number}: {state}" + (f", dev F1 {100 * value:.2f}" if value is not None else ""))
-        hearer.step()
-
     return {
         "train": train,
         "country": context.settings.country,
         "alone": context.alone and context.tune_workers == 1,
-        "progress": TuneProgress(on_result=result),
+        "progress": TuneProgress(on_result=_tell_to(hearer)),
     }
+
+
+def _tell_to(hearer: Hearer) -> Callable[[int, str, float | None], None]:
+    def result(number: int, state: str, value: float | None) -> None:
+        hearer.note(f"trial {number}: {state}" + (f", dev F1 {100 * value:.2f}" if value is not None else ""))
+        hearer.step()
+
+    return result
 
 
 def _train(stage: Stage, context: Context, work: Path, hearer: Hearer, save_energy: Callable[[], None]) -> None:

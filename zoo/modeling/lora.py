@@ -90,6 +90,14 @@ def with_lora(model: PreTrainedModel, family: Family, recipe: LoraRecipe) -> Pef
         ) from None
 
 
+def open_dropout(model: torch.nn.Module, *, backbone: bool) -> None:
+    """Put a model in training mode, or leave the backbone's own dropout closed and open that of LoRA alone."""
+    model.train(backbone)
+    for name, module in model.named_modules():
+        if "lora_dropout" in name:
+            module.train()
+
+
 def trained_share(model: torch.nn.Module) -> TrainedShare:
     """Count what requires a gradient, and everything that a pipeline loads (base and adapter)."""
     trained = sum(p.numel() for p in model.parameters() if p.requires_grad)

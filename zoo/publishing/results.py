@@ -72,7 +72,8 @@ class RobustnessScore(_Record):
 
     micro_f1: float = Field(ge=0, le=1, description="strict, on the text after the change")
     loss: float = Field(description="micro_f1 of the text as it is, less this one")
-    changed_documents: int = Field(ge=0)
+    documents: int = Field(ge=0, description="test documents that were scored")
+    changed_documents: int = Field(ge=0, description="of them")
 
 
 class PassageRecord(_Record):

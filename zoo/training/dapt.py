@@ -23,7 +23,8 @@ from typing import TYPE_CHECKING, Any
 
 from zoo.errors import ZooError
 from zoo.files import write_whole
-from zoo.modeling.device import best_device
+from zoo.modeling.device import best_device, training_attention
+from zoo.modeling.lora import open_dropout
 from zoo.modeling.tagger import longest_window, pad
 from zoo.registry.recipes import DaptRecipe
 from zoo.registry.schema import Family
@@ -279,7 +280,6 @@ def perplexity(
             inputs, labels = _masked(tokenizer, batch, recipe.masked_share, _HELDOUT_MASK_SEED + number)
             loss, size = _loss(model, tokenizer, family, inputs, labels, bfloat16=False)
             total, count = total + float(loss), count + size
-    model.train()
     return math.exp(min(total / max(count, 1), 700.0)), count
 
 
@@ -341,7 +341,10 @@ class _Run:
             restore_random_state(self._snapshot)
         self._snapshot = None
         self.progress.on_phase(phase, self.steps, self.step)
-        self.model.train()
+        if phase == "head":  # it learns to read the backbone as it is, and as perplexity is measured on it
+            self.model.eval()
+        else:
+            open_dropout(self.model, backbone=recipe.backbone_dropout)
         saved = started = time.perf_counter()
         before = self.seconds
         recent: list[float] = []
@@ -473,7 +476,7 @@ def _loss(
     inputs, labels = inputs.to(device), labels.to(device)
     chosen = labels != -100
     autocast = torch.autocast(device.type, torch.bfloat16) if bfloat16 else nullcontext()
-    with autocast, _head_sees(model, family, chosen):
+    with autocast, training_attention(device), _head_sees(model, family, chosen):
         mask = inputs.ne(int(tokenizer.pad_token_id or 0)).long()
         logits = model(input_ids=inputs, attention_mask=mask).logits
     loss = torch.nn.functional.cross_entropy(logits[0].float(), labels[chosen], reduction="sum")

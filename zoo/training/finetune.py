@@ -15,7 +15,9 @@ from typing import TYPE_CHECKING, Any
 from zoo.corpora.document import Document
 from zoo.errors import ZooError
 from zoo.evaluation.scoring import micro_f1
+from zoo.modeling.device import training_attention
 from zoo.modeling.labels import LabelSpace
+from zoo.modeling.lora import open_dropout
 from zoo.modeling.tagger import Tagger, forward, pad
 from zoo.modeling.windows import IGNORED, Window, encode, label_window
 from zoo.registry.recipes import FinetuneRecipe
@@ -137,15 +139,18 @@ def finetune(
         progress.on_resume(state.epoch * steps // recipe.epochs)
         for log in state.logs:  # heard again: a search may have been killed before it wrote the last one down
             progress.on_epoch(log)
-    while state.epoch < recipe.epochs and (state.best_f1 <= 0 or state.epoch - state.best_epoch < recipe.patience):
-        model.train()
+    while state.epoch < recipe.epochs and not _hopeless(state, recipe):
+        open_dropout(model, backbone=recipe.backbone_dropout)
         epoch = state.epoch + 1
         epoch_started, loss_sum, tokens = time.perf_counter(), 0.0, 0
         if not windows or recipe.join_sentences:
             windows, targets, weights = _training_windows(tagger, train, labels, recipe.join_sentences, rng)
         batches = epoch_batches([len(window) for window in windows], recipe.batch_size, rng, weights=weights)
         for batch in batches:
-            logits = forward(model, [windows[i] for i in batch], int(tokenizer.pad_token_id or 0), bfloat16=bfloat16)
+            with training_attention(device):
+                logits = forward(
+                    model, [windows[i] for i in batch], int(tokenizer.pad_token_id or 0), bfloat16=bfloat16
+                )
             gold = pad([targets[i] for i in batch], IGNORED).to(device)
             gold = torch.where(gold == IGNORED, gold, place[gold.clamp(min=0)])
             loss = loss_function(logits[..., own].float().flatten(0, 1), gold.flatten())
@@ -167,7 +172,7 @@ def finetune(
         model.eval()
         f1 = micro_f1(dev, tagger.tag_windows(dev_texts, dev_windows, bfloat16=bfloat16))
         state.epoch = epoch
-        if f1 > state.best_f1:  # patience starts with the first entity found: small corpora begin with none
+        if f1 > state.best_f1:
             state.best_f1, state.best_epoch, state.best = f1, epoch, _trained(model)
         seconds = time.perf_counter() - epoch_started
         state.logs.append(EpochLog(epoch, loss_sum / len(batches), f1, train_seconds, seconds - train_seconds, tokens))
@@ -194,6 +199,11 @@ class _State:
     best_f1: float = -1.0
     best_epoch: int = 0
     logs: list[EpochLog] = field(default_factory=list)
+
+
+def _hopeless(state: _State, recipe: FinetuneRecipe) -> bool:
+    """Whether patience is over; it counts after a third of the run: small corpora stay near 0 for several epochs."""
+    return state.best_f1 > 0 and state.epoch - max(state.best_epoch, recipe.epochs // 3) >= recipe.patience
 
 
 def _snapshot(

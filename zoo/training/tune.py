@@ -110,7 +110,6 @@ def work_on(
 ) -> optuna.Study:
     """As `search` for one of several workers: the study as it stands when this one finds nothing more to do."""
     check_space(recipe)
-    folder.mkdir(parents=True, exist_ok=True)
     progress = progress or TuneProgress()
     study = open_study(folder, recipe)
     while (taken := _take(study, folder, recipe)) is not None:
@@ -129,6 +128,7 @@ def open_study(folder: Path, recipe: Recipe) -> optuna.Study:
     from optuna.storages.journal import JournalFileBackend, JournalFileSymlinkLock
 
     optuna.logging.set_verbosity(optuna.logging.ERROR)
+    folder.mkdir(parents=True, exist_ok=True)
     path = str(folder / JOURNAL)
     lock = JournalFileSymlinkLock(path, grace_period=_LOCK_GRACE_SECONDS)
     _mend(folder / JOURNAL, lock)
