@@ -17,6 +17,10 @@ that the model remembers more than it generalises. **Raw text** is the F1 on the
 prepared tokens. **Noise loss** is what typos, other case, clinical shorthand and line breaks cost, in points of
 F1.
 
+**ms/1k words** is the time to tag 1,000 words on one processor, which the line below the table names: the first
+documents of the test split, one at a time, median of several passes. Documents of one sentence take longer per
+word than abstracts.
+
 **Trained** and **MB** are what one model adds to its base, which all models of a backbone share. **Wh** and **g
 CO2e** cover search, training and scoring of this model; the model page shows every stage.
 

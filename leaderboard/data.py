@@ -202,7 +202,7 @@ def from_result(result: Mapping[str, Any], *, verified: bool) -> Entry:
 def _from_row(row: Mapping[str, Any], detail: Mapping[str, Any]) -> Entry:
     result = detail.get("result") or {}
     memory, raw = result.get("memorisation") or {}, result.get("raw_text") or {}
-    decoding = result.get("decoding") or {}
+    decoding, latency = result.get("decoding") or {}, detail.get("latency") or {}
     noisy = result.get("robustness") or {}
     losses = [score["loss"] for name, score in noisy.items() if name != "original"]
     trained, share = row.get("trained_parameters"), row.get("trained_share")
@@ -229,7 +229,8 @@ def _from_row(row: Mapping[str, Any], detail: Mapping[str, Any]) -> Entry:
         trained_parameters=trained,
         parameters=round(trained / share) if trained and share else None,
         adapter_bytes=row.get("adapter_bytes"),
-        ms_per_1000_words=(detail.get("latency") or {}).get("ms_per_1000_words"),
+        ms_per_1000_words=latency.get("ms_per_1000_words"),
+        processor=_processor(latency),
         energy_wh=row.get("energy_wh"),
         emissions_g=row.get("emissions_g"),
         country=row.get("country", ""),
@@ -244,6 +245,13 @@ def _from_row(row: Mapping[str, Any], detail: Mapping[str, Any]) -> Entry:
         stride=decoding.get("stride_tokens", 128),
         mentions=((result.get("scores") or {}).get("test") or {}).get("gold_mentions"),
         details=detail,
+    )
+
+
+def _processor(latency: Mapping[str, Any]) -> str:
+    threads = latency.get("threads")
+    return ", ".join(
+        str(part) for part in (latency.get("processor"), threads and f"{threads} thread{'s' * (threads > 1)}") if part
     )
 
 

@@ -21,7 +21,8 @@ SIZES: dict[str, tuple[float, float]] = {
 class Entry:
     """One row: a checkpoint on its corpus, one of its entity types, or the mean of a backbone over several corpora.
 
-    Scores are fractions of 1, with F1 strict over character spans; None: not measured.
+    Scores are fractions of 1, with F1 strict over character spans; None: not measured. `processor` is that of
+    `ms_per_1000_words`, with the number of threads.
     """
 
     key: str
@@ -47,6 +48,7 @@ class Entry:
     parameters: int | None = None
     adapter_bytes: int | None = None
     ms_per_1000_words: float | None = None
+    processor: str = ""
     energy_wh: float | None = None
     emissions_g: float | None = None
     country: str = ""

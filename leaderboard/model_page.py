@@ -54,7 +54,8 @@ def _facts(entry: Entry, result: Mapping[str, Any]) -> str:
             "Speed on a CPU",
             "not measured"
             if entry.ms_per_1000_words is None
-            else f"{figure(entry.ms_per_1000_words)} ms / 1,000 words",
+            else f"{figure(entry.ms_per_1000_words)} ms / 1,000 words"
+            + (f" ({entry.processor})" if entry.processor else ""),
         ),
         (
             "Energy",

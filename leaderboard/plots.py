@@ -37,6 +37,9 @@ def cost(entries: Sequence[Entry], axis: str) -> go.Figure:
     points = [(value, entry) for entry in entries if (value := getattr(entry, name)) is not None and value > 0]
     if not points:
         return empty(f"{axis} is not measured for these models")
+    heading, processors = title, sorted({entry.processor for _, entry in points if entry.processor})
+    if name == "ms_per_1000_words" and processors:
+        heading += f"<br>{processors[0] if len(processors) == 1 else 'different processors: these do not compare'}"
     figure = go.Figure()
     groups: defaultdict[str, list[tuple[float, Entry]]] = defaultdict(list)
     for value, entry in points:
@@ -67,7 +70,7 @@ def cost(entries: Sequence[Entry], axis: str) -> go.Figure:
         marker={"symbol": "circle-open", "size": 17, "color": GREY},
         hoverinfo="skip",
     )
-    figure.update_xaxes(type="log", title=title, exponentformat="SI", dtick=1 if _decades(points) > 1 else "D2")
+    figure.update_xaxes(type="log", title=heading, exponentformat="SI", dtick=1 if _decades(points) > 1 else "D2")
     figure.update_yaxes(title="F1, percent")
     return _styled(figure, 460)
 
@@ -148,13 +151,17 @@ def cross(matrix: Mapping[str, Any]) -> go.Figure:
         return empty("no cross-corpus scores yet: zoo cross MODEL... --corpora A,B --out DIR")
     models, corpora = list(matrix["models"])[::-1], list(matrix["corpora"])
     values: list[list[float | None]] = []
+    texts: list[list[str]] = []
+    notes: list[list[str]] = []
     for model in models:
-        row: list[float | None] = []
-        for corpus in corpora:
-            score = cells.get((model, corpus), {}).get("score")
-            row.append(100 * score["micro_f1"] if score else None)
-        values.append(row)
-    figure = go.Figure(_heat(values, corpora, models, "F1 %{z:.1f}"))
+        row = [cells.get((model, corpus), {}) for corpus in corpora]
+        values.append([100 * cell["score"]["micro_f1"] if cell.get("score") else None for cell in row])
+        stars = ["*" if cell.get("status") == "reduced" else "" for cell in row]
+        texts.append(["" if v is None else f"{v:.1f}{star}" for v, star in zip(values[-1], stars, strict=True)])
+        notes.append(["<br>".join(textwrap.wrap(cell.get("note") or "", 50)) for cell in row])
+    figure = go.Figure(_heat(values, corpora, models, "F1 %{z:.1f}<br>%{customdata}"))
+    figure.update_traces(text=texts, texttemplate="%{text}", customdata=notes)
+    figure.update_xaxes(title="framed: trained on this corpus; *: only the types in common; empty: none")
     for y, model in enumerate(models):
         for x, corpus in enumerate(corpora):
             if cells.get((model, corpus), {}).get("in_domain"):

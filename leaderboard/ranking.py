@@ -109,7 +109,10 @@ def _mean_entry(backbone: str, parts: Sequence[Entry]) -> Entry:
         return None if any(value is None for value in values) else sum(values)
 
     names = ("low", "high", "precision", "recall", "dev_f1", "unseen_f1", "seen_f1", "raw_f1", "robustness")
-    means: dict[str, Any] = {name: mean(name) for name in (*names, "ms_per_1000_words")}
+    means: dict[str, Any] = {name: mean(name) for name in names}
+    processors = {part.processor for part in parts}
+    if len(processors) == 1:  # times of different processors have no mean
+        means |= {"ms_per_1000_words": mean("ms_per_1000_words"), "processor": processors.pop()}
     means |= {name: total(name) for name in ("adapter_bytes", "energy_wh", "emissions_g")}
     flags = [part.verified for part in parts]
     return Entry(

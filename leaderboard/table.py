@@ -26,7 +26,7 @@ def render_board(board: Board, view: View) -> str:
         f'<div class="board" data-query="{escape(view.to_query())}">{_summary(page, view)}{table}'
         f"{_pager(page)}{_reported(select_reported(board, view), view)}"
         f'<p class="fine">{escape(board.ranking)} Figures in percent unless the heading says otherwise; '
-        f"{escape(_meaning(view))}</p></div>"
+        f"{escape(_meaning(view))}{escape(_speed(page, view))}</p></div>"
     )
 
 
@@ -37,6 +37,16 @@ def _meaning(view: View) -> str:
         "corpus": "ranks count within one corpus and test split.",
         "type": "ranks count within one entity type of one corpus.",
     }[view.view]
+
+
+def _speed(page: Page, view: View) -> str:
+    """On which processors the times of a page were measured."""
+    if not any(column.key == "speed" for column in chosen_columns(view)):
+        return ""
+    names = sorted({entry.processor for section in page.sections for entry in section.entries if entry.processor})
+    if len(names) < 2:
+        return f" Speed was measured on {names[0]}, one document at a time." if names else ""
+    return f" Speed was measured on {'; '.join(names)}: times of different processors do not compare."
 
 
 def _summary(page: Page, view: View) -> str:
@@ -113,6 +123,8 @@ def _cell(entry: Entry, column: Column) -> str:
     if column.key == "rank":
         title = ' title="Shared: not separable at 95 % from the first of this rank"' if entry.shared else ""
         return f'<td class="{kind}"{title}><span class="rank">{text}</span></td>'
+    if column.key == "speed" and entry.processor:
+        return f'<td class="{kind}" title="{escape(entry.processor)}">{text}</td>'
     return f'<td class="{kind}">{text}</td>'
 
 

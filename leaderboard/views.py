@@ -257,6 +257,8 @@ def export_rows(board: Board, view: View) -> list[dict[str, Value]]:
                 row |= {"repo_id": entry.repo_id, "corpora": " ".join(entry.corpora)}
             if column.key == "f1":
                 row |= {"ci95_low": entry.low, "ci95_high": entry.high, "std": entry.std, "n_seeds": entry.n_seeds}
+            if column.key == "speed":
+                row["processor"] = entry.processor
         rows.append(row)
     return rows
 

@@ -301,7 +301,37 @@ class TestTag:
     def test_a_file_that_is_not_utf8(self, zoo: Zoo, built: Path, tmp_path: Path) -> None:
         (tmp_path / "note.txt").write_bytes(b"caf\xe9")
         done = zoo("tag", "--model", built, "--file", "note.txt", check=2)
-        assert "not UTF-8: byte 3" in done.stderr and "note.txt" in done.stderr
+        assert "not UTF-8" in done.stderr and "note.txt:1" in done.stderr
+
+    def test_many_documents(self, zoo: Zoo, built: Path, tmp_path: Path) -> None:
+        (tmp_path / "in").mkdir()
+        for name, text in (("a", TEXT), ("b", "Nothing here."), ("c", f"{TEXT}\n{TEXT}")):
+            (tmp_path / "in" / f"{name}.txt").write_text(text, encoding="utf-8")
+        given = ("tag", "--model", built, "--file", "in")
+        lines = [json.loads(line) for line in zoo(*given).stdout.splitlines()]
+        assert [line["id"] for line in lines] == ["a", "b", "c"]
+        assert [(e["start"], e["end"], e["type"], e["text"]) for e in lines[0]["entities"]] == EXPECTED
+
+        assert "3 documents" in zoo(*given, "--out", "found.jsonl").stdout
+        assert [json.loads(line) for line in (tmp_path / "found.jsonl").read_text().splitlines()] == lines
+        assert "there already" in zoo(*given, "--out", "found.jsonl", check=2).stderr
+
+        zoo(*given, "--model", built / "adapter", "--out", "found.csv")  # two adapters on one base
+        with (tmp_path / "found.csv").open(newline="") as file:
+            rows = list(csv.DictReader(file))
+        for model in (str(built), str(built / "adapter")):
+            own = [(r["id"], int(r["start"]), int(r["end"]), r["type"]) for r in rows if r["model"] == model]
+            assert own == [(d["id"], e["start"], e["end"], e["type"]) for d in lines for e in d["entities"]]
+
+        zoo(*given, "--out", "brat")
+        from zoo.corpora.brat import read_brat
+
+        documents = {document.id: document for document in read_brat(tmp_path / "brat")}
+        assert {name: len(d.spans) for name, d in documents.items()} == {
+            line["id"]: len(line["entities"]) for line in lines
+        }
+        assert documents["c"].text == f"{TEXT}\n{TEXT}"
+        assert not list(tmp_path.glob("*.partial")) and not list(tmp_path.glob("*.progress"))
 
 
 class TestEvaluate:

@@ -18,6 +18,7 @@ from zoo.cli import (
     evaluation,
     export,
     intake,
+    latency,
     leakage,
     licenses,
     passages,
@@ -93,6 +94,7 @@ app.command()(tagging.evaluate)
 app.command()(registry.lock)
 app.command()(evaluation.errors)
 app.command()(evaluation.robustness)
+app.command()(latency.latency)
 app.command()(evaluation.cross)
 app.add_typer(corpora_app, name="corpora")
 corpora_app.command("list")(corpora.list_corpora)

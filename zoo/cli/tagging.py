@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import sys
+import time
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -21,47 +24,82 @@ from zoo.cli.options import (
     open_registry,
     parse_renames,
 )
-from zoo.cli.output import print_json, print_table, score_cells
+from zoo.cli.output import console, print_json, print_line, print_step, print_table, score_cells
 from zoo.errors import ZooError
 
 if TYPE_CHECKING:
     from zoo.evaluation.scoring import SplitScore
+    from zoo.modeling.tagger import Tagger
+    from zoo.tagging.output import Output
+    from zoo.tagging.texts import Text
+
+_KEEP_SECONDS = 5.0
+"""At most so much tagging is done again after a kill."""
 
 
 def tag(
     model: Annotated[
-        str, typer.Option("--model", metavar="DIR_OR_ID", help="Checkpoint folder, adapter, model folder or Hub id.")
+        list[str],
+        typer.Option(
+            "--model",
+            metavar="DIR_OR_ID",
+            help="Checkpoint folder, adapter, model folder or Hub id; several share one pass over the text.",
+        ),
     ],
     text: Annotated[str | None, typer.Argument(help="Text to tag.")] = None,
     file: Annotated[
         Path | None,
-        typer.Option("--file", metavar="FILE", help="A UTF-8 text file, one document; - for standard input."),
+        typer.Option(
+            "--file",
+            metavar="PATH",
+            help="Documents: .txt (one each), .jsonl, .csv, PubMed .xml, or .gz of these; a folder of them; - for "
+            "standard input.",
+        ),
     ] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", metavar="PATH", help="Write .jsonl or .csv, or a folder for BRAT; a killed run goes on."),
+    ] = None,
+    text_field: Annotated[str, typer.Option("--text-field", help="Field or column of the text.")] = "text",
+    id_field: Annotated[str, typer.Option("--id-field", help="Field or column of the id.")] = "id",
+    bfloat16: Annotated[
+        bool, typer.Option("--bfloat16", help="Faster on processors that have it; scores differ slightly.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Find the entities of a text of any length; offsets are [start, end) in characters."""
+    """Find the entities of texts of any length; offsets are [start, end) in characters.
+
+    A single text is answered as a table (or --json), many documents as JSON lines, or into --out.
+    """
     if (text is None) == (file is None):
         raise ZooError("give either a text or --file", fix='zoo tag --model DIR "text", or --file note.txt')
-    content = text if text is not None else _read_text(file or Path("-"))
-    entities = load_tagger(model).tag([content])[0]
-    if as_json:
-        print_json(
-            [
-                {
-                    "start": e.start,
-                    "end": e.end,
-                    "type": e.type,
-                    "text": content[e.start : e.end],
-                    "score": round(e.score, 4),
-                }
-                for e in entities
-            ]
-        )
-        return
-    print_table(
-        ["start", "end", "type", "text", "score"],
-        [[str(e.start), str(e.end), e.type, content[e.start : e.end], f"{e.score:.3f}"] for e in entities],
+    from zoo.modeling.tagger import resolve_model
+    from zoo.tagging.output import Output, entity_records, json_line
+    from zoo.tagging.texts import STANDARD_INPUT, Fields, Text, format_of, read_texts
+
+    if file and file != STANDARD_INPUT and not file.exists():
+        raise ZooError("there is no such file or folder", where=file)
+    given = json.dumps(
+        [[resolve_model(m) for m in model], str(file.resolve()) if file else text, text_field, id_field, bfloat16]
     )
+    output = Output(out, model, given) if out else None
+    texts = read_texts(file, fields=Fields(id_field, text_field)) if file else iter([Text("text", text or "")])
+    alone = file is None or not (file.is_dir() or format_of(file) != "text")
+    taggers = _load(model)
+    from zoo.tagging.stream import tag_stream
+
+    if output:
+        _write(output, taggers, texts, bfloat16)
+        return
+    for tagged in tag_stream(taggers, texts, bfloat16=bfloat16):
+        records = entity_records(tagged, model)
+        if not alone:
+            sys.stdout.write(json_line(tagged, model))
+        elif as_json:
+            print_json(records)
+        else:
+            columns = ["start", "end", "type", "text", "score", *(["model"] if len(model) > 1 else [])]
+            print_table(columns, [[f"{v:.3f}" if k == "score" else str(v) for k, v in r.items()] for r in records])
 
 
 def evaluate(
@@ -87,13 +125,35 @@ def evaluate(
         _print_score(score)
 
 
-def _read_text(path: Path) -> str:
-    try:
-        return sys.stdin.read() if str(path) == "-" else path.read_text(encoding="utf-8")
-    except UnicodeDecodeError as error:
-        raise ZooError(f"not UTF-8: byte {error.start}", where=path, fix="convert the file to UTF-8") from None
-    except OSError as error:
-        raise ZooError(f"cannot read the file: {error.strerror}", where=path) from None
+def _load(models: Sequence[str]) -> list[Tagger]:
+    from zoo.modeling.quiet import quiet_libraries
+    from zoo.modeling.tagger import Tagger
+
+    quiet_libraries()
+    return Tagger.load_all(models)
+
+
+def _write(output: Output, taggers: Sequence[Tagger], texts: Iterator[Text], bfloat16: bool) -> None:
+    """Write all documents that are not in the output yet."""
+    from itertools import islice
+
+    from rich.progress import MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+    from zoo.tagging.stream import tag_stream
+
+    columns = (SpinnerColumn(), TextColumn("documents"), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=console(stderr=True), transient=True) as bar, output.writing():
+        if output.documents:
+            print_step(f"going on after {output.documents:,} documents")
+        task = bar.add_task("", total=None, completed=output.documents)
+        kept = time.monotonic()
+        for tagged in tag_stream(taggers, islice(texts, output.documents, None), bfloat16=bfloat16):
+            output.add(tagged)
+            bar.advance(task)
+            if time.monotonic() - kept > _KEEP_SECONDS:
+                output.keep()
+                kept = time.monotonic()
+    print_line(f"{output.documents:,} documents tagged: {output.path}", wrap=False)
 
 
 def _print_score(score: SplitScore) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -32,12 +32,14 @@ class Tagger:
         tokenizer: Its fast tokenizer.
         window_tokens: Longest window, special tokens included.
         stride_tokens: Tokens shared by neighbouring windows.
+        adapter: Name of its adapter where several share the model (`load_all`).
     """
 
     model: PreTrainedModel
     tokenizer: PreTrainedTokenizerBase
     window_tokens: int
     stride_tokens: int
+    adapter: str | None = None
 
     @classmethod
     def load(cls, model: str | Path, *, stride_tokens: int = DEFAULT_STRIDE_TOKENS) -> Tagger:
@@ -68,6 +70,38 @@ class Tagger:
                 f"the tokenizer of {str(model)!r} gives no character offsets", fix="use a model with a fast tokenizer"
             )
         return cls.of(loaded.to(best_device()), tokenizer, stride_tokens=stride_tokens)
+
+    @classmethod
+    def load_all(cls, models: Sequence[str | Path], *, stride_tokens: int = DEFAULT_STRIDE_TOKENS) -> list[Tagger]:
+        """Load several models; adapters of one base share it, and its tokens.
+
+        Args:
+            models: As for `load`.
+            stride_tokens: Tokens shared by neighbouring windows.
+
+        Raises:
+            ZooError: As for `load`.
+        """
+        from peft import PeftModel
+
+        sources = [resolve_model(model) for model in models]
+        bases = [_base_of(source) for source in sources]
+        shared: dict[str, Tagger] = {}
+        taggers = []
+        for source, base, name in zip(sources, bases, map(str, range(len(sources))), strict=True):
+            if base is None or bases.count(base) == 1:
+                taggers.append(cls.load(source, stride_tokens=stride_tokens))
+            elif base not in shared:
+                plain = cls.load(base, stride_tokens=stride_tokens)
+                tuned: Any = PeftModel.from_pretrained(plain.model, source, adapter_name=name).eval()
+                shared[base] = replace(plain, model=tuned, adapter=name)
+                taggers.append(shared[base])
+            else:
+                tuned = shared[base].model
+                tuned.load_adapter(source, adapter_name=name)
+                tuned.eval()
+                taggers.append(replace(shared[base], adapter=name))
+        return taggers
 
     @classmethod
     def of(
@@ -115,8 +149,25 @@ class Tagger:
         progress: Callable[[int], None] | None = None,
     ) -> list[list[Entity]]:
         """As `tag`, for windows that are encoded already."""
+        found = self.decode_windows(windows, batch_tokens=batch_tokens, bfloat16=bfloat16, progress=progress)
+        per_text: list[list[list[Entity]]] = [[] for _ in texts]
+        for window, entities in zip(windows, found, strict=True):
+            per_text[window.text].append(entities)
+        return [finish(text, per_window) for text, per_window in zip(texts, per_text, strict=True)]
+
+    def decode_windows(
+        self,
+        windows: Sequence[Window],
+        *,
+        batch_tokens: int = 4096,
+        bfloat16: bool = False,
+        progress: Callable[[int], None] | None = None,
+    ) -> list[list[Entity]]:
+        """The entities of each window by itself, not yet joined with those of its neighbours; see `tag`."""
         import torch
 
+        if self.adapter:
+            self.model.set_adapter(self.adapter)
         names = self.labels
         found: list[list[Entity]] = [[] for _ in windows]
         with torch.inference_mode():
@@ -131,10 +182,7 @@ class Tagger:
                     found[index] = decode(windows[index], ids, scores, names)
                 if progress:
                     progress(len(batch))
-        per_text: list[list[list[Entity]]] = [[] for _ in texts]
-        for window, entities in zip(windows, found, strict=True):
-            per_text[window.text].append(entities)
-        return [finish(text, per_window) for text, per_window in zip(texts, per_text, strict=True)]
+        return found
 
 
 def longest_window(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> int:
@@ -190,6 +238,17 @@ def resolve_model(model: str | Path) -> str:
             fix="give a folder that zoo build wrote, or a Hub id such as openmed/minilm-l6-bc5cdr-disease",
         )
     return str(model)
+
+
+def _base_of(source: str) -> str | None:
+    """The base that an adapter names; None: it is a whole model, or cannot be read, of which `load` tells."""
+    from huggingface_hub.errors import HfHubHTTPError
+    from peft import PeftConfig
+
+    try:
+        return PeftConfig.from_pretrained(source).base_model_name_or_path  # type: ignore[no-any-return]
+    except (OSError, ValueError, HfHubHTTPError):
+        return None
 
 
 def token_batches(windows: Sequence[Window], batch_tokens: int) -> list[list[int]]:

@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 from zoo.errors import ZooError
+from zoo.evaluation.latency import Latency
 from zoo.evaluation.spans import Counts, Key, count
 from zoo.evaluation.statistics import bootstrap_interval
 from zoo.publishing.predictions import PREDICTIONS_FILE
 from zoo.publishing.results import Result
 
-LATENCY_FILE = "latency.json"
-"""May lie in a checkpoint's folder: an object with at least `ms_per_1000_words` and `hardware`."""
 CROSS_FILE = "cross.json"
+"""Written by `zoo cross --out`."""
 ABLATION_FILE = "ablation.json"
+"""Written by `benchmarks/ablation.py`."""
 _LEFT_OUT = ("recipe", "protocol", "versions", "trained_share", "train_seconds")
 _SAMPLES = 2_000
 
@@ -46,8 +47,8 @@ def checkpoint_details(result: Result, folder: Path, *, recipe: str) -> dict[str
     }
     if len(result.entity_types) > 1:
         details["per_type_ci95"] = per_type_intervals(folder, result.entity_types)
-    if (folder / LATENCY_FILE).is_file():
-        details["latency"] = read_json(folder / LATENCY_FILE)
+    if (latency := Latency.load(folder)) is not None:
+        details["latency"] = latency.model_dump(mode="json")
     return details
 
 
@@ -55,14 +56,45 @@ def matrices(folders: Iterable[Path]) -> dict[str, Any]:
     """`cross` and `ablation` of the first folder that has them, for the plots.
 
     Raises:
-        ZooError: A file cannot be read.
+        ZooError: A file cannot be read, or lacks what a plot shows.
     """
     found: dict[str, Any] = {}
     for folder in folders:
-        for name, file in (("cross", CROSS_FILE), ("ablation", ABLATION_FILE)):
-            if name not in found and (folder / file).is_file():
-                found[name] = read_json(folder / file)
+        for name, file, check in (("cross", CROSS_FILE, _cross), ("ablation", ABLATION_FILE, _ablation)):
+            path = folder / file
+            if name in found or not path.is_file():
+                continue
+            data = read_json(path)
+            try:
+                found[name] = check(data)
+            except (KeyError, TypeError, AttributeError) as error:
+                raise ZooError(
+                    f"not as it was written: {type(error).__name__} {error}",
+                    where=path,
+                    fix=f"remove it, or {_FIX[name]}",
+                ) from None
     return found
+
+
+_FIX = {"cross": "run zoo cross --out again", "ablation": "copy the one that benchmarks/ablation.py wrote"}
+_RUN = ("checkpoint_id", "arm", "method", "seed", "test_micro_f1")
+
+
+def _cross(data: Mapping[str, Any]) -> dict[str, Any]:
+    """What the plot shows of `Matrix.to_json`."""
+    cells = [
+        {
+            **{name: cell[name] for name in ("model", "corpus", "status", "in_domain", "note")},
+            "score": cell["score"] and {"micro_f1": float(cell["score"]["micro_f1"])},
+        }
+        for cell in data["cells"]
+    ]
+    return {"models": list(data["models"]), "corpora": list(data["corpora"]), "cells": cells}
+
+
+def _ablation(data: Mapping[str, Any]) -> dict[str, Any]:
+    """What the plot shows of an ablation's runs."""
+    return {"runs": {name: {field: run[field] for field in _RUN} for name, run in data["runs"].items()}}
 
 
 def per_type_intervals(folder: Path, types: Iterable[str]) -> dict[str, tuple[float, float]]:

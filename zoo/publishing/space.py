@@ -9,8 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from zoo.errors import ZooError
+from zoo.evaluation.latency import LATENCY_FILE
+from zoo.publishing.board_details import ABLATION_FILE, CROSS_FILE
 from zoo.publishing.hub import Hub, RemoteFile
-from zoo.publishing.manifest import file_record
+from zoo.publishing.manifest import VERIFICATION_FILE, file_record
+from zoo.publishing.results import RESULT_FILE
 from zoo.publishing.retry import insist
 
 BOARD_FILE = "board.json"
@@ -18,6 +21,7 @@ REPORTED_FILE = "published.yaml"
 _INSTALLED = Path(__file__).parent / "space_app"
 _SOURCE_TREE = Path(__file__).parents[2]
 _SUFFIXES = {".py", ".css", ".js", ".md", ".txt"}
+_OF_CHECKPOINT = (RESULT_FILE, VERIFICATION_FILE, LATENCY_FILE)
 _OF_HUB = frozenset({".gitattributes"})
 
 
@@ -104,10 +108,11 @@ def run_command(out: Path, port: int) -> tuple[list[str], dict[str, str]]:
 
 
 def is_stale(out: Path) -> bool:
-    """Whether the board lacks a result, its details, or a verification that is newer than it."""
+    """Whether the board lacks its details, or anything that goes into it is newer than it."""
     board = out / BOARD_FILE
     if not board.is_file() or b'"details"' not in board.read_bytes():
         return True
     written = board.stat().st_mtime_ns
-    records = (path for name in ("result.json", "verification.json") for path in out.glob(f"checkpoints/*/*/{name}"))
+    records = [path for name in _OF_CHECKPOINT for path in out.glob(f"checkpoints/*/*/{name}")]
+    records += [path for name in (CROSS_FILE, ABLATION_FILE) if (path := out / name).is_file()]
     return any(path.stat().st_mtime_ns > written for path in records)

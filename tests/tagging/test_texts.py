@@ -1,0 +1,73 @@
+"""What can be tagged is read as people keep it; what cannot is named with file and line."""
+
+from __future__ import annotations
+
+import gzip
+from pathlib import Path
+
+import pytest
+
+from zoo.errors import ZooError
+from zoo.tagging.texts import Fields, read_texts
+
+PUBMED = """<?xml version="1.0"?><PubmedArticleSet><PubmedArticle><MedlineCitation><PMID>7</PMID><Article><Abstract>
+<AbstractText>Asthma is common.</AbstractText></Abstract></Article></MedlineCitation></PubmedArticle></PubmedArticleSet>
+"""
+
+
+def read(path: Path, **fields: str) -> list[tuple[str, str]]:
+    return [(text.id, text.text) for text in read_texts(path, fields=Fields(**fields))]
+
+
+def test_a_folder_of_everything(tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_text("first\r\nline")
+    (tmp_path / "b.jsonl").write_text('{"id": "x", "text": "second"}\n\n{"text": "third"}\n')
+    (tmp_path / "c.csv").write_text('id,text\n9,"fourth, ""quoted""\nline"\n,fifth\n')
+    (tmp_path / "d.xml.gz").write_bytes(gzip.compress(PUBMED.encode()))
+    (tmp_path / ".hidden.txt").write_text("no")
+    (tmp_path / "notes.md").write_text("no")
+    (tmp_path / "ward").mkdir()
+    (tmp_path / "ward" / "a.txt").write_text("")
+    assert read(tmp_path) == [
+        ("a", "first\r\nline"),
+        ("b.jsonl#x", "second"),
+        ("b.jsonl#2", "third"),
+        ("c.csv#9", 'fourth, "quoted"\nline'),
+        ("c.csv#2", "fifth"),
+        ("d.xml.gz#pmid-7", "Asthma is common."),
+        ("ward/a", ""),
+    ]
+
+
+def test_a_file_alone_keeps_its_ids_and_fields_can_be_named(tmp_path: Path) -> None:
+    file = tmp_path / "notes.csv"
+    file.write_text("note_id,body\n12,pain\n")
+    assert read(file, id="note_id", text="body") == [("12", "pain")]
+    (tmp_path / "letter").write_text("any name is plain text")
+    assert read(tmp_path / "letter") == [("letter", "any name is plain text")]
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "where", "what"),
+    [
+        ("a.jsonl", b'{"text": "x"}\n{"txt": "x"}\n', "a.jsonl:2", "text field 'text'"),
+        ("a.jsonl", b'{"text": "x"\n', "a.jsonl:1", "not valid JSON"),
+        ("a.jsonl", b'{"text": "x", "id": [1]}\n', "a.jsonl:1", "the id"),
+        ("a.csv", b"id,note\n1,x\n", "a.csv:1", "there are: id, note"),
+        ("a.csv", b"id,text\n1\n", "a.csv:2", "has no 'text'"),
+        ("a.csv", b'id,text\n1,"x', "a.csv:", "not valid CSV"),
+        ("a.txt", b"caf\xe9", "a.txt:1", "not UTF-8"),
+        ("a.txt", b"a\0b", "a.txt:1", "NUL"),
+        ("a.xml", b"<html/>", "a.xml", "not PubMed XML"),
+    ],
+)
+def test_what_is_wrong_is_named(tmp_path: Path, name: str, content: bytes, where: str, what: str) -> None:
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(ZooError) as error:
+        read(tmp_path / name)
+    assert where in str(error.value.where) and what in error.value.what
+
+
+def test_an_empty_folder(tmp_path: Path) -> None:
+    with pytest.raises(ZooError, match="nothing to tag"):
+        read(tmp_path)

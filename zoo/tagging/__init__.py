@@ -1,0 +1,1 @@
+"""Tagging at scale: documents in, entities out, in memory that does not grow with them."""

@@ -1,0 +1,177 @@
+"""Many documents through one or several models: windows of like length together, answers in the order of the documents.
+
+Memory holds a buffer of windows, not the documents: a document of any length passes block by block.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from zoo.modeling.tagger import Tagger
+from zoo.modeling.windows import Entity, Window, encode, finish
+from zoo.tagging.texts import Text
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
+
+BUFFER_TOKENS = 1 << 17
+"""Tokens of the windows that are sorted by length at a time: little padding, and some 30 MB."""
+BLOCK_CHARACTERS = 100_000
+"""Documents longer than this are tokenized in blocks, cut at the first white space after so many characters."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tagged:
+    """A document and what each model found in it, in order of the start.
+
+    Attributes:
+        text: The document.
+        entities: Per model.
+    """
+
+    text: Text
+    entities: tuple[list[Entity], ...]
+
+
+@dataclass(slots=True)
+class _Open:
+    """A document of which not all windows are tagged."""
+
+    text: Text
+    models: int
+    waiting: int = 0
+    complete: bool = False
+    found: list[list[list[Entity]]] = field(default_factory=list)
+
+    def slot(self) -> int:
+        """Room for the entities of one more window, per model."""
+        self.found.append([[] for _ in range(self.models)])
+        self.waiting += 1
+        return len(self.found) - 1
+
+    def close(self) -> Tagged:
+        per_model = [[window[m] for window in self.found] for m in range(self.models)]
+        return Tagged(self.text, tuple(finish(self.text.text, windows) for windows in per_model))
+
+
+def tag_stream(
+    taggers: Sequence[Tagger],
+    texts: Iterable[Text],
+    *,
+    batch_tokens: int = 4096,
+    bfloat16: bool = False,
+    buffer_tokens: int = BUFFER_TOKENS,
+    progress: Callable[[int], None] | None = None,
+) -> Iterator[Tagged]:
+    """Tag documents one after another; the answers are those of `Tagger.tag`.
+
+    Args:
+        taggers: Models; those on one base share its tokens (`Tagger.load_all`).
+        texts: Documents; they are read as they are needed.
+        batch_tokens: Padded tokens in one forward pass.
+        bfloat16: Compute in bfloat16 autocast.
+        buffer_tokens: Tokens that are collected before models run.
+        progress: Called with the number of windows done after each batch.
+
+    Yields:
+        Documents in the order of `texts`.
+    """
+    opened: deque[_Open] = deque()
+    buffer: list[tuple[_Open, int, Window]] = []
+    size = 0
+    for text in texts:
+        document = _Open(text, len(taggers))
+        opened.append(document)
+        for window in stream_windows(taggers[0], text.text):
+            buffer.append((document, document.slot(), window))
+            size += len(window)
+            if size >= buffer_tokens:
+                _run(taggers, buffer, batch_tokens, bfloat16, progress)
+                buffer, size = [], 0
+        document.complete = True
+        yield from _finished(opened)
+    _run(taggers, buffer, batch_tokens, bfloat16, progress)
+    yield from _finished(opened)
+
+
+def _finished(opened: deque[_Open]) -> Iterator[Tagged]:
+    while opened and opened[0].complete and not opened[0].waiting:
+        yield opened.popleft().close()
+
+
+def _run(
+    taggers: Sequence[Tagger],
+    buffer: Sequence[tuple[_Open, int, Window]],
+    batch_tokens: int,
+    bfloat16: bool,
+    progress: Callable[[int], None] | None,
+) -> None:
+    windows = [window for _, _, window in buffer]
+    for number, tagger in enumerate(taggers):
+        found = tagger.decode_windows(windows, batch_tokens=batch_tokens, bfloat16=bfloat16, progress=progress)
+        for (document, slot, _), entities in zip(buffer, found, strict=True):
+            document.found[slot][number] = entities
+    for document, _, _ in buffer:
+        document.waiting -= 1
+
+
+def stream_windows(tagger: Tagger, text: str, *, block_characters: int = BLOCK_CHARACTERS) -> Iterator[Window]:
+    """The windows that `encode` gives for a text, without all its tokens in memory at once.
+
+    Args:
+        tagger: Tokenizer, length and overlap of windows.
+        text: A text of any length.
+        block_characters: Longer texts are tokenized in blocks of about this length.
+    """
+    tokenizer, size, stride = tagger.tokenizer, tagger.window_tokens, tagger.stride_tokens
+    if len(text) <= block_characters:
+        yield from encode(tokenizer, [text], window_tokens=size, stride_tokens=stride)
+        return
+    before, after = _special_tokens(tokenizer)
+    room = size - len(before) - len(after)
+    tokens: list[tuple[int, int, int, bool]] = []
+    for start, end in _blocks(text, block_characters):
+        (block,) = encode(tokenizer, [text[start:end]], window_tokens=end - start + size, stride_tokens=0)
+        tokens += [
+            (block.input_ids[i], start + int(block.offsets[i, 0]), start + int(block.offsets[i, 1]), block.continues[i])
+            for i in np.flatnonzero(block.real)
+        ]
+        while len(tokens) > room:
+            yield _window(before, tokens[:room], after)
+            tokens = tokens[room - stride :]
+    yield _window(before, tokens, after)
+
+
+def _blocks(text: str, characters: int) -> Iterator[tuple[int, int]]:
+    """Borders of blocks that begin with a run of white space: tokens never reach over it."""
+    starts = re.compile(r"(?<!\s)\s")
+    start = 0
+    while start < len(text):
+        following = starts.search(text, start + characters)
+        end = following.start() if following else len(text)
+        yield start, end
+        start = end
+
+
+def _special_tokens(tokenizer: PreTrainedTokenizerBase) -> tuple[list[int], list[int]]:
+    """What stands before and after the tokens of a text."""
+    (window,) = encode(tokenizer, ["a"], window_tokens=16, stride_tokens=0)
+    real = np.flatnonzero(window.real)
+    return window.input_ids[: real[0]], window.input_ids[real[-1] + 1 :]
+
+
+def _window(before: list[int], tokens: Sequence[tuple[int, int, int, bool]], after: list[int]) -> Window:
+    ids = [*before, *(token[0] for token in tokens), *after]
+    offsets, real = np.zeros((len(ids), 2), dtype=np.int64), np.zeros(len(ids), dtype=np.bool_)
+    continues = np.zeros(len(ids), dtype=np.bool_)
+    inside = slice(len(before), len(before) + len(tokens))
+    real[inside] = True
+    if tokens:
+        offsets[inside], continues[inside] = [token[1:3] for token in tokens], [token[3] for token in tokens]
+    return Window(0, ids, offsets, real, continues)
