@@ -121,7 +121,7 @@ class Tagger:
         self,
         texts: Sequence[str],
         *,
-        batch_tokens: int = 4096,
+        batch_tokens: int | None = None,
         bfloat16: bool = False,
         progress: Callable[[int], None] | None = None,
     ) -> list[list[Entity]]:
@@ -129,7 +129,8 @@ class Tagger:
 
         Args:
             texts: Texts of any length.
-            batch_tokens: Padded tokens in one forward pass.
+            batch_tokens: Padded tokens in one forward pass; None: 512 on a CPU (more leave its cache, and take up to
+                a third longer), 16,384 on a GPU.
             bfloat16: Compute in bfloat16 autocast (faster where the processor has it; scores differ slightly).
             progress: Called with the number of windows done after each batch.
 
@@ -144,7 +145,7 @@ class Tagger:
         texts: Sequence[str],
         windows: Sequence[Window],
         *,
-        batch_tokens: int = 4096,
+        batch_tokens: int | None = None,
         bfloat16: bool = False,
         progress: Callable[[int], None] | None = None,
     ) -> list[list[Entity]]:
@@ -159,7 +160,7 @@ class Tagger:
         self,
         windows: Sequence[Window],
         *,
-        batch_tokens: int = 4096,
+        batch_tokens: int | None = None,
         bfloat16: bool = False,
         progress: Callable[[int], None] | None = None,
     ) -> list[list[Entity]]:
@@ -169,6 +170,7 @@ class Tagger:
         if self.adapter:
             self.model.set_adapter(self.adapter)
         names = self.labels
+        batch_tokens = batch_tokens or (512 if self.model.device.type == "cpu" else 16_384)
         found: list[list[Entity]] = [[] for _ in windows]
         with torch.inference_mode():
             for batch in token_batches(windows, batch_tokens):

@@ -64,7 +64,7 @@ def tag_stream(
     taggers: Sequence[Tagger],
     texts: Iterable[Text],
     *,
-    batch_tokens: int = 4096,
+    batch_tokens: int | None = None,
     bfloat16: bool = False,
     buffer_tokens: int = BUFFER_TOKENS,
     progress: Callable[[int], None] | None = None,
@@ -74,7 +74,7 @@ def tag_stream(
     Args:
         taggers: Models; those on one base share its tokens (`Tagger.load_all`).
         texts: Documents; they are read as they are needed.
-        batch_tokens: Padded tokens in one forward pass.
+        batch_tokens: Padded tokens in one forward pass; None: what suits the device.
         bfloat16: Compute in bfloat16 autocast.
         buffer_tokens: Tokens that are collected before models run.
         progress: Called with the number of windows done after each batch.
@@ -108,7 +108,7 @@ def _finished(opened: deque[_Open]) -> Iterator[Tagged]:
 def _run(
     taggers: Sequence[Tagger],
     buffer: Sequence[tuple[_Open, int, Window]],
-    batch_tokens: int,
+    batch_tokens: int | None,
     bfloat16: bool,
     progress: Callable[[int], None] | None,
 ) -> None:

@@ -1,0 +1,217 @@
+"""Tagging beside what people use: `zoo tag`'s stream against `pipeline()`, on the same adapter and abstracts.
+
+    python benchmarks/tagging.py MODEL [MODEL...] --texts FILE_OR_FOLDER [--documents 500] [--rounds 5]
+
+One round measures every way once, in turn, so that a change of the machine's speed hits all; ratios are within a round,
+and their median is reported. Entities (start, end, type) are compared with those of `pipeline()`. Of several MODELs
+(adapters of one base) the first is measured alone, and all of them together. Also: a cold `zoo tag` of one sentence,
+the peak memory, how time grows with the documents, and the machine's share of its measured peak of matrix products.
+
+Writes `benchmarks/results/tagging.{json,md,png}`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import resource
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Sequence
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from zoo.evaluation.latency import processor_name
+from zoo.modeling.quiet import quiet_libraries
+from zoo.modeling.tagger import Tagger
+from zoo.tagging.stream import tag_stream
+from zoo.tagging.texts import Text, read_texts
+
+RESULTS = Path(__file__).parent / "results"
+BATCHES = (8, 32)
+"""Batch sizes of `pipeline()` that are tried; the best of them counts."""
+Found = list[list[tuple[int, int, str]]]
+
+
+def main() -> None:
+    """Measure and write."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("models", nargs="+")
+    parser.add_argument("--texts", type=Path, required=True)
+    parser.add_argument("--documents", type=int, default=500)
+    parser.add_argument("--rounds", type=int, default=5)
+    arguments = parser.parse_args()
+    quiet_libraries()
+    texts = list(islice(read_texts(arguments.texts), arguments.documents))
+    ways = _ways(arguments.models, texts)
+    rounds: list[dict[str, float]] = []
+    found: dict[str, Found] = {}
+    for number in range(arguments.rounds):
+        seconds = {}
+        for name, way in ways.items():
+            started = time.perf_counter()
+            answer = way()
+            seconds[name] = time.perf_counter() - started
+            found.setdefault(name, answer)
+            sys.stderr.write(f"round {number + 1}: {name}: {seconds[name]:.1f} s\n")
+        rounds.append(seconds)
+    data = {
+        "command": "python benchmarks/tagging.py " + " ".join(["MODEL"] * len(arguments.models)),
+        "machine": {"processor": processor_name(), "cores": os.cpu_count(), "threads": _threads()},
+        "model": Path(arguments.models[0]).name,
+        "models": len(arguments.models),
+        "documents": len(texts),
+        "words": sum(len(text.text.split()) for text in texts),
+        "rounds": rounds,
+        "differing_documents": {
+            name: sum(a != b for a, b in zip(answer, found["pipeline, defaults"], strict=True))
+            for name, answer in found.items()
+            if "adapters" not in name
+        },
+        "growth": _growth(arguments.models[0], texts),
+        "peak_memory_mib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
+        "million_characters": _million(arguments.models[0], texts),
+        "cold_start_seconds": [_cold_start(arguments.models[0]) for _ in range(arguments.rounds)],
+    }
+    _write(data)
+
+
+def _ways(models: Sequence[str], texts: Sequence[Text]) -> dict[str, Callable[[], Found]]:
+    from transformers import pipeline
+
+    first = Tagger.load(models[0])
+    from zoo.modeling.windows import aggregation_strategy
+
+    ner = pipeline(
+        "token-classification",
+        model=first.model,
+        tokenizer=first.tokenizer,
+        aggregation_strategy=aggregation_strategy(first.tokenizer),
+        stride=first.stride_tokens,
+    )
+    contents = [text.text for text in texts]
+
+    def plain(batch_size: int) -> Found:
+        return [
+            [(e["start"], e["end"], e["entity_group"]) for e in found] for found in ner(contents, batch_size=batch_size)
+        ]
+
+    def stream(taggers: Sequence[Tagger], bfloat16: bool) -> Found:
+        return [[e.key for e in answer.entities[0]] for answer in tag_stream(taggers, texts, bfloat16=bfloat16)]
+
+    ways: dict[str, Callable[[], Found]] = {"pipeline, defaults": lambda: plain(1)}
+    ways |= {f"pipeline, batch_size={size}": lambda size=size: plain(size) for size in BATCHES}  # type: ignore[misc]
+    ways["zoo tag"] = lambda: stream([first], False)
+    ways["zoo tag --bfloat16"] = lambda: stream([first], True)
+    if len(models) > 1:
+        together = Tagger.load_all(models)
+        ways[f"zoo tag, {len(models)} adapters"] = lambda: stream(together, False)
+    return ways
+
+
+def _growth(model: str, texts: Sequence[Text]) -> list[tuple[int, float]]:
+    """Documents and seconds of the stream."""
+    tagger, points = Tagger.load(model), []
+    for share in (0.125, 0.25, 0.5, 1.0):
+        some = texts[: max(1, round(share * len(texts)))]
+        started = time.perf_counter()
+        list(tag_stream([tagger], some))
+        points.append((len(some), time.perf_counter() - started))
+    return points
+
+
+def _million(model: str, texts: Sequence[Text]) -> dict[str, float]:
+    """Memory that one document of a million characters adds to one of a tenth of it, and its seconds."""
+    words = " ".join(text.text for text in texts)
+    tagger = Tagger.load(model)
+    result: dict[str, float] = {}
+    for characters in (100_000, 1_000_000):
+        text = (words * (1 + characters // len(words)))[:characters]
+        before = _resident_mib()
+        started = time.perf_counter()
+        list(tag_stream([tagger], [Text("long", text)]))
+        result[f"seconds_{characters}"] = time.perf_counter() - started
+        result[f"growth_mib_{characters}"] = _resident_mib() - before
+    return result
+
+
+def _resident_mib() -> float:
+    status = Path("/proc/self/status").read_text()
+    return int(status.partition("VmRSS:")[2].split()[0]) / 1024
+
+
+def _cold_start(model: str) -> float:
+    command = [sys.executable, "-c", "from zoo.cli import main; main()", "tag", "--model", model, "She has asthma."]
+    started = time.perf_counter()
+    subprocess.run(command, check=True, capture_output=True)
+    return time.perf_counter() - started
+
+
+def _threads() -> int:
+    import torch
+
+    return torch.get_num_threads()
+
+
+def _write(data: dict[str, Any]) -> None:
+    RESULTS.mkdir(exist_ok=True)
+    names = list(data["rounds"][0])
+    words = data["words"]
+    best = min((n for n in names if "batch_size" in n), key=lambda n: statistics.median(r[n] for r in data["rounds"]))
+    lines = [
+        "# Tagging",
+        "",
+        f"`{data['command']}`: {data['documents']} documents, {words:,} words, adapter `{data['model']}`; "
+        f"{data['machine']['processor']}, "
+        f"threads: {data['machine']['threads']}; medians of {len(data['rounds'])} rounds.",
+        "",
+        f"| way | seconds | words/s | times `pipeline` defaults | times {best} | documents that differ |",
+        "|---|---|---|---|---|---|",
+    ]
+    for name in names:
+        seconds = statistics.median(r[name] for r in data["rounds"])
+        faster = [statistics.median(r[other] / r[name] for r in data["rounds"]) for other in (names[0], best)]
+        differ = data["differing_documents"].get(name, "")
+        lines.append(
+            f"| {name} | {seconds:.1f} | {words / seconds:,.0f} | {faster[0]:.2f} | {faster[1]:.2f} | {differ} |"
+        )
+    million = data["million_characters"]
+    lines += [
+        "",
+        f"One document of 100,000 characters: {million['seconds_100000']:.1f} s; of 1,000,000: "
+        f"{million['seconds_1000000']:.1f} s and {million['growth_mib_1000000']:.0f} MiB more. Peak memory of "
+        f"the whole benchmark: {data['peak_memory_mib']:,.0f} MiB. `zoo tag` of one sentence from a cold process: "
+        f"{statistics.median(data['cold_start_seconds']):.1f} s.",
+        "",
+        "![seconds against documents](tagging.png)",
+        "",
+    ]
+    (RESULTS / "tagging.json").write_text(json.dumps(data, indent=1) + "\n")
+    (RESULTS / "tagging.md").write_text("\n".join(lines))
+    _plot(data)
+    sys.stdout.write("\n".join(lines))
+
+
+def _plot(data: dict[str, Any]) -> None:
+    import matplotlib
+
+    matplotlib.use("Agg")
+    import matplotlib.pyplot as plt
+
+    figure, axis = plt.subplots(figsize=(5, 3.4))
+    axis.plot(*zip(*data["growth"], strict=True), "o-", color="#0072b2")
+    axis.set_xlabel("documents")
+    axis.set_ylabel("seconds (zoo tag)")
+    axis.set_xlim(left=0)
+    axis.set_ylim(bottom=0)
+    axis.grid(alpha=0.3)
+    figure.tight_layout()
+    figure.savefig(RESULTS / "tagging.png", dpi=140)
+
+
+if __name__ == "__main__":
+    main()
