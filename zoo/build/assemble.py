@@ -37,8 +37,8 @@ BUILD = "build"
 PROTOCOL = (
     "Strict entity micro-F1: predicted and gold character spans [start, end) with type, compared as sets over the "
     "whole text of every test document; decoding as transformers' pipeline with the aggregation_strategy named in "
-    "`decoding`. On token-column corpora the text is the tokens joined by spaces, where this equals seqeval in strict "
-    "IOB2 mode."
+    "the field decoding. On token-column corpora the text is the tokens joined by spaces, where this equals seqeval in "
+    "strict IOB2 mode."
 )
 _STUDY_FILES = (".html", ".png")
 
