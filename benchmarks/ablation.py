@@ -1,6 +1,8 @@
-"""What pre-training, LoRA and search each bring: {no DAPT, DAPT} x {LoRA, full fine-tuning} on real corpora.
+r"""What pre-training, LoRA and search each bring: {no DAPT, DAPT} x {LoRA, full fine-tuning} on real corpora.
 
-    ZOO_CORPORA=DIR ZOO_PASSAGES=DIR python benchmarks/ablation.py --passages ID --corpora cll ncbi-disease species-800
+    ZOO_CORPORA=DIR python benchmarks/ablation.py --corpora cll ncbi-disease species-800
+    ZOO_REGISTRY=benchmarks/registry ZOO_CORPORA=DIR ZOO_PASSAGES=DIR python benchmarks/ablation.py \
+        --passages biomedical-mix --corpora cll ncbi-disease species-800
 
 Each run is kept in `benchmarks/results/ablation.json` as soon as it is done, under all that determines it: killed, the
 script goes on where it was; called with other corpora or seeds, it adds to what is there. Bases come from the artefact
@@ -14,7 +16,7 @@ import argparse
 import json
 import statistics
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -254,6 +256,7 @@ def _report() -> None:
             f"| {statistics.fmean(r['train_seconds'] for r in runs):.0f} "
             f"| {statistics.fmean(r['energy']['energy_wh'] for r in runs):.2f} |"
         )
+    lines += ["", *_recipes(data["runs"].values())]
     for backbone, dapt in data["dapt"].items():
         lines += [
             "",
@@ -275,6 +278,26 @@ def _report() -> None:
     write_whole(RESULTS / "ablation.md", "\n".join([*lines, "", "![test F1 of each arm](ablation.png)", ""]))
     if groups:
         _plot(groups)
+
+
+def _recipes(runs: Iterable[dict[str, Any]]) -> list[str]:
+    """In what the recipes of the runs differ from the registry's, search apart."""
+    registry, lines = load_registry(), {}
+    for run in runs:
+        if run["arm"].startswith("search"):
+            continue
+        own = registry.checkpoint(run["checkpoint_id"]).recipe.model_dump(mode="json")
+        family = registry.families[registry.checkpoint(run["checkpoint_id"]).backbone.family]
+        own["lora"]["targets"] = own["lora"]["targets"] or list(family.lora_targets)
+        changed = {
+            f"{part}.{name}={value}": None
+            for part in ("lora", "finetune")
+            for name, value in run["recipe"][part].items()
+            if value != own[part][name] and not (run["method"] == "full" and name == "learning_rate")
+        }
+        lines[f"Recipe of {run['checkpoint_id']}: the registry's, with {', '.join(changed) or 'no change'}."] = None
+    full = f"Full fine-tuning: learning rate {FULL_LEARNING_RATE:g}, set beforehand and not searched."
+    return [line for recipe in sorted(lines) for line in (recipe, "")] + [full]
 
 
 def _seeds(runs: Sequence[dict[str, Any]]) -> str:
