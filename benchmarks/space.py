@@ -125,8 +125,10 @@ def _detail(rng: random.Random, row: dict[str, Any], kinds: list[str]) -> dict[s
 class Server:
     """The Space in a process of its own, for as long as the `with` lasts."""
 
-    def __init__(self, data: Path, app: Path = ROOT / "leaderboard", **environment: str) -> None:
-        self._app = app
+    def __init__(
+        self, data: Path, app: Path = ROOT / "leaderboard", python: str = sys.executable, **environment: str
+    ) -> None:
+        self._command = [python, str(app / "app.py")]
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             self.port = int(free.getsockname()[1])
@@ -137,14 +139,14 @@ class Server:
         }  # fmt: skip
 
     def __enter__(self) -> Server:
-        command = [sys.executable, str(self._app / "app.py")]
         self.process = subprocess.Popen(
-            command, env=self._environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+            self._command, env=self._environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
         )
-        limit = time.monotonic() + START_SECONDS
-        while time.monotonic() < limit and self.process.poll() is None:
+        start = time.monotonic()
+        while time.monotonic() < start + START_SECONDS and self.process.poll() is None:
             try:
                 with urllib.request.urlopen(self.url, timeout=5):
+                    self.seconds = time.monotonic() - start
                     return self
             except OSError:
                 time.sleep(0.2)

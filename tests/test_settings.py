@@ -16,7 +16,7 @@ import yaml
 from zoo.errors import ZooError
 from zoo.project import Project, create_project, read_project, render_project
 from zoo.registry.loader import load_registry
-from zoo.settings import FOLDERS, Settings, find_settings_file, is_offline
+from zoo.settings import FOLDERS, PATTERNS, Settings, find_settings_file, is_offline
 
 Zoo = Callable[..., subprocess.CompletedProcess[str]]
 
@@ -32,11 +32,14 @@ class TestFile:
     def test_all_keys_and_relative_folders(self, tmp_path: Path) -> None:
         (tmp_path / "zoo.toml").write_text(
             'org = "my-org"\ncountry = "DEU"\nout = "made/here"\nregistry = "../other"\ncorpora = "/data/corpora"\n'
+            'checkpoint_name = "ner-{backbone}-{corpus}"\nbase_name = "{backbone}-base"\n'
             'originals = "o"\npassages = "p"\ncache = "~/c"\nstore = "s3://bucket/zoo"\n'
         )
         settings = Settings.load({}, tmp_path)
         assert settings == Settings(
             org="my-org",
+            checkpoint_name="ner-{backbone}-{corpus}",
+            base_name="{backbone}-base",
             country="DEU",
             out=tmp_path / "made" / "here",
             registry=tmp_path / ".." / "other",
@@ -49,7 +52,7 @@ class TestFile:
         )
 
     def test_every_key_is_a_setting(self) -> None:
-        assert {*FOLDERS, "org", "country", "store"} == set(Project.model_fields)
+        assert {*FOLDERS, *PATTERNS, "org", "country", "store"} == set(Project.model_fields)
         assert set(Project.model_fields) <= set(Settings.__dataclass_fields__)
 
     def test_the_nearest_file_upwards_counts_alone(self, tmp_path: Path) -> None:
@@ -121,6 +124,43 @@ class TestEnvironment:
         settings = Settings.load({}, folder)
         assert (settings.org, settings.country) == ("file-org", "FRA")
 
+    def test_patterns_of_names(self, folder: Path) -> None:
+        pattern = "NER.{corpus}_{backbone}"
+        names = Settings.load({"ZOO_CHECKPOINT_NAME": pattern, "ZOO_BASE_NAME": "base-{backbone}"}, folder).names
+        assert names.of_checkpoint("minilm-l6", "cll") == "file-org/NER.cll_minilm-l6"
+        assert (names.of_base("minilm-l6"), names.of_base("minilm-l6", "0a1b")) == (
+            "file-org/base-minilm-l6",
+            "file-org/base-minilm-l6-0a1b",
+        )
+
+    @pytest.mark.parametrize(
+        ("variable", "pattern", "words"),
+        [
+            ("CHECKPOINT", "{backbone}", "needs {backbone} and {corpus}"),
+            ("CHECKPOINT", "{backbone}-{corpus}-{corpus}", "once each"),
+            ("CHECKPOINT", "{backbone}-{corpus}-{seed}", "nothing else"),
+            ("CHECKPOINT", "{backbone}-{corpus", "needs {backbone} and {corpus}"),
+            ("CHECKPOINT", "{backbone}-{corpus!r}", "needs {backbone} and {corpus}"),
+            ("CHECKPOINT", "{backbone}-{corpus:>9}", "needs {backbone} and {corpus}"),
+            ("CHECKPOINT", "{backbone.id}-{corpus}", "needs {backbone} and {corpus}"),
+            ("CHECKPOINT", "{backbone}{corpus}", "nothing between"),
+            ("CHECKPOINT", "a/{backbone}-{corpus}", "does not allow"),
+            ("CHECKPOINT", "{backbone}--{corpus}", "does not allow"),
+            ("CHECKPOINT", "-{backbone}-{corpus}", "does not allow"),
+            ("BASE", "ner", "needs {backbone}"),
+            ("BASE", "{backbone}-{corpus}", "needs {backbone}"),
+            ("BASE", "{backbone} ner", "does not allow"),
+        ],
+    )
+    def test_a_wrong_pattern(self, variable: str, pattern: str, words: str, folder: Path) -> None:
+        with pytest.raises(ZooError, match=re.escape(words)) as caught:
+            Settings.load({f"ZOO_{variable}_NAME": pattern}, folder)
+        assert caught.value.where == f"ZOO_{variable}_NAME" and caught.value.fix
+
+    def test_an_adapter_is_not_called_as_its_base(self) -> None:
+        with pytest.raises(ZooError, match="both be called 'minilm-l6-ner'"):
+            Settings().names.of_checkpoint("minilm-l6", "ner")
+
     def test_one_variable_leaves_the_rest_of_the_file(self, folder: Path) -> None:
         settings = Settings.load({"ZOO_OUT": "there"}, folder)
         assert (settings.out, settings.org, settings.corpora) == (Path("there"), "file-org", folder / "file-corpora")
@@ -173,6 +213,7 @@ class TestCommands:
             ('out = ""\n', ("zoo.toml: out", "at least 1 character")),
             ("org = ['a']\n", ("zoo.toml: org", "valid string")),
             ('org = "a/b"\n', ("zoo.toml: org", "a/b")),
+            ('base_name = "x"\n', ("zoo.toml: base_name", "needs {backbone}")),
             ('country = "Germany"\n', ("zoo.toml: country", "Germany", "DEU")),
             ('country = "deu"\n', ("zoo.toml: country", "deu", "did you mean DEU")),
             ('out = "a"\norg = "b\n', ("not valid TOML", "zoo.toml:2", "fix:")),

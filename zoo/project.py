@@ -14,8 +14,9 @@ from zoo.errors import ZooError
 from zoo.files import write_whole
 from zoo.publishing.carbon import check_country
 from zoo.registry.loader import check
+from zoo.registry.names import BASE_NAME, CHECKPOINT_NAME, DEFAULT_ORG, check_pattern
 from zoo.registry.schema import Entry
-from zoo.settings import DEFAULT_ORG, FOLDERS, ORG_PATTERN, SETTINGS_FILE, Settings, expand_user
+from zoo.settings import FOLDERS, ORG_PATTERN, PATTERNS, SETTINGS_FILE, Settings, expand_user
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -38,6 +39,8 @@ class Project(Entry):
     """The content of zoo.toml; relative folders start at the file."""
 
     org: Annotated[str, Field(pattern=ORG_PATTERN)] | None = None
+    checkpoint_name: str | None = None
+    base_name: str | None = None
     country: str | None = None
     out: Folder | None = None
     registry: Folder | None = None
@@ -50,6 +53,8 @@ class Project(Entry):
 
 _COMMENTS = {
     "org": (DEFAULT_ORG, "Organisation or user on the Hub that models are published under."),
+    "checkpoint_name": (CHECKPOINT_NAME, "What the repositories of adapters are called there."),
+    "base_name": (BASE_NAME, "What the repositories of the bases that adapters stand on are called there."),
     "country": (
         "DEU",
         "Country whose electricity is used, as ISO 3166 alpha-3 code, for carbon figures.\n"
@@ -75,6 +80,9 @@ def read_project(path: Path) -> Settings:
     project = check(Project, _parse(path), where=path)
     values: dict[str, Any] = project.model_dump(exclude_none=True)
     check_country(project.country, where=f"{path}: country")
+    for name, fields in PATTERNS.items():
+        if name in values:
+            check_pattern(values[name], fields, where=f"{path}: {name}")
     for name in FOLDERS:
         if name in values:
             values[name] = path.parent / expand_user(values[name], where=f"{path}: {name}")

@@ -11,12 +11,14 @@ from pathlib import Path
 from typing import Any
 
 from zoo.errors import ZooError
+from zoo.registry.names import BASE_NAME, CHECKPOINT_NAME, DEFAULT_ORG, Names, check_pattern
 
 SETTINGS_FILE = "zoo.toml"
-DEFAULT_ORG = "openmed"
 ORG_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._-]*$"
 FOLDERS = ("out", "registry", "corpora", "originals", "passages", "cache")
 """The settings that are folders; each has a variable of its name, such as `ZOO_OUT`."""
+PATTERNS = {"checkpoint_name": ("backbone", "corpus"), "base_name": ("backbone",)}
+"""The settings that are patterns of names, and what each must hold."""
 _YES = frozenset({"1", "on", "yes", "true"})
 
 
@@ -39,6 +41,8 @@ class Settings:
         passages: Folder with local passages for pre-training (`ZOO_PASSAGES`).
         country: ISO 3166 alpha-3 code for carbon figures (`ZOO_COUNTRY`); unset means the world average.
         org: Hub organisation of the published repositories (`ZOO_ORG`).
+        checkpoint_name: Pattern of the adapters' repositories (`ZOO_CHECKPOINT_NAME`).
+        base_name: Pattern of the bases' repositories (`ZOO_BASE_NAME`).
         cache: Folder that downloads are kept in (`ZOO_CACHE`).
         store: fsspec URL of an artefact store that several machines share (`ZOO_STORE`).
         offline: Stay off the network (`ZOO_OFFLINE` or `HF_HUB_OFFLINE`).
@@ -52,10 +56,17 @@ class Settings:
     passages: Path | None = None
     country: str | None = None
     org: str = DEFAULT_ORG
+    checkpoint_name: str = CHECKPOINT_NAME
+    base_name: str = BASE_NAME
     cache: Path = field(default_factory=_default_cache)
     store: str | None = None
     offline: bool = False
     file: Path | None = None
+
+    @property
+    def names(self) -> Names:
+        """What repositories are called."""
+        return Names(self.org, self.checkpoint_name, self.base_name)
 
     @classmethod
     def load(cls, env: Mapping[str, str] = os.environ, folder: Path | None = None) -> Settings:
@@ -92,6 +103,9 @@ class Settings:
                 values[name] = expand_user(value, where=f"ZOO_{name.upper()}")
         if org := env.get("ZOO_ORG"):
             values["org"] = check_org(org, where="ZOO_ORG")
+        for name, fields in PATTERNS.items():
+            if pattern := env.get(f"ZOO_{name.upper()}"):
+                values[name] = check_pattern(pattern, fields, where=f"ZOO_{name.upper()}")
         if store := env.get("ZOO_STORE"):
             values["store"] = store
         if country := env.get("ZOO_COUNTRY"):

@@ -13,8 +13,8 @@ from zoo.errors import ZooError
 from zoo.evaluation.latency import LATENCY_FILE, Latency, measure_latency
 from zoo.modeling.tagger import Tagger
 
-TEXTS = ["With asthma, took aspirin.", "severe migraine;\nno gout " * 30]
-WORDS = 4 + 4 * 30
+TEXTS = ["With asthma, took aspirin.", "severe migraine;\nno gout " * 6]
+WORDS = 4 + 4 * 6
 
 
 @pytest.fixture
@@ -52,8 +52,8 @@ def test_one_window_at_a_time_with_the_threads_it_says(tagger: Tagger, monkeypat
 
     monkeypatch.setattr(tagger.model, "forward", watched)
     before = torch.get_num_threads()
-    measured = measure_latency(tagger, TEXTS, repeats=2, threads=3)
-    assert set(rows) == {1} and len(rows) > 3 * 2 and threads == {3} and measured.threads == 3
+    measured = measure_latency(tagger, TEXTS, repeats=2, threads=2)
+    assert set(rows) == {1} and len(rows) > 3 * 2 and threads == {2} and measured.threads == 2
     assert torch.get_num_threads() == before
     assert measured.ms_per_1000_words > 0
 

@@ -220,6 +220,20 @@ def test_another_organisation(publish: Publish, hub: LoopbackHub) -> None:
     assert b"openmed/" not in files["README.md"] + files["result.json"] + files["adapter_config.json"]
 
 
+def test_other_names(publish: Publish, hub: LoopbackHub, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ZOO_CHECKPOINT_NAME", "ner.{corpus}_{backbone}")
+    monkeypatch.setenv("ZOO_BASE_NAME", "{backbone}-base")
+    adapter, base = "openmed/ner.tiny_tiny-bert", "openmed/tiny-bert-base"
+    assert [done.message for done in publish("tiny-bert/tiny")] == [None, None]
+    assert set(hub.repos) == {adapter, base}
+    files = hub.files(adapter)
+    assert json.loads(files["adapter_config.json"])["base_model_name_or_path"] == base
+    cards = files["README.md"].decode(), hub.files(base)["README.md"].decode()
+    assert adapter in cards[0] and base in cards[0] and "openmed/ner.*_tiny-bert" in cards[1] and base in cards[1]
+    for usual in ("tiny-bert-ner", "tiny-bert-tiny", "openmed/tiny-bert-one"):
+        assert not any(usual in card for card in cards)
+
+
 def test_scores_as_the_hub_reads_them(publish: Publish, hub: LoopbackHub) -> None:
     publish("tiny-bert/tiny")
     files = hub.files(FIRST)

@@ -10,6 +10,7 @@ import pytest
 from tests.publishing.records import checkpoint, registry, result, result_data
 from zoo.publishing.rebuild import is_packaged, rebuild_command
 from zoo.registry.loader import load_registry
+from zoo.registry.names import Names
 from zoo.registry.recipes import parse_settings
 
 
@@ -56,8 +57,13 @@ def test_a_recipe_of_an_older_build_lacks_sections() -> None:
 
 def test_another_org_and_an_own_registry_are_said() -> None:
     packaged = load_registry()
-    command = rebuild_command(result(**built({}), repo_id="my-lab/minilm-l6-ncbi-disease"), packaged)
+    command = rebuild_command(result(**built({})).named(Names("my-lab")), packaged)
     assert command == "ZOO_ORG=my-lab zoo build minilm-l6/ncbi-disease"
+    names = Names("my-lab", "ner-{corpus}-{backbone}", "{backbone}-base")
+    assert rebuild_command(result(**built({})).named(names), packaged) == (
+        "ZOO_ORG=my-lab ZOO_CHECKPOINT_NAME='ner-{corpus}-{backbone}' ZOO_BASE_NAME='{backbone}-base' "
+        "zoo build minilm-l6/ncbi-disease"
+    )
     own = registry(checkpoint())
     assert rebuild_command(result(), own).endswith("zoo build tiny-bert/notes --registry registry")
     assert not is_packaged(result(), own) and is_packaged(result(**built({})), packaged)

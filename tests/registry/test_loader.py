@@ -9,6 +9,7 @@ import pytest
 
 from zoo.errors import ZooError
 from zoo.registry.loader import PACKAGED, Checkpoint, load_registry
+from zoo.registry.names import Names
 
 BACKBONE = (
     "id: mine\ntitle: Mine\nfamily: bert\nhub_id: me/mine\nparameters_million: 1.5\n"
@@ -162,7 +163,7 @@ def test_unknown_backbone_corpus_and_suite() -> None:
 def test_names_of_a_checkpoint() -> None:
     checkpoint = load_registry().checkpoint("pubmedbert-base/bc5cdr-disease", {"seed": 7})
     assert isinstance(checkpoint, Checkpoint) and checkpoint.id == "pubmedbert-base/bc5cdr-disease"
-    assert checkpoint.repo_id("openmed") == "openmed/pubmedbert-base-bc5cdr-disease"
+    assert checkpoint.repo_id(Names()) == "openmed/pubmedbert-base-bc5cdr-disease"
     assert checkpoint.recipe.seed == 7
 
 

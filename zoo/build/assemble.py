@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+from dataclasses import asdict
 from datetime import datetime, timezone
 from importlib.metadata import version
 from pathlib import Path
@@ -26,7 +27,6 @@ from zoo.publishing.results import (
     PassageRecord,
     Result,
     TuneSummary,
-    base_repo_name,
     load_result,
     write_text,
 )
@@ -55,7 +55,7 @@ def build_fingerprint(last: Stage, context: Context) -> str:
     return digest(
         {
             "evaluate": last.fingerprint,
-            "org": settings.org,
+            "names": asdict(settings.names),
             "country": settings.country,
             "backbone": checkpoint.backbone.model_dump(mode="json"),
             "corpus": checkpoint.corpus.model_dump(mode="json"),
@@ -108,6 +108,7 @@ def assemble(last: Stage, context: Context) -> Result:
 def _assemble(last: Stage, context: Context) -> Result:
     checkpoint, settings, store = last.checkpoint, context.settings, context.store
     stages = chain(last)
+    mark = _mark(stages["base"], context)
     folders = {kind: store.get(kind, stage.fingerprint) for kind, stage in stages.items()}
     known = {kind: store.read(kind, stage.fingerprint) for kind, stage in stages.items()}
     evaluation = read_record(folders["evaluate"], Evaluation)
@@ -134,8 +135,10 @@ def _assemble(last: Stage, context: Context) -> Result:
                     shutil.copy(path, folder / "study")
         result = Result(
             checkpoint_id=checkpoint.id,
-            repo_id=checkpoint.repo_id(settings.org),
-            base_repo_id=f"{settings.org}/{base_repo_name(checkpoint.backbone.id, _mark(stages['base'], context))}",
+            repo_id=checkpoint.repo_id(settings.names),
+            base_repo_id=settings.names.of_base(checkpoint.backbone.id, mark),
+            names=settings.names,
+            base_mark=mark,
             backbone=checkpoint.backbone.id,
             backbone_origin=str(read_base_info(base)["origin"]),
             corpus=checkpoint.corpus.id,

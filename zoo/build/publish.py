@@ -14,7 +14,7 @@ from zoo.build.context import Context
 from zoo.build.plan import passage_entries
 from zoo.errors import ZooError
 from zoo.publishing.access import TokenError, ask_hub, hub_endpoint
-from zoo.publishing.bundle import Bundle, base_bundle, checkpoint_bundle, in_org
+from zoo.publishing.bundle import Bundle, base_bundle, checkpoint_bundle
 from zoo.publishing.carbon import WORLD, check_country
 from zoo.publishing.hub import Hub
 from zoo.publishing.licenses import check_publication, judge, judge_result
@@ -121,7 +121,7 @@ class Publisher:
     ) -> None:
         self._context, self._hub, self._options, self._tell = context, hub, options, tell
         self._verify = verify and not (options.dry_run or options.create_pr)
-        self._together = frozenset(checkpoint.repo_id(context.settings.org) for checkpoint in wanted)
+        self._together = frozenset(checkpoint.repo_id(context.settings.names) for checkpoint in wanted)
         self._bases: dict[str, Bundle | ZooError] = {}
         self._pushed: list[tuple[Checkpoint, Bundle, Pushed]] = []
         self._done: list[Publication] = []
@@ -159,7 +159,7 @@ class Publisher:
             options = replace(self._options, must_be_private=self._options.private)
             pushed = push(bundle, self._hub, options)
         except (ZooError, OSError) as error:
-            self._done.append(_failure(checkpoint.id, checkpoint.repo_id(self._context.settings.org), error))
+            self._done.append(_failure(checkpoint.id, checkpoint.repo_id(self._context.settings.names), error))
             return
         self._done.append(_publication(checkpoint.id, pushed))
         self._pushed.append((checkpoint, bundle, pushed))
@@ -169,7 +169,7 @@ class Publisher:
     def _result(self, checkpoint: Checkpoint) -> Result:
         """The record of a built checkpoint that may be published."""
         path = self._folder(checkpoint) / RESULT_FILE
-        result = in_org(load_result(path), checkpoint, self._context.settings.org)
+        result = load_result(path).named(self._context.settings.names)
         verdict = judge_result(result, checkpoint.backbone, checkpoint.corpus)
         check_publication(checkpoint.id, verdict, private=self._options.private)
         if result.energy.country == WORLD:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from zoo.publishing.hub import Hub
     from zoo.publishing.verification import Verification
     from zoo.registry.loader import Checkpoint, Registry
+    from zoo.registry.names import Names
     from zoo.settings import Settings
 
 OrgOption = Annotated[
@@ -103,7 +104,7 @@ def verify(
         found.corpus(corpus)
     hub = Hub(tell=print_step)
     names = (
-        _repositories(found, settings.org, hub) if verify_all else [_repo_id(n, found, settings) for n in repos or []]
+        _repositories(found, settings.names, hub) if verify_all else [_repo_id(n, found, settings) for n in repos or []]
     )
     if not names:
         raise ZooError("nothing to verify", fix="name repositories of the Hub, or say --all [--org NAME]")
@@ -231,19 +232,20 @@ def _repo_id(name: str, registry: Registry, settings: Settings) -> str:
     """A Hub id, or the one of a checkpoint."""
     backbone, _, corpus = name.partition("/")
     if backbone in registry.backbones and corpus in registry.corpora:
-        return registry.checkpoint(name).repo_id(settings.org)
+        return registry.checkpoint(name).repo_id(settings.names)
     if name.count("/") != 1:
         raise ZooError(f"{name!r} is no repository", fix="for example openmed/minilm-l6-bc5cdr-disease")
     return name
 
 
-def _repositories(registry: Registry, org: str, hub: Hub) -> list[str]:
+def _repositories(registry: Registry, names: Names, hub: Hub) -> list[str]:
     """Repositories of an organisation that are named like checkpoints and bases of the registry."""
     from zoo.publishing.retry import insist
 
-    about = f"models of {org}"
-    there = insist(lambda: [m.id for m in hub.api.list_models(author=org)], about=about, patience=hub.patience)
-    known = {f"{org}/{backbone}-{name}" for backbone in registry.backbones for name in (*registry.corpora, "ner")}
+    about = f"models of {names.org}"
+    there = insist(lambda: [m.id for m in hub.api.list_models(author=names.org)], about=about, patience=hub.patience)
+    known = {names.of_base(backbone) for backbone in registry.backbones}
+    known |= {names.of_checkpoint(backbone, corpus) for backbone in registry.backbones for corpus in registry.corpora}
     return sorted(known & set(there))
 
 

@@ -80,12 +80,6 @@ class Bundle:
         )
 
 
-def in_org(result: Result, checkpoint: Checkpoint, org: str) -> Result:
-    """A result whose repositories are those of an organisation or user."""
-    names = {"repo_id": checkpoint.repo_id(org), "base_repo_id": f"{org}/{result.base_repo_id.split('/')[1]}"}
-    return result.model_copy(update=names)
-
-
 def base_bundle(
     base: Path, result: Result, checkpoint: Checkpoint, registry: Registry, folders: Iterable[Path]
 ) -> Bundle:

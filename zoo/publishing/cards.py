@@ -57,7 +57,7 @@ def render_card(result: Result, checkpoint: Checkpoint, registry: Registry, *, v
         quotable=may_quote(corpus.license),
         sentence=sentence or "Paste a sentence here.",
         sibling=sibling,
-        sibling_repo=f"{result.repo_id.split('/')[0]}/{backbone.id}-{sibling}",
+        sibling_repo=result.names.of_checkpoint(backbone.id, sibling),
         command=rebuild_command(result, registry),
         packaged=is_packaged(result, registry),
     )
@@ -77,8 +77,10 @@ def render_base_card(result: Result, backbone: Backbone, registry: Registry) -> 
     """
     verdict = judge_result(result, backbone, None)
     stages = {name: result.energy_stages[name] for name in BASE_STAGES if name in result.energy_stages}
-    energy, org = Energy.total(list(stages.values())), result.base_repo_id.split("/")[0]
-    labels = registry.labels
+    energy = Energy.total(list(stages.values()))
+    labels, names = registry.labels, result.names
+    adapters = {name: names.of_checkpoint(backbone.id, name) for name in suite_corpora(backbone.id, registry)}
+    shown = adapters or {name: names.of_checkpoint(backbone.id, name) for name in ("one-corpus", "another-corpus")}
     body = _template("base.md.j2").render(
         r=result,
         backbone=backbone,
@@ -86,10 +88,9 @@ def render_base_card(result: Result, backbone: Backbone, registry: Registry) -> 
         verdict=verdict,
         labels=labels,
         capacity=labels.capacity or len(labels.types),
-        adapters={
-            f"{org}/{backbone.id}-{name}": registry.corpus(name).entity_types
-            for name in suite_corpora(backbone.id, registry)
-        },
+        adapters={repo: registry.corpus(name).entity_types for name, repo in adapters.items()},
+        pattern=f"{names.org}/{names.checkpoint.format(backbone=backbone.id, corpus='*')}",
+        shown=list(shown.items())[:2],
         energy=energy,
         energy_stages=stages,
     )

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from zoo.registry.loader import PACKAGED
-from zoo.settings import DEFAULT_ORG
+from zoo.registry.names import Names
 
 if TYPE_CHECKING:
     from zoo.publishing.results import Result
@@ -24,9 +24,14 @@ def rebuild_command(result: Result, registry: Registry) -> str:
     settings = [
         f"--set {shlex.quote(f'{path}={_yaml(value)}')}" for path, value in sorted(_differences(result, registry))
     ]
-    org = result.repo_id.partition("/")[0]
     own = [] if is_packaged(result, registry) else ["--registry", "registry"]
-    environment = [f"ZOO_ORG={shlex.quote(org)}"] if org != DEFAULT_ORG else []
+    usual, own_names = Names(), result.names
+    variables = {
+        "ZOO_ORG": (own_names.org, usual.org),
+        "ZOO_CHECKPOINT_NAME": (own_names.checkpoint, usual.checkpoint),
+        "ZOO_BASE_NAME": (own_names.base, usual.base),
+    }
+    environment = [f"{name}={shlex.quote(value)}" for name, (value, default) in variables.items() if value != default]
     return " ".join([*environment, "zoo", "build", result.checkpoint_id, *settings, *own])
 
 

@@ -15,6 +15,7 @@ from zoo.evaluation.raw_text import RawTextScore
 from zoo.evaluation.scoring import SplitScore
 from zoo.files import write_whole
 from zoo.publishing.carbon import Energy
+from zoo.registry.names import Names
 from zoo.registry.schema import LicenseInfo
 
 SCHEMA_VERSION = 1
@@ -125,6 +126,8 @@ class Result(_Record):
     checkpoint_id: str
     repo_id: str
     base_repo_id: str
+    names: Names = Field(default=Names(), description="patterns that the two were named by")
+    base_mark: str = Field(default="", description="end of the base's name, where its pre-training is not the usual")
     backbone: str
     backbone_origin: str = Field(description="package and version, or Hub id at a commit")
     corpus: str
@@ -168,23 +171,18 @@ class Result(_Record):
 
     @property
     def base_folder(self) -> str:
-        """Name of the base's folder below `bases/`, as its repository is named: see `base_repo_name`."""
-        return self.base_repo_id.split("/")[1].replace(f"{self.backbone}-ner", self.backbone, 1)
+        """Name of the base's folder below `bases/`."""
+        return self.backbone + (f"-{self.base_mark}" if self.base_mark else "")
+
+    def named(self, names: Names) -> Result:
+        """This result under other names: those of another organisation or user, or by other patterns."""
+        repo_id = names.of_checkpoint(self.backbone, self.corpus)
+        base = names.of_base(self.backbone, self.base_mark)
+        return self.model_copy(update={"repo_id": repo_id, "base_repo_id": base, "names": names})
 
     def save(self, folder: Path) -> None:
         """Write `result.json`."""
         write_text(folder / RESULT_FILE, self.model_dump_json(indent=2) + "\n")
-
-
-def base_repo_name(backbone: str, mark: str = "") -> str:
-    """Name of a base's repository.
-
-    Args:
-        backbone: Its backbone.
-        mark: Part of its fingerprint, where its pre-training is not what the registry says for the backbone: two bases
-            of one name would break each other's adapters.
-    """
-    return f"{backbone}-ner" + (f"-{mark}" if mark else "")
 
 
 def load_result(path: Path) -> Result:

@@ -12,6 +12,7 @@ import yaml
 from pydantic import BaseModel, ValidationError
 
 from zoo.errors import ZooError, did_you_mean
+from zoo.registry.names import Names
 from zoo.registry.recipes import Recipe, RecipesEntry
 from zoo.registry.schema import Backbone, CorpusEntry, Entry, Family, LabelsEntry, PassageEntry, Suite
 
@@ -42,9 +43,9 @@ class Checkpoint:
         """`backbone/corpus`."""
         return f"{self.backbone.id}/{self.corpus.id}"
 
-    def repo_id(self, org: str) -> str:
+    def repo_id(self, names: Names) -> str:
         """Hub repository of the adapter."""
-        return f"{org}/{self.backbone.id}-{self.corpus.id}"
+        return names.of_checkpoint(self.backbone.id, self.corpus.id)
 
 
 @dataclass(frozen=True)
