@@ -282,7 +282,7 @@ def _report() -> None:
 
 def _recipes(runs: Iterable[dict[str, Any]]) -> list[str]:
     """In what the recipes of the runs differ from the registry's, search apart."""
-    registry, lines = load_registry(), {}
+    registry, lines = load_registry(Settings.load().registry), {}
     for run in runs:
         if run["arm"].startswith("search"):
             continue
