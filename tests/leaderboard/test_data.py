@@ -14,6 +14,7 @@ from entry import Entry
 from ranking import overall_entries, rank_by_intervals
 from tests.conftest import ROOT
 from tests.leaderboard.boards import ROWS, result, row, save
+from zoo.registry.loader import load_registry
 
 
 @pytest.fixture
@@ -150,6 +151,12 @@ def test_figures_of_others_name_source_and_protocol() -> None:
     assert len(reported) == 120
     assert all(0 < item.f1 < 1 and item.source and item.caveat and item.types for item in reported)
     assert {"ncbi-disease", "bc5cdr-chem", "bionlp2013-cg"} <= {item.corpus for item in reported}
+
+
+def test_cards_and_board_report_the_same_figures_of_others() -> None:
+    on_the_board = {(item.corpus, item.f1) for item in load_reported(ROOT / "benchmarks" / "published.yaml")}
+    in_cards = {(c.id, item.micro_f1) for c in load_registry().corpora.values() for item in c.reported}
+    assert in_cards and in_cards <= on_the_board
 
 
 def test_no_figures_of_others_is_no_error(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

@@ -67,7 +67,9 @@ class TestSpeed:
         done = zoo("latency", "tiny-bert/tiny-diseas", "--out", out, check=2)
         assert "'tiny-bert/tiny-diseas' was not built here" in done.stderr and f"did you mean {KEY}" in done.stderr
         assert "nothing was built here yet" in zoo("latency", "--out", tmp_path / "nothing", check=2).stderr
-        assert "unknown corpus 'tiny-chemical'" in zoo("latency", "--out", out, check=2).stderr  # its registry is not named
+        assert (
+            "unknown corpus 'tiny-chemical'" in zoo("latency", "--out", out, check=2).stderr
+        )  # its registry is not named
         assert not list(out.rglob("latency.json"))
         (out / "checkpoints" / KEY / "latency.json").write_text("{")
         done = zoo("board", "--out", out, check=2)
