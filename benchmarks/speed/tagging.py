@@ -1,6 +1,6 @@
 """Tagging beside what people use: `zoo tag`'s stream against `pipeline()`, on the same adapter and abstracts.
 
-    python benchmarks/tagging.py MODEL [MODEL...] --texts FILE_OR_FOLDER [--documents 500] [--rounds 5]
+    python benchmarks/speed/tagging.py MODEL [MODEL...] --texts FILE_OR_FOLDER [--documents 500] [--rounds 5]
 
 One round measures every way once, in turn, so that a change of the machine's speed hits all; ratios are within a round,
 and their median is reported. Entities (start, end, type) are compared with those of `pipeline()`. Of several MODELs
@@ -31,7 +31,7 @@ from zoo.modeling.tagger import Tagger
 from zoo.tagging.stream import tag_stream
 from zoo.tagging.texts import Text, read_texts
 
-RESULTS = Path(__file__).parent / "results"
+RESULTS = Path(__file__).parents[1] / "results"
 BATCHES = (8, 32)
 """Batch sizes of `pipeline()` that are tried; the best of them counts."""
 Found = list[list[tuple[int, int, str]]]
@@ -60,7 +60,7 @@ def main() -> None:
             sys.stderr.write(f"round {number + 1}: {name}: {seconds[name]:.1f} s\n")
         rounds.append(seconds)
     data = {
-        "command": "python benchmarks/tagging.py " + " ".join(["MODEL"] * len(arguments.models)),
+        "command": "python benchmarks/speed/tagging.py " + " ".join(["MODEL"] * len(arguments.models)),
         "machine": {"processor": processor_name(), "cores": os.cpu_count(), "threads": _threads()},
         "model": Path(arguments.models[0]).name,
         "models": len(arguments.models),

@@ -1,6 +1,6 @@
 """Training beside what people use: `zoo`'s loop against `Trainer` + PEFT, on the same model, data and hyper-parameters.
 
-    ZOO_CORPORA=DIR python benchmarks/training.py [minilm-l6/ncbi-disease ...] [--documents 1200] [--rounds 5]
+    ZOO_CORPORA=DIR python benchmarks/speed/training.py [minilm-l6/ncbi-disease ...] [--documents 1200] [--rounds 5]
 
 What is timed is one epoch over the first documents of the training split, without the dev split: tokens of the text per
 second, special tokens included, padding not. One round measures every way once, in turn; ratios are within a round, and
@@ -41,7 +41,7 @@ from zoo.settings import Settings
 from zoo.training.finetune import finetune
 from zoo.training.precision import use_bfloat16
 
-RESULTS = Path(__file__).parent / "results"
+RESULTS = Path(__file__).parents[1] / "results"
 
 
 def main() -> None:
@@ -80,7 +80,7 @@ def main() -> None:
         }
     _write(
         {
-            "command": "python benchmarks/training.py " + " ".join(arguments.checkpoints),
+            "command": "python benchmarks/speed/training.py " + " ".join(arguments.checkpoints),
             "machine": {"processor": processor_name(), "cores": os.cpu_count(), "threads": _threads()},
             "peak_flop_per_second": {name: _peak(name) for name in ("float32", "bfloat16")},
             "checkpoints": measured,
