@@ -8,68 +8,72 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tests.conftest import FAMILIES, TINY_SENTENCES
+from tests.publishing.conftest import run_zoo
 
 PLAIN = """
 import json, sys
 import torch
-from transformers import AutoModelForTokenClassification, AutoTokenizer, pipeline
+from transformers import AutoModelForTokenClassification, pipeline
 from peft import AutoPeftModelForTokenClassification
 
-assert "zoo" not in sys.modules
-adapter, texts, decoding = sys.argv[1], json.loads(sys.argv[2]), json.loads(sys.argv[3])
-strategy, stride = decoding["aggregation_strategy"], decoding["stride_tokens"]
-ner = pipeline("token-classification", model=adapter, aggregation_strategy=strategy, stride=stride)
-entities = [[[int(e["start"]), int(e["end"]), e["entity_group"]] for e in found] for found in ner(texts)]
-logits = []
-for load in (AutoModelForTokenClassification, AutoPeftModelForTokenClassification):
-    model = load.from_pretrained(adapter).eval()
+texts = json.loads(sys.argv[1])
+
+
+def logits(model, tokenizer):
     with torch.inference_mode():
-        logits.append([model(**ner.tokenizer(text, return_tensors="pt")).logits.tolist() for text in texts])
-with torch.inference_mode():
-    logits.append([ner.model(**ner.tokenizer(text, return_tensors="pt")).logits.tolist() for text in texts])
-print(json.dumps({"entities": entities, "logits": logits}))
+        return [model(**tokenizer(text, return_tensors="pt")).logits.tolist() for text in texts]
+
+
+for line in sys.stdin:
+    adapter, strategy, stride = json.loads(line)
+    ner = pipeline("token-classification", model=adapter, aggregation_strategy=strategy, stride=stride)
+    entities = [[[int(e["start"]), int(e["end"]), e["entity_group"]] for e in found] for found in ner(texts)]
+    classes = AutoModelForTokenClassification, AutoPeftModelForTokenClassification
+    loaded = [c.from_pretrained(adapter) for c in classes]
+    print(json.dumps([entities, [logits(model.eval(), ner.tokenizer) for model in (ner.model, *loaded)]]))
+assert "zoo" not in sys.modules
 """
+TEXTS = [text for text, _ in TINY_SENTENCES]
+
+
+@pytest.fixture(scope="module")
+def built(tiny_registry: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[Path, Any]]:
+    """By family: the folder of its checkpoint, and what plain libraries found with its adapter."""
+    out = tmp_path_factory.mktemp("families") / "out"
+    ids = [f"tiny-{family}/tiny" for family in FAMILIES]
+    run_zoo("build", *ids, "--registry", tiny_registry, "--out", out, cwd=out.parent)
+    folders = [out / "checkpoints" / name for name in ids]
+    lines = []
+    for folder in folders:
+        decoding = json.loads((folder / "result.json").read_text())["decoding"]
+        adapter = str(folder / "adapter")
+        lines.append(json.dumps([adapter, decoding["aggregation_strategy"], decoding["stride_tokens"]]))
+    env = {k: v for k, v in os.environ.items() if not k.startswith("ZOO_")} | {"HF_HUB_OFFLINE": "1"}
+    command = [sys.executable, "-c", PLAIN, json.dumps(TEXTS)]
+    done = subprocess.run(command, input="\n".join(lines), env=env, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stderr
+    found = [json.loads(line) for line in done.stdout.splitlines()]
+    return dict(zip(FAMILIES, zip(folders, found, strict=True), strict=True))
 
 
 @pytest.mark.parametrize("family", FAMILIES)
-def test_trained_adapter_loads_exactly_with_plain_transformers(
-    family: str, zoo: Callable[..., subprocess.CompletedProcess[str]], tiny_registry: Path, tmp_path: Path
-) -> None:
-    zoo("build", f"tiny-{family}/tiny", "--registry", tiny_registry, "--out", tmp_path / "out")
-    folder = tmp_path / "out" / "checkpoints" / f"tiny-{family}" / "tiny"
+def test_trained_adapter_loads_exactly_with_plain_transformers(family: str, built: dict[str, tuple[Path, Any]]) -> None:
+    folder, (entities, logits) = built[family]
     result = json.loads((folder / "result.json").read_text())
     assert result["scores"]["test"]["micro_f1"] > 0.8, result["training"]
-
-    texts = [text for text, _ in TINY_SENTENCES]
-    env = {k: v for k, v in os.environ.items() if not k.startswith("ZOO_")} | {"HF_HUB_OFFLINE": "1"}
-    done = subprocess.run(
-        [
-            sys.executable,
-            "-c",
-            PLAIN,
-            str(folder / "adapter"),
-            json.dumps(texts),
-            json.dumps(result["decoding"]),
-        ],
-        env=env,
-        capture_output=True,
-        text=True,
-        timeout=120,
-    )
-    assert done.returncode == 0, done.stderr
-    plain = json.loads(done.stdout.splitlines()[-1])
-    assert plain["logits"][0] == plain["logits"][1] == plain["logits"][2]
+    assert logits[0] == logits[1] == logits[2]
 
     # Whole entities, exactly as our own decoding finds them (but for the space some tokenizers keep before a word).
-    predictions = [json.loads(line) for line in (folder / "predictions.jsonl").read_text().splitlines()][: len(texts)]
-    for text, entities, ours in zip(texts, plain["entities"], predictions, strict=True):
+    predictions = [json.loads(line) for line in (folder / "predictions.jsonl").read_text().splitlines()][: len(TEXTS)]
+    for text, found, ours in zip(TEXTS, entities, predictions, strict=True):
         trimmed = [
             [start + len(text[start:end]) - len(text[start:end].lstrip()), end, name]
-            for start, end, name in entities
+            for start, end, name in found
             if text[start:end].strip()  # an entity of the space before a word alone is none
         ]
         assert trimmed == [[p["start"], p["end"], p["type"]] for p in ours["predicted"]]
