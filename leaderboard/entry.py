@@ -84,7 +84,7 @@ class Entry:
     @property
     def rebuild_command(self) -> str:
         """The command that builds it again."""
-        return f"zoo build {self.name}"
+        return self.details.get("result", {}).get("rebuild_command") or f"zoo build {self.name}"
 
     @property
     def pipeline_line(self) -> str:

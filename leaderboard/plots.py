@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 PALETTE = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#B8A900", "#8C8C8C")
 """Okabe and Ito's colours, the yellow darker and the black grey, so that both themes show them."""
 SYMBOLS = ("circle", "square", "diamond", "triangle-up", "cross", "x", "star", "triangle-down")
+HEAT = [[0, "#fff3cf"], [0.5, "#a8cfdf"], [1, "#4f9bcf"]]
+"""Light from end to end: dark figures can be read on all of it, at 5:1 and more."""
 GREY = "#7a7f87"
 MOST_ROWS = 60
 X_AXES: dict[str, tuple[str, str]] = {
@@ -161,7 +163,9 @@ def cross(matrix: Mapping[str, Any]) -> go.Figure:
         notes.append(["<br>".join(textwrap.wrap(cell.get("note") or "", 50)) for cell in row])
     figure = go.Figure(_heat(values, corpora, models, "F1 %{z:.1f}<br>%{customdata}"))
     figure.update_traces(text=texts, texttemplate="%{text}", customdata=notes)
-    figure.update_xaxes(title="framed: trained on this corpus; *: only the types in common; empty: none")
+    figure.update_xaxes(
+        title={"text": "framed: trained on it<br>*: types in common alone<br>empty: none", "font": {"size": 12}}
+    )
     for y, model in enumerate(models):
         for x, corpus in enumerate(corpora):
             if cells.get((model, corpus), {}).get("in_domain"):
@@ -185,7 +189,10 @@ def contributions(ablation: Mapping[str, Any], entries: Sequence[Entry]) -> go.F
         runs[f"{run['arm']}, {run['method']}"][run["checkpoint_id"]].append(run["test_micro_f1"])
     if runs:
         figure = go.Figure()
-        for index, (arm, scores) in enumerate(sorted(runs.items())):
+        arms = sorted(
+            runs.items(), key=lambda item: (item[0].startswith("search"), item[0].startswith("DAPT"), item[0])
+        )
+        for index, (arm, scores) in enumerate(arms):
             figure.add_bar(
                 x=list(scores),
                 y=[100 * fmean(values) for values in scores.values()],
@@ -194,6 +201,7 @@ def contributions(ablation: Mapping[str, Any], entries: Sequence[Entry]) -> go.F
                     "symmetric": False,
                     "array": [100 * (max(values) - fmean(values)) for values in scores.values()],
                     "arrayminus": [100 * (fmean(values) - min(values)) for values in scores.values()],
+                    "color": GREY,
                 },
                 name=arm,
                 marker={
@@ -203,7 +211,7 @@ def contributions(ablation: Mapping[str, Any], entries: Sequence[Entry]) -> go.F
                 hovertemplate="%{x}<br>F1 %{y:.1f}<extra>" + arm + "</extra>",
             )
         figure.update_yaxes(title="test F1, percent; whiskers: seeds")
-        return _styled(figure, 460)
+        return _styled(figure, 500).update_layout(margin_t=130)  # room for a legend in lines of one entry
     gains = []
     for entry in entries:
         tune = entry.details.get("result", {}).get("tune") or {}
@@ -282,8 +290,9 @@ def _heat(values: Sequence[Sequence[float | None]], x: Sequence[str], y: Sequenc
         z=values,
         x=list(x),
         y=list(y),
-        colorscale="Cividis",
+        colorscale=HEAT,
         texttemplate="%{z:.1f}",
+        textfont={"color": "#111"},
         hovertemplate="%{y}<br>%{x}<br>" + hover + "<extra></extra>",
         hoverongaps=False,
         xgap=2,

@@ -66,6 +66,7 @@ def result(line: dict[str, Any], **changes: Any) -> dict[str, Any]:
     return {
         **{name: line[name] for name in ("checkpoint_id", "repo_id", "backbone", "corpus", "license", "created")},
         "base_repo_id": f"openmed/{line['backbone']}-ner",
+        "rebuild_command": f"zoo build {line['checkpoint_id']} --set finetune.epochs=3",
         "entity_types": types,
         "decoding": {"aggregation_strategy": "max", "window_tokens": 512, "stride_tokens": 64},
         "scores": {"dev": split, "test": split},

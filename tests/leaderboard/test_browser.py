@@ -247,7 +247,8 @@ class TestBoard:
             'pipeline("token-classification", "openmed/large-notes", aggregation_strategy="max", stride=64)'
         )
         page.get_by_role("button", name="Copy the command that rebuilds large/notes").click()
-        page.wait_for_function("navigator.clipboard.readText().then(text => text === 'zoo build large/notes')")
+        command = "zoo build large/notes --set finetune.epochs=3"
+        page.wait_for_function(f"navigator.clipboard.readText().then(text => text === '{command}')")
 
     def test_a_hostile_link_does_nothing(self, reader: Reader) -> None:
         page = reader.open(

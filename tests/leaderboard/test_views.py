@@ -164,7 +164,8 @@ def test_figures_of_others_stand_apart_and_only_when_asked_for(board: Board) -> 
 def test_shared_ranks_and_intervals_are_shown(board: Board) -> None:
     html = render_board(board, View())
     assert html.count(">1=<") == 2 and "88.0 to 92.0" in html and "RANKS" in html
-    assert 'data-copy="zoo build large/mixed"' in html and "Copy the pipeline line of large/mixed" in html
+    assert 'data-copy="zoo build large/mixed --set finetune.epochs=3"' in html
+    assert "Copy the pipeline line of large/mixed" in html
 
 
 def test_an_empty_board_and_an_empty_selection_say_what_to_do(board: Board) -> None:

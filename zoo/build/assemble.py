@@ -21,6 +21,7 @@ from zoo.publishing.carbon import Energy
 from zoo.publishing.cards import card_template, render_card
 from zoo.publishing.licenses import judge, passage_obstacles
 from zoo.publishing.predictions import PREDICTIONS_FILE
+from zoo.publishing.rebuild import with_rebuild_command
 from zoo.publishing.results import (
     RESULT_FILE,
     DaptSummary,
@@ -211,6 +212,7 @@ def _assemble(last: Stage, context: Context) -> Result:
             },
             created=datetime.now(timezone.utc).isoformat(timespec="seconds"),
         )
+        result = with_rebuild_command(result, context.registry)
         result.save(folder)
         write_text(folder / "README.md", render_card(result, checkpoint, context.registry))
     return result

@@ -20,6 +20,7 @@ from zoo.publishing.hub import Hub
 from zoo.publishing.licenses import check_publication, judge, judge_result
 from zoo.publishing.manifest import VERIFICATION_FILE
 from zoo.publishing.push import Pushed, PushOptions, Status, push
+from zoo.publishing.rebuild import with_rebuild_command
 from zoo.publishing.rescore import Request
 from zoo.publishing.results import RESULT_FILE, Result, load_result, write_text
 from zoo.publishing.retry import HubError, is_offline_client
@@ -169,7 +170,8 @@ class Publisher:
     def _result(self, checkpoint: Checkpoint) -> Result:
         """The record of a built checkpoint that may be published."""
         path = self._folder(checkpoint) / RESULT_FILE
-        result = load_result(path).named(self._context.settings.names)
+        named = load_result(path).named(self._context.settings.names)
+        result = with_rebuild_command(named, self._context.registry)
         verdict = judge_result(result, checkpoint.backbone, checkpoint.corpus)
         check_publication(checkpoint.id, verdict, private=self._options.private)
         if result.energy.country == WORLD:

@@ -128,6 +128,7 @@ class Result(_Record):
     base_repo_id: str
     names: Names = Field(default=Names(), description="patterns that the two were named by")
     base_mark: str = Field(default="", description="end of the base's name, where its pre-training is not the usual")
+    rebuild_command: str = Field(default="", description="the line that builds it again; empty: of an older build")
     backbone: str
     backbone_origin: str = Field(description="package and version, or Hub id at a commit")
     corpus: str
