@@ -3,10 +3,10 @@
     python benchmarks/space_clone.py [--out builds] [--registry DIR] [--browser /usr/bin/chromium]
 
 pushes what is built in `--out` (models and Space; built with a country set), downloads the Space with the real client
-into an empty folder, makes a new virtual environment, installs `requirements.txt`, starts `python app.py`, and then asks from that environment for
-the page and for the entities of a text, with a model that the Space downloads from the Hub. With a Chromium, the page
-is opened too, and must show every model of the board without an error. Writes `benchmarks/results/space_clone.json`;
-exit code 1: something was wrong. Takes some minutes, most of them for pip.
+into an empty folder, makes a new virtual environment, installs `requirements.txt`, starts `python app.py`, and then
+asks from that environment for the page and for the entities of a text, with a model that the Space downloads from the
+Hub. With a Chromium, the page is opened too, and must show every model of the board without an error. Writes
+`benchmarks/results/space_clone.json`; exit code 1: something was wrong. Takes some minutes, most of them for pip.
 """
 
 from __future__ import annotations
