@@ -31,15 +31,15 @@ from tests.loopback_hub import WRITER, LoopbackHub, loopback_hub
 
 RESULTS = Path(__file__).parent / "results"
 REPO = "openmed/leaderboard"
-TEXT = "She was treated for type 2 diabetes and chronic kidney disease."
+TEXT = "She was treated with metformin for type 2 diabetes and chronic kidney disease."
 CLONE = "import sys, huggingface_hub as h; h.snapshot_download(sys.argv[1], repo_type='space', local_dir=sys.argv[2])"
 ASK = """
 import json, sys
 from gradio_client import Client
 
-url, key, text = sys.argv[1:]
-status, marked, table = Client(url, verbose=False).predict(text, [key], 0, False, api_name="/tag")
-print(json.dumps({"status": status, "rows": table.count("<tr>") - 1}))
+url, text, *models = sys.argv[1:]
+status, marked, table = Client(url, verbose=False).predict(text, models, 0, False, api_name="/tag")
+print(json.dumps({"status": status, "rows": max(0, table.count("<tr>") - 1)}))
 """
 VERSIONS = """
 import json, sys
@@ -88,7 +88,7 @@ def _try(hub: LoopbackHub, out: Path, folder: Path, registry: Path | None, brows
     environment = {**home, "HF_HUB_OFFLINE": "0", "SPACE_DATA": "", "PYTHONPATH": ""}
     with Server(copy, app=copy, python=python, **environment) as server:
         started = server.seconds
-        answer = json.loads(_run([python, "-c", ASK, server.url, models[0], TEXT], {}).splitlines()[-1])
+        answer = json.loads(_run([python, "-c", ASK, server.url, TEXT, *models], {}).splitlines()[-1])
         if answer["rows"] < 1:
             problems.append(f"the demo found nothing: {answer['status']}")
         seen = _look(server.url, browser) if browser else None
