@@ -88,7 +88,7 @@ def _try(hub: LoopbackHub, out: Path, folder: Path, registry: Path | None, brows
     environment = {**home, "HF_HUB_OFFLINE": "0", "SPACE_DATA": "", "PYTHONPATH": ""}
     with Server(copy, app=copy, python=python, **environment) as server:
         started = server.seconds
-        answer = json.loads(_run([python, "-c", ASK, server.url, TEXT, *models], {}).splitlines()[-1])
+        answer = json.loads(_run([python, "-c", ASK, server.url, TEXT, *models[:6]], {}).splitlines()[-1])
         if answer["rows"] < 1:
             problems.append(f"the demo found nothing: {answer['status']}")
         seen = _look(server.url, browser) if browser else None
