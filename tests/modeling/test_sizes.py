@@ -22,7 +22,7 @@ def test_every_recipe_trains_under_one_and_a_half_percent_in_adapters_under_20_m
         size = expected_size(backbone, family, recipe, labels)
         assert size is not None, f"{name} has no config"
         assert 0 < size.trained_share < 0.015
-        assert size.adapter_bytes < 20e6
+        assert size.adapter_bytes < (5e6 if name in REGISTRY.suites["quickstart"].backbones else 20e6)
 
 
 @pytest.mark.parametrize("name", sorted(REGISTRY.backbones))
