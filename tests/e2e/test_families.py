@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from safetensors.torch import load_file
 
 from tests.conftest import FAMILIES, TINY_SENTENCES
 from tests.publishing.conftest import run_zoo
@@ -67,6 +68,9 @@ def test_trained_adapter_loads_exactly_with_plain_transformers(family: str, buil
     result = json.loads((folder / "result.json").read_text())
     assert result["scores"]["test"]["micro_f1"] > 0.8, result["training"]
     assert logits[0] == logits[1] == logits[2]
+    assert {str(w.dtype) for w in load_file(folder / "adapter" / "adapter_model.safetensors").values()} == {
+        "torch.float16"
+    }
 
     # Whole entities, exactly as our own decoding finds them (but for the space some tokenizers keep before a word).
     predictions = [json.loads(line) for line in (folder / "predictions.jsonl").read_text().splitlines()][: len(TEXTS)]

@@ -13,7 +13,7 @@ REGISTRY = load_registry()
 
 
 @pytest.mark.parametrize("name", sorted(REGISTRY.backbones))
-def test_every_recipe_trains_under_one_and_a_half_percent_in_adapters_under_20_mb(name: str) -> None:
+def test_every_recipe_trains_under_one_and_a_half_percent_in_adapters_under_5_mb(name: str) -> None:
     backbone = REGISTRY.backbone(name)
     family, labels = REGISTRY.families[backbone.family], LabelSpace.from_entry(REGISTRY.labels)
     corpora = {c for suite in REGISTRY.suites.values() if name in suite.backbones for c in suite.corpora}
@@ -22,7 +22,7 @@ def test_every_recipe_trains_under_one_and_a_half_percent_in_adapters_under_20_m
         size = expected_size(backbone, family, recipe, labels)
         assert size is not None, f"{name} has no config"
         assert 0 < size.trained_share < 0.015
-        assert size.adapter_bytes < (5e6 if name in REGISTRY.suites["quickstart"].backbones else 20e6)
+        assert size.adapter_bytes < 4.95e6  # adapter_config.json and the header of the weights come to some 40 kB
 
 
 @pytest.mark.parametrize("name", sorted(REGISTRY.backbones))

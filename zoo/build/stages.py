@@ -23,7 +23,14 @@ from zoo.build.store import RESUME, Artefact, note_energy
 from zoo.corpora.mixture import MixtureCounts, draw_epoch, mixture_license, prepare_passages
 from zoo.files import write_whole
 from zoo.modeling.backbones import BASE_INFO, BackboneFiles, build_base
-from zoo.modeling.lora import attach_lora, check_foreign_rows, point_at_base, save_adapter, trained_share
+from zoo.modeling.lora import (
+    attach_lora,
+    check_foreign_rows,
+    point_at_base,
+    round_adapter,
+    save_adapter,
+    trained_share,
+)
 from zoo.modeling.quiet import quiet_libraries
 from zoo.modeling.tagger import Tagger, check_same_logits
 from zoo.publishing.carbon import measure
@@ -320,6 +327,7 @@ def _train_adapter(
         progress=progress,
         snapshot_path=snapshot,
     )
+    round_adapter(model)
     check_foreign_rows(model, labels, types)
     save_adapter(model, destination, str(base))
     shipped = Tagger.load(destination, stride_tokens=stride)

@@ -104,9 +104,38 @@ def trained_share(model: torch.nn.Module) -> TrainedShare:
     return TrainedShare(trained, sum(p.numel() for p in model.parameters()))
 
 
+def round_adapter(model: PeftModel) -> None:
+    """Round what was trained to float16, in which adapters are stored: the model then computes what a loaded one does.
+
+    Raises:
+        ZooError: A weight is too large for it.
+    """
+    import torch
+
+    with torch.no_grad():
+        for name, parameter in model.named_parameters():
+            if parameter.requires_grad:
+                parameter.copy_(parameter.to(torch.float16))
+                if not bool(parameter.isfinite().all()):
+                    raise ZooError(f"{name} has weights beyond 65,504", fix="lower finetune.learning_rate")
+
+
 def save_adapter(model: PeftModel, destination: Path, base_name: str) -> None:
-    """Write the PEFT files of an adapter, pointing at `base_name` (a folder beside it, or a Hub id)."""
+    """Write the PEFT files of an adapter, pointing at `base_name` (a folder beside it, or a Hub id).
+
+    Weights are stored in float16, half the size; PEFT and transformers compute with them in the type of the base.
+
+    Args:
+        model: Rounded by `round_adapter`.
+        destination: Folder to write to.
+        base_name: What the adapter stands on.
+    """
+    import torch
+    from safetensors.torch import load_file, save_file
+
     model.save_pretrained(destination, safe_serialization=True)
+    path = destination / ADAPTER_WEIGHTS
+    save_file({k: v.to(torch.float16) for k, v in load_file(path).items()}, path, metadata={"format": "pt"})
     (destination / "README.md").unlink(missing_ok=True)
     point_at_base(destination, base_name)
 

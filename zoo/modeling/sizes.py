@@ -12,7 +12,7 @@ from zoo.registry.schema import Backbone, Family
 if TYPE_CHECKING:
     from zoo.modeling.labels import LabelSpace
 
-_BYTES_PER_PARAMETER = 4
+_BYTES_PER_PARAMETER = 2
 
 
 @dataclass(frozen=True)
@@ -22,7 +22,7 @@ class Size:
     Attributes:
         trained_parameters: LoRA matrices and head.
         trained_share: Of all parameters that a pipeline loads.
-        adapter_bytes: Of the trained parameters in float32; the file has a few kB more.
+        adapter_bytes: Of the trained parameters in float16; the file has a few kB more.
     """
 
     trained_parameters: int
