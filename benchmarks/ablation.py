@@ -311,17 +311,19 @@ def _plot(groups: dict[tuple[str, str, str], list[dict[str, Any]]]) -> None:
     import matplotlib.pyplot as plt
 
     checkpoints = sorted({checkpoint for checkpoint, _, _ in groups})
-    arms = sorted({(arm, method) for _, arm, method in groups})
+    all_arms = sorted({(arm, method) for _, arm, method in groups})
     colours = ["#0072b2", "#56b4e9", "#d55e00", "#e69f00", "#009e73"]  # Okabe and Ito: told apart by the colour-blind
     figure, axes = plt.subplots(1, len(checkpoints), figsize=(4 * len(checkpoints), 3.6), squeeze=False)
     for axis, checkpoint in zip(axes[0], checkpoints, strict=True):
-        for place, (arm, method) in enumerate(arms):
-            values = [100 * r["test_micro_f1"] for r in groups.get((checkpoint, arm, method), [])]
-            if values:
-                axis.scatter([place] * len(values), values, color=colours[place % len(colours)], s=28, zorder=3)
-                axis.hlines(statistics.fmean(values), place - 0.3, place + 0.3, color=colours[place % len(colours)])
+        arms = [key for key in all_arms if (checkpoint, *key) in groups]
+        for place, key in enumerate(arms):
+            values = [100 * r["test_micro_f1"] for r in groups[(checkpoint, *key)]]
+            colour = colours[all_arms.index(key) % len(colours)]
+            axis.scatter([place] * len(values), values, color=colour, s=28, zorder=3)
+            axis.hlines(statistics.fmean(values), place - 0.3, place + 0.3, color=colour)
         axis.set_title(checkpoint, fontsize=10)
-        axis.set_xticks(range(len(arms)), [f"{arm}\n{method}" for arm, method in arms], fontsize=7)
+        names = [f"{arm}\n{method}".replace(" of ", "\n") for arm, method in arms]
+        axis.set_xticks(range(len(arms)), names, fontsize=7)
         axis.grid(axis="y", alpha=0.3)
     axes[0][0].set_ylabel("test strict micro-F1, %\n(points: seeds; lines: means)")
     figure.tight_layout()
