@@ -328,12 +328,14 @@ class _Run:
         import torch
         from transformers import get_cosine_schedule_with_warmup
 
+        from zoo.training.fused_lora import fused_lora
+
         recipe, bfloat16 = self.recipe, use_bfloat16(self.recipe.precision)
         for parameter in self.model.parameters():
             parameter.requires_grad_(False)
         for parameter in parameters:
             parameter.requires_grad_(True)
-        optimizer = torch.optim.AdamW(parameters, lr=learning_rate, weight_decay=recipe.weight_decay)
+        optimizer = torch.optim.AdamW(parameters, lr=learning_rate, weight_decay=recipe.weight_decay, fused=True)
         schedule = get_cosine_schedule_with_warmup(optimizer, min(recipe.warmup_steps, self.steps // 10), self.steps)
         if self._snapshot is not None and self.step:
             restore_optimizer(optimizer, self._snapshot, self._snapshot.values["groups"])
@@ -348,25 +350,26 @@ class _Run:
         saved = started = time.perf_counter()
         before = self.seconds
         recent: list[float] = []
-        for step, batch in enumerate(self._batches(), start=1):
-            if step <= self.step:
-                continue
-            recent.append(self._step(phase, step, batch, bfloat16))
-            self._sum_gradients(parameters)
-            torch.nn.utils.clip_grad_norm_(parameters, recipe.max_grad_norm)
-            optimizer.step()
-            schedule.step()
-            optimizer.zero_grad(set_to_none=True)
-            self.step = step
-            self.progress.on_step()
-            if step % self.log_every == 0 or step == self.steps:
-                self.losses.append((phase, step, sum(recent) / len(recent)))
-                self.progress.on_note(f"{phase} step {step}/{self.steps}: loss {self.losses[-1][2]:.3f}")
-                recent = []
-                self.seconds = before + time.perf_counter() - started
-                if time.perf_counter() - saved > _SNAPSHOT_SECONDS:
-                    self._save(phase, optimizer)
-                    saved = time.perf_counter()
+        with training_attention(self.model), fused_lora(self.model, bfloat16=bfloat16):
+            for step, batch in enumerate(self._batches(), start=1):
+                if step <= self.step:
+                    continue
+                recent.append(self._step(phase, step, batch, bfloat16))
+                self._sum_gradients(parameters)
+                torch.nn.utils.clip_grad_norm_(parameters, recipe.max_grad_norm)
+                optimizer.step()
+                schedule.step()
+                optimizer.zero_grad(set_to_none=True)
+                self.step = step
+                self.progress.on_step()
+                if step % self.log_every == 0 or step == self.steps:
+                    self.losses.append((phase, step, sum(recent) / len(recent)))
+                    self.progress.on_note(f"{phase} step {step}/{self.steps}: loss {self.losses[-1][2]:.3f}")
+                    recent = []
+                    self.seconds = before + time.perf_counter() - started
+                    if time.perf_counter() - saved > _SNAPSHOT_SECONDS:
+                        self._save(phase, optimizer)
+                        saved = time.perf_counter()
 
     def _batches(self) -> Iterator[list[list[int]]]:
         rng = random.Random(self.recipe.seed)
@@ -476,7 +479,7 @@ def _loss(
     inputs, labels = inputs.to(device), labels.to(device)
     chosen = labels != -100
     autocast = torch.autocast(device.type, torch.bfloat16) if bfloat16 else nullcontext()
-    with autocast, training_attention(device), _head_sees(model, family, chosen):
+    with autocast, _head_sees(model, family, chosen):
         mask = inputs.ne(int(tokenizer.pad_token_id or 0)).long()
         logits = model(input_ids=inputs, attention_mask=mask).logits
     loss = torch.nn.functional.cross_entropy(logits[0].float(), labels[chosen], reduction="sum")

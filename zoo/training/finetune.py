@@ -35,7 +35,8 @@ from zoo.training.snapshot import (
 
 if TYPE_CHECKING:
     import torch
-    from transformers import PreTrainedTokenizerBase
+    from peft import PeftModel
+    from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 
 _HEAD = re.compile(r"(^|\.)(modules_to_save|classifier|score)\.")
@@ -75,7 +76,7 @@ class Progress:
 
 
 def finetune(
-    model: torch.nn.Module,
+    model: PreTrainedModel | PeftModel,
     tokenizer: PreTrainedTokenizerBase,
     train: Sequence[Document],
     dev: Sequence[Document],
@@ -94,7 +95,7 @@ def finetune(
     of the head keep gradient zero; weight decay leaves the head out for the same reason.
 
     Args:
-        model: A PEFT model on a base.
+        model: A PEFT model on a base, or a model to be trained in full.
         tokenizer: Tokenizer of the base; its `model_max_length` is the window.
         train: Training documents.
         dev: Documents for early stopping.
@@ -113,6 +114,8 @@ def finetune(
     import torch
     from transformers import get_linear_schedule_with_warmup, set_seed
 
+    from zoo.training.fused_lora import fused_lora
+
     progress = progress or Progress()
     device = next(model.parameters()).device
     bfloat16 = use_bfloat16(recipe.precision)
@@ -124,11 +127,30 @@ def finetune(
     dev_texts = [document.text for document in dev]
     dev_windows = encode(tokenizer, dev_texts, window_tokens=tagger.window_tokens, stride_tokens=tagger.stride_tokens)
 
-    optimizer = torch.optim.AdamW(_parameter_groups(model, recipe.weight_decay), lr=recipe.learning_rate)
+    optimizer = torch.optim.AdamW(_parameter_groups(model, recipe.weight_decay), lr=recipe.learning_rate, fused=True)
     steps = recipe.epochs * math.ceil(len(train) / recipe.batch_size)
     schedule = get_linear_schedule_with_warmup(optimizer, round(recipe.warmup_share * steps), steps)
     trained = [p for p in model.parameters() if p.requires_grad]
     loss_function = torch.nn.CrossEntropyLoss(ignore_index=IGNORED, label_smoothing=recipe.label_smoothing)
+
+    def step(batch: Sequence[Window], wanted: Sequence[Sequence[int]], epoch: int) -> float:
+        logits = forward(model, batch, int(tokenizer.pad_token_id or 0), bfloat16=bfloat16)
+        gold = pad(wanted, IGNORED).to(device)
+        gold = torch.where(gold == IGNORED, gold, place[gold.clamp(min=0)])
+        loss = loss_function(logits[..., own].float().flatten(0, 1), gold.flatten())
+        if not math.isfinite(value := float(loss.detach())):
+            raise ZooError(
+                f"the loss became {value} in epoch {epoch}",
+                where="training",
+                fix="lower finetune.learning_rate, or set finetune.precision=float32",
+            )
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(trained, recipe.max_grad_norm)
+        optimizer.step()
+        schedule.step()
+        optimizer.zero_grad(set_to_none=True)
+        return value
+
     set_seed(seed)
     rng = random.Random(seed)
     progress.on_start(steps)
@@ -139,46 +161,29 @@ def finetune(
         progress.on_resume(state.epoch * steps // recipe.epochs)
         for log in state.logs:  # heard again: a search may have been killed before it wrote the last one down
             progress.on_epoch(log)
-    while state.epoch < recipe.epochs and not _hopeless(state, recipe):
-        open_dropout(model, backbone=recipe.backbone_dropout)
-        epoch = state.epoch + 1
-        epoch_started, loss_sum, tokens = time.perf_counter(), 0.0, 0
-        if not windows or recipe.join_sentences:
-            windows, targets, weights = _training_windows(tagger, train, labels, recipe.join_sentences, rng)
-        batches = epoch_batches([len(window) for window in windows], recipe.batch_size, rng, weights=weights)
-        for batch in batches:
-            with training_attention(device):
-                logits = forward(
-                    model, [windows[i] for i in batch], int(tokenizer.pad_token_id or 0), bfloat16=bfloat16
-                )
-            gold = pad([targets[i] for i in batch], IGNORED).to(device)
-            gold = torch.where(gold == IGNORED, gold, place[gold.clamp(min=0)])
-            loss = loss_function(logits[..., own].float().flatten(0, 1), gold.flatten())
-            if not math.isfinite(value := float(loss.detach())):
-                raise ZooError(
-                    f"the loss became {value} in epoch {epoch}",
-                    where="training",
-                    fix="lower finetune.learning_rate, or set finetune.precision=float32",
-                )
-            loss.backward()
-            torch.nn.utils.clip_grad_norm_(trained, recipe.max_grad_norm)
-            optimizer.step()
-            schedule.step()
-            optimizer.zero_grad(set_to_none=True)
-            loss_sum += value
-            tokens += sum(len(windows[i]) for i in batch)
-            progress.on_step()
-        train_seconds = time.perf_counter() - epoch_started
-        model.eval()
-        f1 = micro_f1(dev, tagger.tag_windows(dev_texts, dev_windows, bfloat16=bfloat16))
-        state.epoch = epoch
-        if f1 > state.best_f1:
-            state.best_f1, state.best_epoch, state.best = f1, epoch, _trained(model)
-        seconds = time.perf_counter() - epoch_started
-        state.logs.append(EpochLog(epoch, loss_sum / len(batches), f1, train_seconds, seconds - train_seconds, tokens))
-        if snapshot_path:
-            _snapshot(state, model, optimizer, schedule, rng).save(snapshot_path)
-        progress.on_epoch(state.logs[-1])
+    with training_attention(model), fused_lora(model, bfloat16=bfloat16):
+        while state.epoch < recipe.epochs and not _hopeless(state, recipe):
+            open_dropout(model, backbone=recipe.backbone_dropout)
+            epoch = state.epoch + 1
+            epoch_started, loss_sum, tokens = time.perf_counter(), 0.0, 0
+            if not windows or recipe.join_sentences:
+                windows, targets, weights = _training_windows(tagger, train, labels, recipe.join_sentences, rng)
+            batches = epoch_batches([len(window) for window in windows], recipe.batch_size, rng, weights=weights)
+            for batch in batches:
+                loss_sum += step([windows[i] for i in batch], [targets[i] for i in batch], epoch)
+                tokens += sum(len(windows[i]) for i in batch)
+                progress.on_step()
+            train_seconds = time.perf_counter() - epoch_started
+            model.eval()
+            f1 = micro_f1(dev, tagger.tag_windows(dev_texts, dev_windows, bfloat16=bfloat16))
+            state.epoch = epoch
+            if f1 > state.best_f1:
+                state.best_f1, state.best_epoch, state.best = f1, epoch, _trained(model)
+            dev_seconds = time.perf_counter() - epoch_started - train_seconds
+            state.logs.append(EpochLog(epoch, loss_sum / len(batches), f1, train_seconds, dev_seconds, tokens))
+            if snapshot_path:
+                _snapshot(state, model, optimizer, schedule, rng).save(snapshot_path)
+            progress.on_epoch(state.logs[-1])
     model.load_state_dict(state.best, strict=False)
     model.eval()
     return TrainingLog(

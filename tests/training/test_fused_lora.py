@@ -1,0 +1,81 @@
+"""The fused LoRA layers compute what PEFT's compute, forward and backward."""
+
+from __future__ import annotations
+
+import copy
+
+import pytest
+import torch
+from peft import LoraConfig, get_peft_model
+from peft.tuners.lora import Linear
+
+from tests.tiny import save_tiny_backbone
+from zoo.training.fused_lora import fused_lora
+
+
+TARGETS = ("query", "key", "value", "dense", "query_proj", "key_proj", "value_proj", "Wqkv", "Wi", "Wo")
+
+
+def lora(**options):
+    return LoraConfig(task_type="TOKEN_CLS", r=3, target_modules=list(TARGETS), **options)
+
+
+@pytest.fixture(params=["bert", "electra", "deberta-v2", "roberta", "modernbert"])
+def model(request, tmp_path):
+    from transformers import AutoModelForTokenClassification
+
+    save_tiny_backbone(request.param, tmp_path / "model")
+    plain = AutoModelForTokenClassification.from_pretrained(tmp_path / "model", dtype=torch.float32)
+    torch.manual_seed(0)
+    tuned = get_peft_model(plain, lora())
+    for name, parameter in tuned.named_parameters():
+        if "lora_B" in name:  # it starts at zero, which would hide the half of the gradient
+            torch.nn.init.normal_(parameter, std=0.05)
+    return tuned.eval()
+
+
+def gradients(model, ids):
+    model.zero_grad()
+    logits = model(input_ids=ids).logits
+    (logits * torch.linspace(-1, 1, logits.numel()).view_as(logits)).sum().backward()
+    return logits.detach(), {name: p.grad for name, p in model.named_parameters() if p.grad is not None}
+
+
+def test_same_logits_and_gradients_in_float32(model):
+    ids = torch.randint(5, 50, (3, 7))
+    logits, wanted = gradients(model, ids)
+    with fused_lora(model, bfloat16=False) as layers:
+        assert layers == sum(isinstance(module, Linear) for module in model.modules()) > 0
+        fused, found = gradients(model, ids)
+    torch.testing.assert_close(fused, logits, rtol=1e-4, atol=1e-5)
+    assert found.keys() == wanted.keys()
+    for name, gradient in wanted.items():
+        torch.testing.assert_close(found[name], gradient, rtol=1e-3, atol=1e-5, msg=name)
+
+
+def test_bfloat16_is_as_close_as_autocast(model):
+    ids = torch.randint(5, 50, (3, 7))
+    exact, _ = gradients(model, ids)
+    with torch.autocast("cpu", torch.bfloat16):
+        theirs, _ = gradients(model, ids)
+        with fused_lora(model, bfloat16=True):
+            ours, found = gradients(model, ids)
+    assert (ours.float() - exact).abs().max() < 2 * (theirs.float() - exact).abs().max() + 1e-3
+    assert all(gradient.dtype is torch.float32 for gradient in found.values())
+
+
+def test_pefts_own_layers_are_back_afterwards(model):
+    ids = torch.randint(5, 50, (2, 5))
+    before, _ = gradients(model, ids)
+    with pytest.raises(RuntimeError, match="killed"), fused_lora(model, bfloat16=True):
+        raise RuntimeError("killed")
+    after, _ = gradients(model, ids)
+    assert torch.equal(before, after)
+
+
+def test_layers_that_are_more_than_plain_lora_stay_as_they_are(model):
+    base = copy.deepcopy(model.unload())
+    for options in ({"lora_dropout": 0.1}, {"use_dora": True}):
+        tuned = get_peft_model(copy.deepcopy(base), lora(**options))
+        with fused_lora(tuned, bfloat16=False) as layers:
+            assert layers == 0
