@@ -8,6 +8,9 @@ their median is reported. The share of the peak is that of the floating-point op
 gradients of activations through the encoder: 4 per frozen weight and token) in the fastest product of two large
 matrices that this machine was seen to do in the same number format.
 
+With `--f1 EPOCHS` the first checkpoint is also trained on its whole corpus by the plain script and by zoo, for so many
+epochs of the recipe's learning rate and batch: final dev and test F1, and zoo's time to the plain script's dev F1.
+
 Writes `benchmarks/results/training.{json,md}`.
 """
 
@@ -16,11 +19,14 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import resource
 import statistics
 import sys
 import tempfile
 import time
+from collections import defaultdict
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -32,13 +38,14 @@ from zoo.build.progress import ConsoleReporter
 from zoo.build.schedule import Schedule
 from zoo.corpora.document import Document
 from zoo.evaluation.latency import processor_name
+from zoo.evaluation.scoring import micro_f1
 from zoo.modeling.lora import attach_lora
 from zoo.modeling.quiet import quiet_libraries
-from zoo.modeling.tagger import longest_window
+from zoo.modeling.tagger import Tagger, longest_window
 from zoo.modeling.windows import encode, label_window
 from zoo.registry.loader import Checkpoint, load_registry
 from zoo.settings import Settings
-from zoo.training.finetune import finetune
+from zoo.training.finetune import TrainingLog, finetune
 from zoo.training.precision import use_bfloat16
 
 RESULTS = Path(__file__).parents[1] / "results"
@@ -50,15 +57,16 @@ def main() -> None:
     parser.add_argument("checkpoints", nargs="*", default=["minilm-l6/ncbi-disease"])
     parser.add_argument("--documents", type=int, default=1200)
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--out", type=Path, default=Path("builds"), help="where bases are kept")
+    parser.add_argument("--f1", type=int, default=0, metavar="EPOCHS")
+    parser.add_argument("--seeds", default="13", help="of --f1, with commas")
     arguments = parser.parse_args()
     quiet_libraries()
-    settings = replace(Settings.load(), out=arguments.out)
+    settings = Settings.load()  # bases are kept in its output folder
     context = Context(load_registry(settings.registry), settings)
     measured = {}
     for checkpoint_id in arguments.checkpoints:
         checkpoint = context.registry.checkpoint(checkpoint_id, {"finetune.epochs": 1, "dapt.passages": ()})
-        base = _base(context, checkpoint)
+        base = prepared_base(context, checkpoint)
         train = context.corpus(checkpoint.corpus).splits["train"][: arguments.documents]
         ways = _ways(context, checkpoint, base, train)
         tokens, flop = _tokens(base, train), _flop_per_token(base)
@@ -77,10 +85,20 @@ def main() -> None:
             "flop_per_token": flop,
             "recipe": checkpoint.recipe.model_dump(mode="json", include={"lora", "finetune"}),
             "rounds": rounds,
+            "profile": _profile(ways["zoo, backbone_dropout=false"], checkpoint.recipe.lora.rank),
         }
+    reached = []
+    if arguments.f1:
+        changes = {"finetune.epochs": arguments.f1, "dapt.passages": ()}
+        checkpoint = context.registry.checkpoint(arguments.checkpoints[0], changes)
+        for seed in map(int, arguments.seeds.split(",")):
+            reached.append(_reach(context, checkpoint, prepared_base(context, checkpoint), seed))
+            sys.stderr.write(f"{reached[-1]}\n")
     _write(
         {
-            "command": "python benchmarks/speed/training.py " + " ".join(arguments.checkpoints),
+            "command": "python benchmarks/speed/training.py " + " ".join(sys.argv[1:]),
+            "peak_memory_mib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
+            "f1": {"checkpoint": arguments.checkpoints[0], "epochs": arguments.f1, "runs": reached},
             "machine": {"processor": processor_name(), "cores": os.cpu_count(), "threads": _threads()},
             "peak_flop_per_second": {name: _peak(name) for name in ("float32", "bfloat16")},
             "checkpoints": measured,
@@ -88,7 +106,8 @@ def main() -> None:
     )
 
 
-def _base(context: Context, checkpoint: Checkpoint) -> Path:
+def prepared_base(context: Context, checkpoint: Checkpoint) -> Path:
+    """The base of a checkpoint, prepared if it is not there."""
     plan = make_plan([checkpoint], context)
     stage = chain(plan.last[checkpoint.id])["base"]
     if not context.store.has(stage.kind, stage.fingerprint):
@@ -111,6 +130,7 @@ def _ways(
         "Trainer + PEFT, group_by_length": lambda: _trainer(
             context, plain, base, train, train_sampling_strategy="group_by_length"
         ),
+        "zoo, layers of PEFT": lambda: _zoo(context, plain, base, train, fused=False),
         "zoo": lambda: _zoo(context, plain, base, train),
         "zoo, backbone_dropout=false": lambda: _zoo(context, quick, base, train),
     }
@@ -121,35 +141,65 @@ def replace_recipe(checkpoint: Checkpoint, fine: Any) -> Checkpoint:
     return replace(checkpoint, recipe=checkpoint.recipe.model_copy(update={"finetune": fine}))
 
 
-def _model(context: Context, checkpoint: Checkpoint, base: Path) -> Any:
+def _model(context: Context, checkpoint: Checkpoint, base: Path, seed: int) -> Any:
     family = context.registry.families[checkpoint.backbone.family]
-    return attach_lora(base, family, checkpoint.recipe.lora, context.labels, checkpoint.corpus.entity_types, 13)
+    return attach_lora(base, family, checkpoint.recipe.lora, context.labels, checkpoint.corpus.entity_types, seed)
 
 
-def _zoo(context: Context, checkpoint: Checkpoint, base: Path, train: list[Document]) -> float:
+def _zoo(context: Context, checkpoint: Checkpoint, base: Path, train: list[Document], *, fused: bool = True) -> float:
+    """One epoch; with fused=False as it was before: LoRA layers and attention as PEFT and PyTorch have them."""
+    from zoo.training import finetune as loop
+    from zoo.training import fused_lora as layers
+
+    if fused:
+        return _finetune(context, checkpoint, base, train, train[:1])[0].epochs[0].train_seconds
+    own = layers.fused_lora, loop.training_attention
+    layers.fused_lora, loop.training_attention = (lambda *_, **__: nullcontext()), _fallback_attention
+    try:
+        return _finetune(context, checkpoint, base, train, train[:1])[0].epochs[0].train_seconds
+    finally:
+        layers.fused_lora, loop.training_attention = own
+
+
+def _fallback_attention(model: Any) -> Any:
+    from torch.nn.attention import SDPBackend, sdpa_kernel
+
+    return sdpa_kernel(SDPBackend.MATH)
+
+
+def _finetune(
+    context: Context, checkpoint: Checkpoint, base: Path, train: list[Document], dev: list[Document], seed: int = 13
+) -> tuple[TrainingLog, Any]:
     from transformers import AutoTokenizer
 
+    model = _model(context, checkpoint, base, seed)
     log = finetune(
-        _model(context, checkpoint, base),
+        model,
         AutoTokenizer.from_pretrained(base),
         train,
-        train[:1],
+        dev,
         labels=context.labels,
         entity_types=checkpoint.corpus.entity_types,
         recipe=checkpoint.recipe.finetune,
         stride_tokens=checkpoint.backbone.stride_tokens,
-        seed=13,
+        seed=seed,
     )
-    return log.epochs[0].train_seconds
+    return log, model
 
 
 def _trainer(context: Context, checkpoint: Checkpoint, base: Path, train: list[Document], **options: Any) -> float:
+    return plain_script(context, checkpoint, base, train, **options)[0]
+
+
+def plain_script(
+    context: Context, checkpoint: Checkpoint, base: Path, train: list[Document], seed: int = 13, **options: Any
+) -> tuple[float, Any]:
     """As transformers' own token-classification example: tokenized before, padded to the longest of a batch."""
     from datasets import Dataset
     from transformers import AutoTokenizer, DataCollatorForTokenClassification, Trainer, TrainingArguments
 
     fine, tokenizer = checkpoint.recipe.finetune, AutoTokenizer.from_pretrained(base)
-    model = _model(context, checkpoint, base)
+    model = _model(context, checkpoint, base, seed)
     windows = encode(
         tokenizer,
         [document.text for document in train],
@@ -167,7 +217,7 @@ def _trainer(context: Context, checkpoint: Checkpoint, base: Path, train: list[D
             model=model,
             args=TrainingArguments(
                 output_dir=folder,
-                num_train_epochs=1,
+                num_train_epochs=fine.epochs,
                 per_device_train_batch_size=fine.batch_size,
                 learning_rate=fine.learning_rate,
                 weight_decay=fine.weight_decay,
@@ -175,7 +225,7 @@ def _trainer(context: Context, checkpoint: Checkpoint, base: Path, train: list[D
                 report_to=[],
                 disable_tqdm=True,
                 logging_strategy="no",
-                seed=13,
+                seed=seed,
                 **options,
             ),
             train_dataset=data,
@@ -183,7 +233,68 @@ def _trainer(context: Context, checkpoint: Checkpoint, base: Path, train: list[D
         )
         started = time.perf_counter()
         trainer.train()
-        return time.perf_counter() - started
+        return time.perf_counter() - started, model
+
+
+def _reach(context: Context, checkpoint: Checkpoint, base: Path, seed: int) -> dict[str, Any]:
+    """Both ways on the whole corpus: F1, and the seconds (dev splits included) that zoo takes to the plain script's."""
+    from transformers import AutoTokenizer
+
+    splits, tokenizer = context.corpus(checkpoint.corpus).splits, AutoTokenizer.from_pretrained(base)
+    quick = replace_recipe(
+        checkpoint, checkpoint.recipe.finetune.model_copy(update={"join_sentences": 0.0, "backbone_dropout": False})
+    )
+
+    def score(model: Any, split: str) -> float:
+        tagger = Tagger.of(model, tokenizer, stride_tokens=checkpoint.backbone.stride_tokens)
+        return micro_f1(splits[split], tagger.tag([document.text for document in splits[split]]))
+
+    plain_seconds, model = plain_script(context, checkpoint, base, splits["train"], seed)
+    plain = {split: score(model, split) for split in ("dev", "test")}
+    log, model = _finetune(context, quick, base, splits["train"], splits["dev"], seed)
+    seconds, reached = 0.0, None
+    for epoch in log.epochs:
+        seconds += epoch.train_seconds + epoch.dev_seconds
+        if reached is None and epoch.dev_micro_f1 >= plain["dev"]:
+            reached = seconds
+    return {
+        "seed": seed,
+        "plain_seconds": plain_seconds,
+        "plain_dev_micro_f1": plain["dev"],
+        "plain_test_micro_f1": plain["test"],
+        "zoo_seconds": seconds,
+        "zoo_dev_micro_f1": log.best_dev_micro_f1,
+        "zoo_test_micro_f1": score(model, "test"),
+        "zoo_seconds_to_plain_dev_micro_f1": reached,
+    }
+
+
+def _profile(epoch: Callable[[], float], rank: int) -> dict[str, float]:
+    """Share of each kind of work in the time of operators of one epoch, by PyTorch's profiler."""
+    from torch.profiler import ProfilerActivity, profile
+
+    with profile(activities=[ProfilerActivity.CPU], record_shapes=True) as profiler:
+        epoch()
+    times: dict[str, float] = defaultdict(float)
+    for event in profiler.key_averages(group_by_input_shape=True):
+        name = event.key.removeprefix("aten::").strip("_")
+        if name in ("mm", "addmm"):
+            inner = any(rank in shape for shape in event.input_shapes if shape)
+            kind = "products with LoRA's matrices" if inner else "products with frozen weights"
+        else:
+            kind = next((kind for kind, names in _KINDS.items() if name in names), "the rest, Python included")
+        times[kind] += event.self_cpu_time_total
+    return {kind: each / sum(times.values()) for kind, each in sorted(times.items(), key=lambda item: -item[1])}
+
+
+_KINDS = {
+    "attention": ("bmm", "softmax", "softmax_backward_data"),
+    "activations, norms, sums": (
+        *("gelu", "gelu_backward", "add", "mul", "div", "native_layer_norm", "native_layer_norm_backward"),
+    ),
+    "copies and casts": ("copy", "to_copy", "clone", "contiguous"),
+    "optimizer": ("fused_adamw", "Optimizer.step#AdamW.step", "linalg_vector_norm", "foreach_norm", "foreach_mul"),
+}
 
 
 def _tokens(base: Path, train: list[Document]) -> int:
@@ -201,12 +312,12 @@ def _flop_per_token(base: Path) -> int:
 
 
 def _peak(dtype: str) -> float:
-    """Floating-point operations per second of the best of ten products of 2,048 x 2,048 matrices."""
+    """Floating-point operations per second of the best of a hundred products of 2,048 x 2,048 matrices."""
     import torch
 
     a, b = (torch.randn(2048, 2048).to(getattr(torch, dtype)) for _ in range(2))
     best = float("inf")
-    for _ in range(10):
+    for _ in range(100):
         started = time.perf_counter()
         torch.mm(a, b)
         best = min(best, time.perf_counter() - started)
@@ -232,6 +343,7 @@ def _write(data: dict[str, Any]) -> None:
         "| checkpoint | way | tokens/s | times Trainer | times grouped | share of the peak |",
         "|---|---|---|---|---|---|",
     ]
+    notes = []
     for checkpoint, measured in data["checkpoints"].items():
         names = list(measured["rounds"][0])
         for name in names:
@@ -241,8 +353,30 @@ def _write(data: dict[str, Any]) -> None:
             lines.append(
                 f"| {checkpoint} | {name} | {speed:,.0f} | {times[0]:.2f} | {times[1]:.2f} | {100 * share:.0f} % |"
             )
-        lines.append("")
-        lines.append(f"{checkpoint}: first {measured['documents']:,} documents, {measured['tokens']:,} tokens.")
+        shares = ", ".join(f"{kind} {100 * share:.0f} %" for kind, share in measured["profile"].items())
+        notes.append(
+            f"{checkpoint}: first {measured['documents']:,} documents, {measured['tokens']:,} tokens, batches of "
+            f"{measured['recipe']['finetune']['batch_size']}, medians of {len(measured['rounds'])} rounds. Where the "
+            f"time of `{names[-1]}` goes: {shares}."
+        )
+    lines += ["", *(line for note in notes for line in (note, ""))]
+    if runs := data["f1"]["runs"]:
+        lines += [
+            f"{data['f1']['checkpoint']}, whole corpus, {data['f1']['epochs']} epochs, strict micro-F1:",
+            "",
+            "| seed | Trainer: s | dev | test | zoo: s | dev | test | s to the Trainer's dev F1 |",
+            "|---|---|---|---|---|---|---|---|",
+        ]
+        for run in runs:
+            to_f1 = run["zoo_seconds_to_plain_dev_micro_f1"]
+            lines.append(
+                f"| {run['seed']} | {run['plain_seconds']:.0f} | {100 * run['plain_dev_micro_f1']:.2f} | "
+                f"{100 * run['plain_test_micro_f1']:.2f} | {run['zoo_seconds']:.0f} | "
+                f"{100 * run['zoo_dev_micro_f1']:.2f} | {100 * run['zoo_test_micro_f1']:.2f} | "
+                f"{'not reached' if to_f1 is None else f'{to_f1:.0f}'} |"
+            )
+        lines += ["", "zoo's seconds include the scoring of the dev split after each epoch, the Trainer's do not.", ""]
+    lines.append(f"Peak memory of the whole benchmark: {data['peak_memory_mib']:,.0f} MiB.")
     (RESULTS / "training.md").write_text("\n".join([*lines, ""]))
     sys.stdout.write("\n".join([*lines, ""]))
 

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from zoo.errors import ZooError
 from zoo.modeling.backbones import classifier
@@ -96,6 +99,57 @@ def open_dropout(model: torch.nn.Module, *, backbone: bool) -> None:
     for name, module in model.named_modules():
         if "lora_dropout" in name:
             module.train()
+
+
+def plain_lora_layers(model: torch.nn.Module) -> list[Any]:
+    """Layers that compute `W x + bias + s B A x` with a frozen W and one adapter: no DoRA, nothing merged or off."""
+    from peft.tuners.lora import Linear
+
+    return [module for module in model.modules() if isinstance(module, Linear) and _is_plain(module)]
+
+
+def _is_plain(layer: Any) -> bool:  # noqa: ANN401 - PEFT's layers are not typed
+    if len(layer.active_adapters) != 1 or layer.merged or layer.disable_adapters:
+        return False
+    (name,) = layer.active_adapters
+    return (
+        type(layer.base_layer).__name__ == "Linear"
+        and not layer.base_layer.weight.requires_grad
+        and name in layer.lora_A
+        and not layer.lora_variant.get(name)
+        and not layer.lora_bias.get(name, False)
+    )
+
+
+@contextmanager
+def merged_lora(model: torch.nn.Module, *, bfloat16: bool) -> Iterator[None]:
+    """Compute with `W + s B A` in the place of the two, until the block is left; the weights stay as they are.
+
+    It takes as long as a pass over some hundred tokens, and memory for the weights once more. Logits are those of the
+    two up to rounding.
+
+    Args:
+        model: A model with one active adapter, or none.
+        bfloat16: Whether it computes in bfloat16 autocast: the sums are kept in that format.
+    """
+    import torch
+
+    layers = plain_lora_layers(model)
+    with torch.no_grad():
+        for layer in layers:
+            (name,) = layer.active_adapters
+            weight, bias = layer.base_layer.weight, layer.base_layer.bias
+            weight = torch.addmm(
+                weight, layer.lora_B[name].weight, layer.lora_A[name].weight, alpha=layer.scaling[name]
+            )
+            if bfloat16:
+                weight, bias = weight.bfloat16(), bias if bias is None else bias.bfloat16()
+            layer.forward = partial(torch.nn.functional.linear, weight=weight, bias=bias)
+    try:
+        yield
+    finally:
+        for layer in layers:
+            del layer.forward
 
 
 def trained_share(model: torch.nn.Module) -> TrainedShare:

@@ -12,6 +12,7 @@ import numpy as np
 
 from zoo.errors import ZooError
 from zoo.modeling.device import best_device
+from zoo.modeling.lora import merged_lora
 from zoo.modeling.windows import Entity, Window, decode, encode, finish
 
 if TYPE_CHECKING:
@@ -162,9 +163,18 @@ class Tagger:
         *,
         batch_tokens: int | None = None,
         bfloat16: bool = False,
+        merge: bool = False,
         progress: Callable[[int], None] | None = None,
     ) -> list[list[Entity]]:
-        """The entities of each window by itself, not yet joined with those of its neighbours; see `tag`."""
+        """The entities of each window by itself, not yet joined with those of its neighbours; see `tag`.
+
+        Args:
+            windows: Windows of any texts.
+            batch_tokens: As for `tag`.
+            bfloat16: As for `tag`.
+            merge: Add the adapter to the weights first (`merged_lora`): pays from some thousand tokens on.
+            progress: As for `tag`.
+        """
         import torch
 
         if self.adapter:
@@ -172,7 +182,8 @@ class Tagger:
         names = self.labels
         batch_tokens = batch_tokens or (512 if self.model.device.type == "cpu" else 16_384)
         found: list[list[Entity]] = [[] for _ in windows]
-        with torch.inference_mode():
+        merged = merged_lora(self.model, bfloat16=bfloat16) if merge else nullcontext()
+        with torch.inference_mode(), merged:
             for batch in token_batches(windows, batch_tokens):
                 logits = forward(
                     self.model, [windows[i] for i in batch], int(self.tokenizer.pad_token_id or 0), bfloat16=bfloat16

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 BUFFER_TOKENS = 1 << 17
 """Tokens of the windows that are sorted by length at a time: little padding, and some 30 MB."""
+MERGE_TOKENS = 1 << 12
+"""From so many on, adapters are added to the weights for the time of a buffer."""
 BLOCK_CHARACTERS = 100_000
 """Documents longer than this are tokenized in blocks, cut at the first white space after so many characters."""
 
@@ -113,8 +115,11 @@ def _run(
     progress: Callable[[int], None] | None,
 ) -> None:
     windows = [window for _, _, window in buffer]
+    merge = sum(map(len, windows)) >= MERGE_TOKENS
     for number, tagger in enumerate(taggers):
-        found = tagger.decode_windows(windows, batch_tokens=batch_tokens, bfloat16=bfloat16, progress=progress)
+        found = tagger.decode_windows(
+            windows, batch_tokens=batch_tokens, bfloat16=bfloat16, merge=merge, progress=progress
+        )
         for (document, slot, _), entities in zip(buffer, found, strict=True):
             document.found[slot][number] = entities
     for document, _, _ in buffer:

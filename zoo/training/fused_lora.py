@@ -7,18 +7,17 @@ are turned into bfloat16 once and not in every step. Values are PEFT's up to rou
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
+from zoo.modeling.lora import plain_lora_layers
 
 
 class _LoraLinear(torch.autograd.Function):
-    """`x W' + bias + s (x A') B'` for a frozen W and bias."""
+    """`x W' + bias + s d(x) A' B'` for a frozen W and bias, d being dropout."""
 
     @staticmethod
     def forward(
@@ -29,34 +28,39 @@ class _LoraLinear(torch.autograd.Function):
         a: torch.Tensor,
         b: torch.Tensor,
         scale: float,
+        dropout: float,
     ) -> torch.Tensor:
         rows = x.reshape(-1, x.shape[-1])
+        y = rows @ weight.t() if bias is None else torch.addmm(bias, rows, weight.t())
+        kept = torch.empty_like(rows).bernoulli_(1 - dropout).div_(1 - dropout) if dropout else None
+        rows = rows if kept is None else rows * kept
         a, b = a.to(x.dtype), (b * scale).to(x.dtype)
         inner = rows @ a.t()
-        y = rows @ weight.t() if bias is None else torch.addmm(bias, rows, weight.t())
         y.addmm_(inner, b.t())
-        ctx.save_for_backward(rows, weight, a, b, inner)
+        ctx.save_for_backward(rows, weight, a, b, inner, kept)
         ctx.scale, ctx.shape = scale, x.shape
         return y.view(*x.shape[:-1], -1)
 
     @staticmethod
     def backward(ctx: Any, *gradients: torch.Tensor) -> tuple[torch.Tensor | None, ...]:  # noqa: ANN401
-        rows, weight, a, b, inner = ctx.saved_tensors
+        rows, weight, a, b, inner, kept = ctx.saved_tensors
         gradient = gradients[0].reshape(-1, weight.shape[0])
         through_b = gradient @ b
         of_a = (through_b.t() @ rows).float()
         of_b = (gradient.t() @ inner).float() * ctx.scale
         of_x = None
         if ctx.needs_input_grad[0]:
-            of_x = (gradient @ weight).addmm_(through_b, a).view(ctx.shape)
-        return of_x, None, None, of_a, of_b, None
+            of_x = gradient @ weight
+            of_x = of_x.addmm_(through_b, a) if kept is None else of_x.addcmul_(through_b @ a, kept)
+            of_x = of_x.view(ctx.shape)
+        return of_x, None, None, of_a, of_b, None, None
 
 
 @contextmanager
 def fused_lora(model: torch.nn.Module, *, bfloat16: bool) -> Iterator[int]:
     """Compute the LoRA layers of a model in one function each, until the block is left.
 
-    Layers that are anything but a frozen `Linear` with one plain adapter (dropout, DoRA, merged) stay PEFT's.
+    Layers that are anything but a frozen `Linear` with one plain adapter (DoRA, merged) stay PEFT's.
 
     Args:
         model: A PEFT model.
@@ -65,9 +69,7 @@ def fused_lora(model: torch.nn.Module, *, bfloat16: bool) -> Iterator[int]:
     Yields:
         Number of layers that are computed this way.
     """
-    from peft.tuners.lora import Linear
-
-    fused = [module for module in model.modules() if isinstance(module, Linear) and _is_plain(module)]
+    fused = plain_lora_layers(model)
     for layer in fused:
         layer.forward = _forward(layer, torch.bfloat16 if bfloat16 else torch.float32)
     try:
@@ -77,27 +79,15 @@ def fused_lora(model: torch.nn.Module, *, bfloat16: bool) -> Iterator[int]:
             del layer.forward
 
 
-def _is_plain(layer: Any) -> bool:  # noqa: ANN401 - PEFT's layers are not typed
-    if len(layer.active_adapters) != 1 or layer.merged or layer.disable_adapters:
-        return False
-    (name,) = layer.active_adapters
-    return (
-        type(layer.base_layer) is torch.nn.Linear
-        and not layer.base_layer.weight.requires_grad
-        and name in layer.lora_A
-        and not layer.lora_variant.get(name)
-        and isinstance(layer.lora_dropout[name], torch.nn.Identity)
-        and not layer.lora_bias.get(name, False)
-    )
-
-
 def _forward(layer: Any, dtype: torch.dtype) -> Callable[[torch.Tensor], torch.Tensor]:  # noqa: ANN401
     (name,) = layer.active_adapters
     weight, bias = (p if p is None else p.detach().to(dtype) for p in (layer.base_layer.weight, layer.base_layer.bias))
     a, b, scale = layer.lora_A[name].weight, layer.lora_B[name].weight, layer.scaling[name]
+    dropout = layer.lora_dropout[name]
 
     def forward(x: torch.Tensor) -> torch.Tensor:
-        result: torch.Tensor = _LoraLinear.apply(x.to(dtype), weight, bias, a, b, scale)  # type: ignore[no-untyped-call]
+        share = getattr(dropout, "p", 0.0) if dropout.training else 0.0
+        result: torch.Tensor = _LoraLinear.apply(x.to(dtype), weight, bias, a, b, scale, share)  # type: ignore[no-untyped-call]
         return result
 
     return forward
