@@ -4,8 +4,10 @@
 
 One round measures every way once, in turn, so that a change of the machine's speed hits all; ratios are within a round,
 and their median is reported. Entities (start, end, type) are compared with those of `pipeline()`. Of several MODELs
-(adapters of one base) the first is measured alone, and all of them together. Also: a cold `zoo tag` of one sentence,
-the peak memory, how time grows with the documents, and the machine's share of its measured peak of matrix products.
+(adapters of one base; one may be named several times) the first is measured alone, and all of them together. Also: a
+cold `zoo tag` of one sentence and `zoo --help`, the peak memory, and how time grows with documents, length and
+adapters. The share of the peak is that of the encoder's products (2 operations per weight and token) in the fastest
+product of two large matrices that this machine was seen to do in the same number format.
 
 Writes `benchmarks/results/tagging.{json,md,png}`.
 """
@@ -24,6 +26,8 @@ from collections.abc import Callable, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import Any
+
+from training import peak_flop_per_second
 
 from zoo.evaluation.latency import processor_name
 from zoo.modeling.quiet import quiet_libraries
@@ -59,7 +63,11 @@ def main() -> None:
             found.setdefault(name, answer)
             sys.stderr.write(f"round {number + 1}: {name}: {seconds[name]:.1f} s\n")
         rounds.append(seconds)
+    tagger = Tagger.load(arguments.models[0])
     data = {
+        "tokens": sum(map(len, tagger.tokenizer([text.text for text in texts])["input_ids"])),
+        "flop_per_token": flop_per_token(tagger),
+        "peak_flop_per_second": {name: peak_flop_per_second(name) for name in ("float32", "bfloat16")},
         "command": "python benchmarks/speed/tagging.py " + " ".join(["MODEL"] * len(arguments.models)),
         "machine": {"processor": processor_name(), "cores": os.cpu_count(), "threads": _threads()},
         "model": Path(arguments.models[0]).name,
@@ -72,10 +80,15 @@ def main() -> None:
             for name, answer in found.items()
             if "adapters" not in name
         },
-        "growth": _growth(arguments.models[0], texts),
+        "growth": {
+            "documents": _growth(tagger, texts),
+            "characters of one document": _longer(tagger, texts),
+            "adapters": _more(arguments.models, texts[: max(1, len(texts) // 4)]),
+        },
         "peak_memory_mib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
-        "million_characters": _million(arguments.models[0], texts),
-        "cold_start_seconds": [_cold_start(arguments.models[0]) for _ in range(arguments.rounds)],
+        "million_characters": _million(tagger, texts),
+        "cold_start_seconds": [_cold_start("tag", "--model", arguments.models[0], "She has asthma.") for _ in range(5)],
+        "help_seconds": [_cold_start("--help") for _ in range(5)],
     }
     _write(data)
 
@@ -113,28 +126,52 @@ def _ways(models: Sequence[str], texts: Sequence[Text]) -> dict[str, Callable[[]
     return ways
 
 
-def _growth(model: str, texts: Sequence[Text]) -> list[tuple[int, float]]:
+def flop_per_token(tagger: Tagger) -> int:
+    """Forward 2 per weight of the encoder's matrices; attention itself, LoRA and the head are left out."""
+    return 2 * sum(
+        parameter.numel()
+        for name, parameter in tagger.model.named_parameters()
+        if parameter.ndim == 2 and not any(part in name for part in ("embeddings", "lora_", "classifier"))
+    )
+
+
+def _timed(taggers: Sequence[Tagger], texts: Sequence[Text]) -> float:
+    started = time.perf_counter()
+    for _ in tag_stream(taggers, texts):
+        pass
+    return time.perf_counter() - started
+
+
+def _growth(tagger: Tagger, texts: Sequence[Text]) -> list[tuple[int, float]]:
     """Documents and seconds of the stream."""
-    tagger, points = Tagger.load(model), []
-    for share in (0.125, 0.25, 0.5, 1.0):
-        some = texts[: max(1, round(share * len(texts)))]
-        started = time.perf_counter()
-        list(tag_stream([tagger], some))
-        points.append((len(some), time.perf_counter() - started))
-    return points
+    sizes = [max(1, round(share * len(texts))) for share in (0.125, 0.25, 0.5, 1.0)]
+    return [(size, _timed([tagger], texts[:size])) for size in sizes]
 
 
-def _million(model: str, texts: Sequence[Text]) -> dict[str, float]:
-    """Memory that one document of a million characters adds to one of a tenth of it, and its seconds."""
+def _longer(tagger: Tagger, texts: Sequence[Text]) -> list[tuple[int, float]]:
+    """Characters of one document and seconds."""
+    return [
+        (size, _timed([tagger], [Text("long", _text_of(texts, size))])) for size in (25_000, 50_000, 100_000, 200_000)
+    ]
+
+
+def _more(models: Sequence[str], texts: Sequence[Text]) -> list[tuple[int, float]]:
+    """Adapters and seconds."""
+    numbers = [number for number in (1, 2, 4, 8) if number <= len(models)]
+    return [(number, _timed(Tagger.load_all(models[:number]), texts)) for number in numbers]
+
+
+def _text_of(texts: Sequence[Text], characters: int) -> str:
     words = " ".join(text.text for text in texts)
-    tagger = Tagger.load(model)
+    return (words * (1 + characters // len(words)))[:characters]
+
+
+def _million(tagger: Tagger, texts: Sequence[Text]) -> dict[str, float]:
+    """Memory that one document of a million characters adds to one of a tenth of it, and its seconds."""
     result: dict[str, float] = {}
     for characters in (100_000, 1_000_000):
-        text = (words * (1 + characters // len(words)))[:characters]
         before = _resident_mib()
-        started = time.perf_counter()
-        list(tag_stream([tagger], [Text("long", text)]))
-        result[f"seconds_{characters}"] = time.perf_counter() - started
+        result[f"seconds_{characters}"] = _timed([tagger], [Text("long", _text_of(texts, characters))])
         result[f"growth_mib_{characters}"] = _resident_mib() - before
     return result
 
@@ -144,9 +181,10 @@ def _resident_mib() -> float:
     return int(status.partition("VmRSS:")[2].split()[0]) / 1024
 
 
-def _cold_start(model: str) -> float:
-    command = [sys.executable, "-c", "from zoo.cli import main; main()", "tag", "--model", model, "She has asthma."]
+def _cold_start(*arguments: str) -> float:
+    """Seconds of a command in a new process."""
     started = time.perf_counter()
+    command = [sys.executable, "-c", "from zoo.cli import main; main()", *arguments]
     subprocess.run(command, check=True, capture_output=True)
     return time.perf_counter() - started
 
@@ -169,15 +207,20 @@ def _write(data: dict[str, Any]) -> None:
         f"{data['machine']['processor']}, "
         f"threads: {data['machine']['threads']}; medians of {len(data['rounds'])} rounds.",
         "",
-        f"| way | seconds | words/s | times `pipeline` defaults | times {best} | documents that differ |",
-        "|---|---|---|---|---|---|",
+        f"| way | seconds | words/s | times `pipeline` defaults | times {best} | documents that differ "
+        "| share of the peak |",
+        "|---|---|---|---|---|---|---|",
     ]
     for name in names:
         seconds = statistics.median(r[name] for r in data["rounds"])
         faster = [statistics.median(r[other] / r[name] for r in data["rounds"]) for other in (names[0], best)]
         differ = data["differing_documents"].get(name, "")
+        adapters = data["models"] if "adapters" in name else 1
+        peak = data["peak_flop_per_second"]["bfloat16" if "bfloat16" in name else "float32"]
+        share = adapters * data["tokens"] * data["flop_per_token"] / seconds / peak
         lines.append(
-            f"| {name} | {seconds:.1f} | {words / seconds:,.0f} | {faster[0]:.2f} | {faster[1]:.2f} | {differ} |"
+            f"| {name} | {seconds:.1f} | {words / seconds:,.0f} | {faster[0]:.2f} | {faster[1]:.2f} | {differ} "
+            f"| {100 * share:.0f} % |"
         )
     million = data["million_characters"]
     lines += [
@@ -185,9 +228,10 @@ def _write(data: dict[str, Any]) -> None:
         f"One document of 100,000 characters: {million['seconds_100000']:.1f} s; of 1,000,000: "
         f"{million['seconds_1000000']:.1f} s and {million['growth_mib_1000000']:.0f} MiB more. Peak memory of "
         f"the whole benchmark: {data['peak_memory_mib']:,.0f} MiB. `zoo tag` of one sentence from a cold process: "
-        f"{statistics.median(data['cold_start_seconds']):.1f} s.",
+        f"{statistics.median(data['cold_start_seconds']):.1f} s; `zoo --help`: "
+        f"{statistics.median(data['help_seconds']):.2f} s.",
         "",
-        "![seconds against documents](tagging.png)",
+        "![seconds against documents, length and adapters, with the line through the least squares](tagging.png)",
         "",
     ]
     (RESULTS / "tagging.json").write_text(json.dumps(data, indent=1) + "\n")
@@ -202,13 +246,20 @@ def _plot(data: dict[str, Any]) -> None:
     matplotlib.use("Agg")
     import matplotlib.pyplot as plt
 
-    figure, axis = plt.subplots(figsize=(5, 3.4))
-    axis.plot(*zip(*data["growth"], strict=True), "o-", color="#0072b2")
-    axis.set_xlabel("documents")
-    axis.set_ylabel("seconds (zoo tag)")
-    axis.set_xlim(left=0)
-    axis.set_ylim(bottom=0)
-    axis.grid(alpha=0.3)
+    figure, axes = plt.subplots(1, 3, figsize=(12, 3.4))
+    for axis, (what, points) in zip(axes, data["growth"].items(), strict=True):
+        sizes, seconds = zip(*points, strict=True)
+        axis.plot(sizes, seconds, "o", color="#0072b2")
+        if len(points) > 1:
+            slope, constant = statistics.linear_regression(sizes, seconds)
+            axis.plot([0, max(sizes)], [constant, constant + slope * max(sizes)], "-", color="#999999", zorder=0)
+            per = 10 ** max(0, len(str(max(sizes))) - 3)
+            axis.set_title(f"{constant:.2f} s + {slope * per:.3g} s per {per:,}", fontsize=10)
+        axis.set_xlabel(what)
+        axis.set_ylabel("seconds (zoo tag)")
+        axis.set_xlim(left=0)
+        axis.set_ylim(bottom=0)
+        axis.grid(alpha=0.3)
     figure.tight_layout()
     figure.savefig(RESULTS / "tagging.png", dpi=140)
 

@@ -39,6 +39,7 @@ from zoo.build.schedule import Schedule
 from zoo.corpora.document import Document
 from zoo.evaluation.latency import processor_name
 from zoo.evaluation.scoring import micro_f1
+from zoo.modeling.device import best_device
 from zoo.modeling.lora import attach_lora
 from zoo.modeling.quiet import quiet_libraries
 from zoo.modeling.tagger import Tagger, longest_window
@@ -69,7 +70,7 @@ def main() -> None:
         base = prepared_base(context, checkpoint)
         train = context.corpus(checkpoint.corpus).splits["train"][: arguments.documents]
         ways = _ways(context, checkpoint, base, train)
-        tokens, flop = _tokens(base, train), _flop_per_token(base)
+        tokens, flop = _tokens(base, train), flop_per_token(base)
         rounds = []
         for number in range(arguments.rounds):
             seconds = {}
@@ -100,7 +101,7 @@ def main() -> None:
             "peak_memory_mib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
             "f1": {"checkpoint": arguments.checkpoints[0], "epochs": arguments.f1, "runs": reached},
             "machine": {"processor": processor_name(), "cores": os.cpu_count(), "threads": _threads()},
-            "peak_flop_per_second": {name: _peak(name) for name in ("float32", "bfloat16")},
+            "peak_flop_per_second": {name: peak_flop_per_second(name) for name in ("float32", "bfloat16")},
             "checkpoints": measured,
         }
     )
@@ -152,11 +153,11 @@ def _zoo(context: Context, checkpoint: Checkpoint, base: Path, train: list[Docum
     from zoo.training import fused_lora as layers
 
     if fused:
-        return _finetune(context, checkpoint, base, train, train[:1])[0].epochs[0].train_seconds
+        return run_finetune(context, checkpoint, base, train, train[:1])[0].epochs[0].train_seconds
     own = layers.fused_lora, loop.training_attention
     layers.fused_lora, loop.training_attention = (lambda *_, **__: nullcontext()), _fallback_attention
     try:
-        return _finetune(context, checkpoint, base, train, train[:1])[0].epochs[0].train_seconds
+        return run_finetune(context, checkpoint, base, train, train[:1])[0].epochs[0].train_seconds
     finally:
         layers.fused_lora, loop.training_attention = own
 
@@ -167,9 +168,10 @@ def _fallback_attention(model: Any) -> Any:
     return sdpa_kernel(SDPBackend.MATH)
 
 
-def _finetune(
+def run_finetune(
     context: Context, checkpoint: Checkpoint, base: Path, train: list[Document], dev: list[Document], seed: int = 13
 ) -> tuple[TrainingLog, Any]:
+    """Zoo's own training of a fresh adapter: its log, and the model."""
     from transformers import AutoTokenizer
 
     model = _model(context, checkpoint, base, seed)
@@ -251,7 +253,7 @@ def _reach(context: Context, checkpoint: Checkpoint, base: Path, seed: int) -> d
 
     plain_seconds, model = plain_script(context, checkpoint, base, splits["train"], seed)
     plain = {split: score(model, split) for split in ("dev", "test")}
-    log, model = _finetune(context, quick, base, splits["train"], splits["dev"], seed)
+    log, model = run_finetune(context, quick, base, splits["train"], splits["dev"], seed)
     seconds, reached = 0.0, None
     for epoch in log.epochs:
         seconds += epoch.train_seconds + epoch.dev_seconds
@@ -303,7 +305,7 @@ def _tokens(base: Path, train: list[Document]) -> int:
     return sum(len(ids) for ids in AutoTokenizer.from_pretrained(base)([d.text for d in train])["input_ids"])
 
 
-def _flop_per_token(base: Path) -> int:
+def flop_per_token(base: Path) -> int:
     """Forward 2 and backward 2 per weight of the encoder's matrices; attention itself and LoRA are left out."""
     from transformers import AutoModelForTokenClassification
 
@@ -311,17 +313,21 @@ def _flop_per_token(base: Path) -> int:
     return 4 * sum(p.numel() for name, p in model.named_parameters() if p.ndim == 2 and "embeddings" not in name)
 
 
-def _peak(dtype: str) -> float:
-    """Floating-point operations per second of the best of a hundred products of 2,048 x 2,048 matrices."""
+def peak_flop_per_second(dtype: str, size: int = 2048) -> float:
+    """Floating-point operations per second of the best of a hundred products of two square matrices."""
     import torch
 
-    a, b = (torch.randn(2048, 2048).to(getattr(torch, dtype)) for _ in range(2))
+    device = best_device()
+    a, b = (torch.randn(size, size, device=device).to(getattr(torch, dtype)) for _ in range(2))
+    wait = torch.cuda.synchronize if device.type == "cuda" else (lambda: None)
     best = float("inf")
     for _ in range(100):
+        wait()
         started = time.perf_counter()
         torch.mm(a, b)
+        wait()
         best = min(best, time.perf_counter() - started)
-    return 2 * 2048**3 / best
+    return 2 * size**3 / best
 
 
 def _threads() -> int:
