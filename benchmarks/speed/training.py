@@ -154,12 +154,12 @@ def _zoo(context: Context, checkpoint: Checkpoint, base: Path, train: list[Docum
 
     if fused:
         return run_finetune(context, checkpoint, base, train, train[:1])[0].epochs[0].train_seconds
-    own = layers.fused_lora, loop.training_attention
-    layers.fused_lora, loop.training_attention = (lambda *_, **__: nullcontext()), _fallback_attention
+    own = layers.fused_lora, loop.plain_attention
+    layers.fused_lora, loop.plain_attention = (lambda *_, **__: nullcontext()), _fallback_attention
     try:
         return run_finetune(context, checkpoint, base, train, train[:1])[0].epochs[0].train_seconds
     finally:
-        layers.fused_lora, loop.training_attention = own
+        layers.fused_lora, loop.plain_attention = own
 
 
 def _fallback_attention(model: Any) -> Any:

@@ -20,11 +20,13 @@ def best_device() -> torch.device:
 
 
 @contextmanager
-def training_attention(model: PreTrainedModel | PeftModel) -> Iterator[None]:
-    """Attention that trains fastest, until the block is left: on CPUs plain matrix products, elsewhere as it is.
+def plain_attention(model: PreTrainedModel | PeftModel) -> Iterator[None]:
+    """Attention by plain matrix products on CPUs, until the block is left; elsewhere as it is.
 
     On CPUs the fused kernel's backward pass takes 5 to 8 times its forward pass, and PyTorch's own fallback looks for
-    rows without any token at each step: plain products took half to a third of its time (bfloat16, 24 to 320 tokens).
+    rows without any token at each step: plain products take half to a third of its time (bfloat16, 24 to 320 tokens),
+    and forward alone two thirds of the fused kernel's. In float32, forward alone, the fused kernel is the faster one
+    on abstracts. They need memory for the square of the length.
     """
     own = model.config._attn_implementation
     plain = model.device.type == "cpu" and own == "sdpa"

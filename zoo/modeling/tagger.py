@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from contextlib import nullcontext
+from contextlib import ExitStack, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from zoo.errors import ZooError
-from zoo.modeling.device import best_device
+from zoo.modeling.device import best_device, plain_attention
 from zoo.modeling.lora import merged_lora
 from zoo.modeling.windows import Entity, Window, decode, encode, finish
 
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 DEFAULT_STRIDE_TOKENS = 128
+_PLAIN_ATTENTION_TOKENS = 512
+"""Longer windows would need too much memory for it; in float32 the fused kernel is faster on abstracts."""
 _UNBOUNDED = 100_000
 """Tokenizers without a known limit report a `model_max_length` far above this."""
 
@@ -172,7 +174,8 @@ class Tagger:
             windows: Windows of any texts.
             batch_tokens: As for `tag`.
             bfloat16: As for `tag`.
-            merge: Add the adapter to the weights first (`merged_lora`): pays from some thousand tokens on.
+            merge: Add the adapter to the weights first (`merged_lora`), and take the fastest attention: logits are the
+                same up to rounding. It pays from some thousand tokens on.
             progress: As for `tag`.
         """
         import torch
@@ -182,8 +185,11 @@ class Tagger:
         names = self.labels
         batch_tokens = batch_tokens or (512 if self.model.device.type == "cpu" else 16_384)
         found: list[list[Entity]] = [[] for _ in windows]
-        merged = merged_lora(self.model, bfloat16=bfloat16) if merge else nullcontext()
-        with torch.inference_mode(), merged:
+        with torch.inference_mode(), ExitStack() as stack:
+            if merge:
+                stack.enter_context(merged_lora(self.model, bfloat16=bfloat16))
+                if bfloat16 and self.window_tokens <= _PLAIN_ATTENTION_TOKENS:
+                    stack.enter_context(plain_attention(self.model))
             for batch in token_batches(windows, batch_tokens):
                 logits = forward(
                     self.model, [windows[i] for i in batch], int(self.tokenizer.pad_token_id or 0), bfloat16=bfloat16

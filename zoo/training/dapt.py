@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any
 
 from zoo.errors import ZooError
 from zoo.files import write_whole
-from zoo.modeling.device import best_device, training_attention
+from zoo.modeling.device import best_device, plain_attention
 from zoo.modeling.lora import open_dropout
 from zoo.modeling.tagger import longest_window, pad
 from zoo.registry.recipes import DaptRecipe
@@ -350,7 +350,7 @@ class _Run:
         saved = started = time.perf_counter()
         before = self.seconds
         recent: list[float] = []
-        with training_attention(self.model), fused_lora(self.model, bfloat16=bfloat16):
+        with plain_attention(self.model), fused_lora(self.model, bfloat16=bfloat16):
             for step, batch in enumerate(self._batches(), start=1):
                 if step <= self.step:
                     continue

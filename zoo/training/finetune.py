@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from zoo.corpora.document import Document
 from zoo.errors import ZooError
 from zoo.evaluation.scoring import micro_f1
-from zoo.modeling.device import training_attention
+from zoo.modeling.device import plain_attention
 from zoo.modeling.labels import LabelSpace
 from zoo.modeling.lora import open_dropout
 from zoo.modeling.tagger import Tagger, forward, pad
@@ -161,7 +161,7 @@ def finetune(
         progress.on_resume(state.epoch * steps // recipe.epochs)
         for log in state.logs:  # heard again: a search may have been killed before it wrote the last one down
             progress.on_epoch(log)
-    with training_attention(model), fused_lora(model, bfloat16=bfloat16):
+    with plain_attention(model), fused_lora(model, bfloat16=bfloat16):
         while state.epoch < recipe.epochs and not _hopeless(state, recipe):
             open_dropout(model, backbone=recipe.backbone_dropout)
             epoch = state.epoch + 1
