@@ -30,6 +30,7 @@ from typing import Any
 from training import peak_flop_per_second
 
 from zoo.evaluation.latency import processor_name
+from zoo.modeling.device import Precision
 from zoo.modeling.quiet import quiet_libraries
 from zoo.modeling.tagger import Tagger
 from zoo.tagging.stream import tag_stream
@@ -67,7 +68,7 @@ def main() -> None:
     data = {
         "tokens": sum(map(len, tagger.tokenizer([text.text for text in texts])["input_ids"])),
         "flop_per_token": flop_per_token(tagger),
-        "peak_flop_per_second": {name: peak_flop_per_second(name) for name in ("float32", "bfloat16")},
+        "peak_flop_per_second": {name: peak_flop_per_second(name) for name in ("float32", "bfloat16", "int8")},
         "command": "python benchmarks/speed/tagging.py " + " ".join(["MODEL"] * len(arguments.models)),
         "machine": {"processor": processor_name(), "cores": os.cpu_count(), "threads": _threads()},
         "model": Path(arguments.models[0]).name,
@@ -113,16 +114,17 @@ def _ways(models: Sequence[str], texts: Sequence[Text]) -> dict[str, Callable[[]
             [(e["start"], e["end"], e["entity_group"]) for e in found] for found in ner(contents, batch_size=batch_size)
         ]
 
-    def stream(taggers: Sequence[Tagger], bfloat16: bool) -> Found:
-        return [[e.key for e in answer.entities[0]] for answer in tag_stream(taggers, texts, bfloat16=bfloat16)]
+    def stream(taggers: Sequence[Tagger], precision: Precision = "float32") -> Found:
+        return [[e.key for e in answer.entities[0]] for answer in tag_stream(taggers, texts, precision=precision)]
 
     ways: dict[str, Callable[[], Found]] = {"pipeline, defaults": lambda: plain(1)}
     ways |= {f"pipeline, batch_size={size}": lambda size=size: plain(size) for size in BATCHES}  # type: ignore[misc]
-    ways["zoo tag"] = lambda: stream([first], False)
-    ways["zoo tag --bfloat16"] = lambda: stream([first], True)
+    ways["zoo tag"] = lambda: stream([first])
+    ways["zoo tag --precision bfloat16"] = lambda: stream([first], "bfloat16")
+    ways["zoo tag --precision int8"] = lambda: stream([first], "int8")
     if len(models) > 1:
         together = Tagger.load_all(models)
-        ways[f"zoo tag, {len(models)} adapters"] = lambda: stream(together, False)
+        ways[f"zoo tag, {len(models)} adapters"] = lambda: stream(together)
     return ways
 
 
@@ -216,7 +218,8 @@ def _write(data: dict[str, Any]) -> None:
         faster = [statistics.median(r[other] / r[name] for r in data["rounds"]) for other in (names[0], best)]
         differ = data["differing_documents"].get(name, "")
         adapters = data["models"] if "adapters" in name else 1
-        peak = data["peak_flop_per_second"]["bfloat16" if "bfloat16" in name else "float32"]
+        precision = next((known for known in ("bfloat16", "int8") if known in name), "float32")
+        peak = data["peak_flop_per_second"][precision]
         share = adapters * data["tokens"] * data["flop_per_token"] / seconds / peak
         lines.append(
             f"| {name} | {seconds:.1f} | {words / seconds:,.0f} | {faster[0]:.2f} | {faster[1]:.2f} | {differ} "

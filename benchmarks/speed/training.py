@@ -314,17 +314,18 @@ def flop_per_token(base: Path) -> int:
 
 
 def peak_flop_per_second(dtype: str, size: int = 2048) -> float:
-    """Floating-point operations per second of the best of a hundred products of two square matrices."""
+    """Operations per second of the best of a hundred products of two square matrices: float32, bfloat16 or int8."""
     import torch
 
     device = best_device()
-    a, b = (torch.randn(size, size, device=device).to(getattr(torch, dtype)) for _ in range(2))
+    a, b = ((10 * torch.randn(size, size, device=device)).to(getattr(torch, dtype)) for _ in range(2))
+    product = torch._int_mm if dtype == "int8" else torch.mm
     wait = torch.cuda.synchronize if device.type == "cuda" else (lambda: None)
     best = float("inf")
     for _ in range(100):
         wait()
         started = time.perf_counter()
-        torch.mm(a, b)
+        product(a, b)
         wait()
         best = min(best, time.perf_counter() - started)
     return 2 * size**3 / best

@@ -40,7 +40,7 @@ def test_same_logits_with_each_adapter_and_the_weights_stay(model: Any) -> None:
     for adapter in ("one", "two"):
         model.set_adapter(adapter)
         beside = logits(model)
-        with torch.inference_mode(), merged_lora(model, bfloat16=False):
+        with torch.inference_mode(), merged_lora(model, precision="float32"):
             torch.testing.assert_close(logits(model), beside, rtol=1e-4, atol=1e-4)
         assert torch.equal(logits(model), beside)
         seen.append(beside)
@@ -51,13 +51,13 @@ def test_same_logits_with_each_adapter_and_the_weights_stay(model: Any) -> None:
 
 def test_bfloat16_is_as_close_as_autocast(model: Any) -> None:
     exact, theirs = logits(model), logits(model, bfloat16=True)
-    with merged_lora(model, bfloat16=True):
+    with merged_lora(model, precision="bfloat16"):
         ours = logits(model, bfloat16=True)
     assert (ours - exact).abs().max() < 3 * (theirs - exact).abs().max() + 1e-3
 
 
 def test_pefts_own_layers_are_back_after_an_error(model: Any) -> None:
     beside = logits(model)
-    with pytest.raises(RuntimeError, match="stopped"), merged_lora(model, bfloat16=True):
+    with pytest.raises(RuntimeError, match="stopped"), merged_lora(model, precision="bfloat16"):
         raise RuntimeError("stopped")
     assert torch.equal(logits(model), beside)

@@ -26,6 +26,7 @@ from zoo.cli.options import (
 )
 from zoo.cli.output import console, print_json, print_line, print_step, print_table, score_cells
 from zoo.errors import ZooError
+from zoo.modeling.device import Precision
 
 if TYPE_CHECKING:
     from zoo.evaluation.scoring import SplitScore
@@ -62,9 +63,14 @@ def tag(
     ] = None,
     text_field: Annotated[str, typer.Option("--text-field", help="Field or column of the text.")] = "text",
     id_field: Annotated[str, typer.Option("--id-field", help="Field or column of the id.")] = "id",
-    bfloat16: Annotated[
-        bool, typer.Option("--bfloat16", help="Faster on processors that have it; scores differ slightly.")
-    ] = False,
+    precision: Annotated[
+        Precision,
+        typer.Option(
+            "--precision",
+            help="Number format: bfloat16 and int8 (CPUs) are faster where the processor multiplies them; scores, and "
+            "now and then an entity, differ.",
+        ),
+    ] = "float32",
     as_json: AsJson = False,
 ) -> None:
     """Find the entities of texts of any length; offsets are [start, end) in characters.
@@ -80,7 +86,7 @@ def tag(
     if file and file != STANDARD_INPUT and not file.exists():
         raise ZooError("there is no such file or folder", where=file)
     given = json.dumps(
-        [[resolve_model(m) for m in model], str(file.resolve()) if file else text, text_field, id_field, bfloat16]
+        [[resolve_model(m) for m in model], str(file.resolve()) if file else text, text_field, id_field, precision]
     )
     output = Output(out, model, given) if out else None
     texts = read_texts(file, fields=Fields(id_field, text_field)) if file else iter([Text("text", text or "")])
@@ -89,9 +95,9 @@ def tag(
     from zoo.tagging.stream import tag_stream
 
     if output:
-        _write(output, taggers, texts, bfloat16)
+        _write(output, taggers, texts, precision)
         return
-    for tagged in tag_stream(taggers, texts, bfloat16=bfloat16):
+    for tagged in tag_stream(taggers, texts, precision=precision):
         records = entity_records(tagged, model)
         if not alone:
             sys.stdout.write(json_line(tagged, model))
@@ -133,7 +139,7 @@ def _load(models: Sequence[str]) -> list[Tagger]:
     return Tagger.load_all(models)
 
 
-def _write(output: Output, taggers: Sequence[Tagger], texts: Iterator[Text], bfloat16: bool) -> None:
+def _write(output: Output, taggers: Sequence[Tagger], texts: Iterator[Text], precision: Precision) -> None:
     """Write all documents that are not in the output yet."""
     from itertools import islice
 
@@ -147,7 +153,7 @@ def _write(output: Output, taggers: Sequence[Tagger], texts: Iterator[Text], bfl
             print_step(f"going on after {output.documents:,} documents")
         task = bar.add_task("", total=None, completed=output.documents)
         kept = time.monotonic()
-        for tagged in tag_stream(taggers, islice(texts, output.documents, None), bfloat16=bfloat16):
+        for tagged in tag_stream(taggers, islice(texts, output.documents, None), precision=precision):
             output.add(tagged)
             bar.advance(task)
             if time.monotonic() - kept > _KEEP_SECONDS:

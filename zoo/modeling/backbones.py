@@ -100,11 +100,15 @@ def build_base(
         raise ZooError(f"the architecture has no module {missing[0]!r}", where="families.yaml: head_modules")
 
 
+HEADS = ("classifier", "score")
+"""Names that transformers gives the last linear layer."""
+
+
 def classifier(model: PreTrainedModel) -> torch.nn.Linear:
     """The last linear layer of a token-classification model."""
     import torch
 
-    for name in ("classifier", "score"):
+    for name in HEADS:
         head: Any = getattr(model, name, None)
         if hasattr(head, "modules_to_save"):  # PEFT's wrapper around a module that is trained in full
             head = head.modules_to_save["default"]

@@ -1,15 +1,18 @@
-"""Where models are computed."""
+"""Where models are computed, and in which number format."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
     import torch
     from peft import PeftModel
     from transformers import PreTrainedModel
+
+Precision = Literal["float32", "bfloat16", "int8"]
+"""bfloat16: autocast; int8: linear layers in integers, the rest in float32."""
 
 
 def best_device() -> torch.device:

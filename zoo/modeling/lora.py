@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from zoo.errors import ZooError
-from zoo.modeling.backbones import classifier
-from zoo.modeling.device import best_device
+from zoo.modeling.backbones import HEADS, classifier
+from zoo.modeling.device import Precision, best_device
+from zoo.modeling.int8 import Int8Layers, check_int8
 from zoo.modeling.labels import NEVER, LabelSpace
 from zoo.registry.recipes import LoraRecipe
 from zoo.registry.schema import Family
@@ -122,7 +123,7 @@ def _is_plain(layer: Any) -> bool:  # noqa: ANN401 - PEFT's layers are not typed
 
 
 @contextmanager
-def merged_lora(model: torch.nn.Module, *, bfloat16: bool) -> Iterator[None]:
+def merged_lora(model: torch.nn.Module, *, precision: Precision) -> Iterator[None]:
     """Compute with `W + s B A` in the place of the two, until the block is left; the weights stay as they are.
 
     It takes as long as a pass over some hundred tokens, and memory for the weights once more. Logits are those of the
@@ -130,26 +131,54 @@ def merged_lora(model: torch.nn.Module, *, bfloat16: bool) -> Iterator[None]:
 
     Args:
         model: A model with one active adapter, or none.
-        bfloat16: Whether it computes in bfloat16 autocast: the sums are kept in that format.
+        precision: Number format that the sums are kept in: bfloat16 for bfloat16 autocast; int8 takes in all other
+            linear layers but the head.
+
+    Raises:
+        ZooError: The processor does not compute in int8.
     """
     import torch
 
+    def linear(weight: torch.Tensor, bias: torch.Tensor | None) -> Callable[[torch.Tensor], torch.Tensor]:
+        if precision == "int8":
+            return integers.linear(weight, bias)
+        if precision == "bfloat16":
+            weight, bias = weight.bfloat16(), bias if bias is None else bias.bfloat16()
+        return partial(torch.nn.functional.linear, weight=weight, bias=bias)
+
+    integers = Int8Layers()
     layers = plain_lora_layers(model)
+    others = _linear_layers(model) if precision == "int8" else []
+    if precision == "int8":
+        check_int8(next(model.parameters()).device)
     with torch.no_grad():
         for layer in layers:
             (name,) = layer.active_adapters
-            weight, bias = layer.base_layer.weight, layer.base_layer.bias
-            weight = torch.addmm(
-                weight, layer.lora_B[name].weight, layer.lora_A[name].weight, alpha=layer.scaling[name]
-            )
-            if bfloat16:
-                weight, bias = weight.bfloat16(), bias if bias is None else bias.bfloat16()
-            layer.forward = partial(torch.nn.functional.linear, weight=weight, bias=bias)
+            added = layer.lora_B[name].weight, layer.lora_A[name].weight
+            weight = torch.addmm(layer.base_layer.weight, *added, alpha=layer.scaling[name])
+            layer.forward = linear(weight, layer.base_layer.bias)
+        for layer in others:
+            layer.forward = linear(layer.weight, layer.bias)
     try:
         yield
     finally:
-        for layer in layers:
+        for layer in [*layers, *others]:
             del layer.forward
+
+
+def _linear_layers(model: torch.nn.Module) -> list[Any]:
+    """Linear layers outside of adapters and head."""
+    import torch
+    from peft.tuners.tuners_utils import BaseTunerLayer
+    from peft.utils.other import ModulesToSaveWrapper
+
+    tuned = (part for part in model.modules() if isinstance(part, BaseTunerLayer | ModulesToSaveWrapper))
+    inside = {id(inner) for part in tuned for inner in part.modules()}
+    return [
+        module
+        for name, module in model.named_modules()
+        if type(module) is torch.nn.Linear and id(module) not in inside and name.rpartition(".")[2] not in HEADS
+    ]
 
 
 def trained_share(model: torch.nn.Module) -> TrainedShare:

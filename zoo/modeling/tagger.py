@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from zoo.errors import ZooError
-from zoo.modeling.device import best_device, plain_attention
+from zoo.modeling.device import Precision, best_device, plain_attention
 from zoo.modeling.lora import merged_lora
 from zoo.modeling.windows import Entity, Window, decode, encode, finish
 
@@ -125,7 +125,7 @@ class Tagger:
         texts: Sequence[str],
         *,
         batch_tokens: int | None = None,
-        bfloat16: bool = False,
+        precision: Precision = "float32",
         progress: Callable[[int], None] | None = None,
     ) -> list[list[Entity]]:
         """Find the entities of each text.
@@ -134,14 +134,18 @@ class Tagger:
             texts: Texts of any length.
             batch_tokens: Padded tokens in one forward pass; None: 512 on a CPU (more leave its cache, and take up to
                 a third longer), 16,384 on a GPU.
-            bfloat16: Compute in bfloat16 autocast (faster where the processor has it; scores differ slightly).
+            precision: Number format to compute in: bfloat16 and int8 are faster where the processor multiplies them;
+                scores, and now and then an entity, differ.
             progress: Called with the number of windows done after each batch.
 
         Returns:
             Per text, entities in order of their start.
+
+        Raises:
+            ZooError: The processor does not compute in int8.
         """
         windows = encode(self.tokenizer, texts, window_tokens=self.window_tokens, stride_tokens=self.stride_tokens)
-        return self.tag_windows(texts, windows, batch_tokens=batch_tokens, bfloat16=bfloat16, progress=progress)
+        return self.tag_windows(texts, windows, batch_tokens=batch_tokens, precision=precision, progress=progress)
 
     def tag_windows(
         self,
@@ -149,11 +153,11 @@ class Tagger:
         windows: Sequence[Window],
         *,
         batch_tokens: int | None = None,
-        bfloat16: bool = False,
+        precision: Precision = "float32",
         progress: Callable[[int], None] | None = None,
     ) -> list[list[Entity]]:
         """As `tag`, for windows that are encoded already."""
-        found = self.decode_windows(windows, batch_tokens=batch_tokens, bfloat16=bfloat16, progress=progress)
+        found = self.decode_windows(windows, batch_tokens=batch_tokens, precision=precision, progress=progress)
         per_text: list[list[list[Entity]]] = [[] for _ in texts]
         for window, entities in zip(windows, found, strict=True):
             per_text[window.text].append(entities)
@@ -164,7 +168,7 @@ class Tagger:
         windows: Sequence[Window],
         *,
         batch_tokens: int | None = None,
-        bfloat16: bool = False,
+        precision: Precision = "float32",
         merge: bool = False,
         progress: Callable[[int], None] | None = None,
     ) -> list[list[Entity]]:
@@ -173,9 +177,9 @@ class Tagger:
         Args:
             windows: Windows of any texts.
             batch_tokens: As for `tag`.
-            bfloat16: As for `tag`.
+            precision: As for `tag`.
             merge: Add the adapter to the weights first (`merged_lora`), and take the fastest attention: logits are the
-                same up to rounding. It pays from some thousand tokens on.
+                same up to rounding. It pays from some thousand tokens on; int8 always does.
             progress: As for `tag`.
         """
         import torch
@@ -186,14 +190,13 @@ class Tagger:
         batch_tokens = batch_tokens or (512 if self.model.device.type == "cpu" else 16_384)
         found: list[list[Entity]] = [[] for _ in windows]
         with torch.inference_mode(), ExitStack() as stack:
-            if merge:
-                stack.enter_context(merged_lora(self.model, bfloat16=bfloat16))
-                if bfloat16 and self.window_tokens <= _PLAIN_ATTENTION_TOKENS:
+            if merge or precision == "int8":
+                stack.enter_context(merged_lora(self.model, precision=precision))
+                if precision == "bfloat16" and self.window_tokens <= _PLAIN_ATTENTION_TOKENS:
                     stack.enter_context(plain_attention(self.model))
             for batch in token_batches(windows, batch_tokens):
-                logits = forward(
-                    self.model, [windows[i] for i in batch], int(self.tokenizer.pad_token_id or 0), bfloat16=bfloat16
-                )
+                chosen, pad_id = [windows[i] for i in batch], int(self.tokenizer.pad_token_id or 0)
+                logits = forward(self.model, chosen, pad_id, bfloat16=precision == "bfloat16")
                 best = logits.float().softmax(-1).max(-1)
                 for row, index in enumerate(batch):
                     size = len(windows[index])

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from zoo.modeling.device import Precision
 from zoo.modeling.tagger import Tagger
 from zoo.modeling.windows import Entity, Window, encode, finish
 from zoo.tagging.texts import Text
@@ -67,7 +68,7 @@ def tag_stream(
     texts: Iterable[Text],
     *,
     batch_tokens: int | None = None,
-    bfloat16: bool = False,
+    precision: Precision = "float32",
     buffer_tokens: int = BUFFER_TOKENS,
     progress: Callable[[int], None] | None = None,
 ) -> Iterator[Tagged]:
@@ -77,12 +78,15 @@ def tag_stream(
         taggers: Models; those on one base share its tokens (`Tagger.load_all`).
         texts: Documents; they are read as they are needed.
         batch_tokens: Padded tokens in one forward pass; None: what suits the device.
-        bfloat16: Compute in bfloat16 autocast.
+        precision: Number format to compute in, as for `Tagger.tag`.
         buffer_tokens: Tokens that are collected before models run.
         progress: Called with the number of windows done after each batch.
 
     Yields:
         Documents in the order of `texts`.
+
+    Raises:
+        ZooError: The processor does not compute in int8.
     """
     opened: deque[_Open] = deque()
     buffer: list[tuple[_Open, int, Window]] = []
@@ -94,11 +98,11 @@ def tag_stream(
             buffer.append((document, document.slot(), window))
             size += len(window)
             if size >= buffer_tokens:
-                _run(taggers, buffer, batch_tokens, bfloat16, progress)
+                _run(taggers, buffer, batch_tokens, precision, progress)
                 buffer, size = [], 0
         document.complete = True
         yield from _finished(opened)
-    _run(taggers, buffer, batch_tokens, bfloat16, progress)
+    _run(taggers, buffer, batch_tokens, precision, progress)
     yield from _finished(opened)
 
 
@@ -111,14 +115,14 @@ def _run(
     taggers: Sequence[Tagger],
     buffer: Sequence[tuple[_Open, int, Window]],
     batch_tokens: int | None,
-    bfloat16: bool,
+    precision: Precision,
     progress: Callable[[int], None] | None,
 ) -> None:
     windows = [window for _, _, window in buffer]
     merge = sum(map(len, windows)) >= MERGE_TOKENS
     for number, tagger in enumerate(taggers):
         found = tagger.decode_windows(
-            windows, batch_tokens=batch_tokens, bfloat16=bfloat16, merge=merge, progress=progress
+            windows, batch_tokens=batch_tokens, precision=precision, merge=merge, progress=progress
         )
         for (document, slot, _), entities in zip(buffer, found, strict=True):
             document.found[slot][number] = entities

@@ -175,7 +175,8 @@ def finetune(
                 progress.on_step()
             train_seconds = time.perf_counter() - epoch_started
             model.eval()
-            f1 = micro_f1(dev, tagger.tag_windows(dev_texts, dev_windows, bfloat16=bfloat16))
+            found = tagger.tag_windows(dev_texts, dev_windows, precision="bfloat16" if bfloat16 else "float32")
+            f1 = micro_f1(dev, found)
             state.epoch = epoch
             if f1 > state.best_f1:
                 state.best_f1, state.best_epoch, state.best = f1, epoch, _trained(model)
