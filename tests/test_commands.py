@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 
 from tests.conftest import TINY_SENTENCES
 
@@ -294,6 +295,18 @@ class TestTag:
     def test_the_base_alone_finds_nothing(self, zoo: Zoo, out: Path, built: Path) -> None:
         assert self.found(zoo("tag", "--model", out / "bases" / "tiny-bert", TEXT, "--json")) == []
 
+    @pytest.mark.parametrize("precision", ["bfloat16", "int8"])
+    def test_another_number_format(self, zoo: Zoo, built: Path, precision: str) -> None:
+        if precision == "int8" and not torch.cpu._is_vnni_supported():
+            done = zoo("tag", "--model", built, TEXT, "--precision", precision, check=2)
+            assert "VNNI" in done.stderr
+            return
+        assert self.found(zoo("tag", "--model", built, TEXT, "--precision", precision, "--json")) == EXPECTED
+
+    def test_a_number_format_that_is_none(self, zoo: Zoo, built: Path) -> None:
+        done = zoo("tag", "--model", built, TEXT, "--precision", "int4", check=2)
+        assert "int8" in done.stderr and "Traceback" not in done.stderr
+
     def test_text_and_file_together(self, zoo: Zoo, built: Path) -> None:
         done = zoo("tag", "--model", built, TEXT, "--file", "-", check=2)
         assert "either a text or --file" in done.stderr
@@ -342,6 +355,12 @@ class TestEvaluate:
             assert (score["corpus"], score["split"], score["model"]) == ("tiny", split, str(built))
             for name in ("micro_f1", "precision", "recall", "per_type", "documents", "gold_mentions"):
                 assert score[name] == stored[name], name
+
+    def test_another_number_format_is_named(self, zoo: Zoo, tiny_registry: Path, built: Path) -> None:
+        arguments = ("evaluate", built, "tiny", "--registry", tiny_registry, "--json")
+        exact, half = (json.loads(zoo(*arguments, *more).stdout) for more in ((), ("--precision", "bfloat16")))
+        assert (exact["number_format"], half["number_format"]) == ("float32", "bfloat16")
+        assert half["micro_f1"] == pytest.approx(exact["micro_f1"], abs=0.1)
 
     def test_the_table(self, zoo: Zoo, tiny_registry: Path, built: Path) -> None:
         plain = zoo("evaluate", built, "tiny", "--registry", tiny_registry).stdout

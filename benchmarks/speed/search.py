@@ -6,7 +6,7 @@ The plain `Trainer` + PEFT script trains the checkpoint's recipe for all its epo
 many trials from nothing, then the plain script once more, so that a change of the machine's speed shows. The search is
 that of the recipe: its space, its pruning, one worker.
 
-Writes `benchmarks/results/search.{json,md}`.
+Writes `benchmarks/results/search.{json,md,png}`.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ import sys
 import tempfile
 from collections import Counter
 from dataclasses import replace
+from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
@@ -100,9 +101,37 @@ def _write(data: dict[str, Any]) -> None:
         f"Best dev F1 {100 * study['best_dev_micro_f1']:.2f} in trial {study['best_trial']}; the recipe itself "
         f"(trial 0) {100 * (study['recipe_dev_micro_f1'] or 0):.2f}.",
         "",
+        "![seconds of the search after each trial, beside as many trainings of the plain script](search.png)",
+        "",
     ]
+    _plot(study["trials"], plain)
     (RESULTS / "search.md").write_text("\n".join(lines))
     sys.stdout.write("\n".join(lines))
+
+
+def _plot(trials: list[dict[str, Any]], plain_seconds: float) -> None:
+    """How the cost grows with the trials."""
+    import matplotlib
+
+    matplotlib.use("Agg")
+    import matplotlib.pyplot as plt
+
+    numbers = list(range(1, len(trials) + 1))
+    seconds = list(accumulate(trial["seconds"] for trial in trials))
+    slope, constant = statistics.linear_regression(numbers, seconds)
+    figure, axis = plt.subplots(figsize=(6, 3.6))
+    axis.plot(numbers, seconds, "o", color="#0072b2", label="zoo tune")
+    fitted = f"{constant:.0f} s + {slope:.0f} s per trial"
+    axis.plot(numbers, [constant + slope * number for number in numbers], "-", color="#999999", label=fitted)
+    label = f"plain script, {plain_seconds:.0f} s per training"
+    axis.plot(numbers, [plain_seconds * number for number in numbers], "--", color="#d55e00", label=label)
+    axis.set_xlabel("trials")
+    axis.set_ylabel("seconds")
+    axis.set_ylim(bottom=0)
+    axis.grid(alpha=0.3)
+    axis.legend(fontsize=8)
+    figure.tight_layout()
+    figure.savefig(RESULTS / "search.png", dpi=140)
 
 
 if __name__ == "__main__":

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from zoo.errors import ZooError
+from zoo.modeling.device import Precision
 from zoo.settings import Settings
 
 if TYPE_CHECKING:
@@ -52,6 +53,15 @@ CorpusArgument = Annotated[str, typer.Argument(metavar="CORPUS", help="Corpus id
 SplitOption = Annotated[Split, typer.Option("--split")]
 MapOption = Annotated[
     list[str] | None, typer.Option("--map", metavar="FROM=TO", help="Rename a type that the model predicts.")
+]
+
+PrecisionOption = Annotated[
+    Precision,
+    typer.Option(
+        "--precision",
+        help="Number format: bfloat16 and int8 (CPUs) are faster where the processor multiplies them; scores, and "
+        "now and then an entity, differ.",
+    ),
 ]
 
 

@@ -16,6 +16,7 @@ from zoo.cli.options import (
     CorpusArgument,
     MapOption,
     ModelArgument,
+    PrecisionOption,
     RegistryOption,
     Split,
     SplitOption,
@@ -26,10 +27,10 @@ from zoo.cli.options import (
 )
 from zoo.cli.output import console, print_json, print_line, print_step, print_table, score_cells
 from zoo.errors import ZooError
-from zoo.modeling.device import Precision
 
 if TYPE_CHECKING:
     from zoo.evaluation.scoring import SplitScore
+    from zoo.modeling.device import Precision
     from zoo.modeling.tagger import Tagger
     from zoo.tagging.output import Output
     from zoo.tagging.texts import Text
@@ -63,14 +64,7 @@ def tag(
     ] = None,
     text_field: Annotated[str, typer.Option("--text-field", help="Field or column of the text.")] = "text",
     id_field: Annotated[str, typer.Option("--id-field", help="Field or column of the id.")] = "id",
-    precision: Annotated[
-        Precision,
-        typer.Option(
-            "--precision",
-            help="Number format: bfloat16 and int8 (CPUs) are faster where the processor multiplies them; scores, and "
-            "now and then an entity, differ.",
-        ),
-    ] = "float32",
+    precision: PrecisionOption = "float32",
     as_json: AsJson = False,
 ) -> None:
     """Find the entities of texts of any length; offsets are [start, end) in characters.
@@ -113,6 +107,7 @@ def evaluate(
     corpus: CorpusArgument,
     split: SplitOption = Split.test,
     mapping: MapOption = None,
+    precision: PrecisionOption = "float32",
     registry: RegistryOption = None,
     as_json: AsJson = False,
 ) -> None:
@@ -123,10 +118,11 @@ def evaluate(
     documents = open_corpus(entry, found, settings).splits[split.value]
     from zoo.evaluation.scoring import rename_types, score_predictions, tag_documents
 
-    predictions = rename_types(tag_documents(load_tagger(model), documents), renames)
+    predictions = rename_types(tag_documents(load_tagger(model), documents, precision=precision), renames)
     score = score_predictions(documents, predictions, samples=10_000)
     if as_json:
-        print_json({"model": model, "corpus": corpus, "split": split.value, **score.model_dump(mode="json")})
+        about = {"model": model, "corpus": corpus, "split": split.value, "number_format": precision}
+        print_json({**about, **score.model_dump(mode="json")})
     else:
         _print_score(score)
 

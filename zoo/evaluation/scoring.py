@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from zoo.corpora.document import Document
 from zoo.evaluation.spans import Counts, Key, count_documents, macro_f1, per_type, span_only_f1, total
 from zoo.evaluation.statistics import bootstrap_interval
+from zoo.modeling.device import Precision
 from zoo.modeling.tagger import Tagger
 from zoo.modeling.windows import Entity
 
@@ -122,7 +123,11 @@ def micro_f1(documents: Sequence[Document], predictions: Sequence[Sequence[Entit
 
 
 def tag_documents(
-    tagger: Tagger, documents: Sequence[Document], progress: Callable[[int], None] | None = None
+    tagger: Tagger,
+    documents: Sequence[Document],
+    progress: Callable[[int], None] | None = None,
+    *,
+    precision: Precision = "float32",
 ) -> list[list[Entity]]:
-    """Predictions per document."""
-    return tagger.tag([document.text for document in documents], progress=progress)
+    """Predictions per document; see `Tagger.tag`."""
+    return tagger.tag([document.text for document in documents], precision=precision, progress=progress)

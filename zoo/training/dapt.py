@@ -328,6 +328,7 @@ class _Run:
         import torch
         from transformers import get_cosine_schedule_with_warmup
 
+        from zoo.training.fast_dropout import fast_dropout
         from zoo.training.fused_lora import fused_lora
 
         recipe, bfloat16 = self.recipe, use_bfloat16(self.recipe.precision)
@@ -350,7 +351,7 @@ class _Run:
         saved = started = time.perf_counter()
         before = self.seconds
         recent: list[float] = []
-        with plain_attention(self.model), fused_lora(self.model, bfloat16=bfloat16):
+        with plain_attention(self.model), fused_lora(self.model, bfloat16=bfloat16), fast_dropout(self.model):
             for step, batch in enumerate(self._batches(), start=1):
                 if step <= self.step:
                     continue

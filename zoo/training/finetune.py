@@ -114,6 +114,7 @@ def finetune(
     import torch
     from transformers import get_linear_schedule_with_warmup, set_seed
 
+    from zoo.training.fast_dropout import fast_dropout
     from zoo.training.fused_lora import fused_lora
 
     progress = progress or Progress()
@@ -161,7 +162,7 @@ def finetune(
         progress.on_resume(state.epoch * steps // recipe.epochs)
         for log in state.logs:  # heard again: a search may have been killed before it wrote the last one down
             progress.on_epoch(log)
-    with plain_attention(model), fused_lora(model, bfloat16=bfloat16):
+    with plain_attention(model), fused_lora(model, bfloat16=bfloat16), fast_dropout(model):
         while state.epoch < recipe.epochs and not _hopeless(state, recipe):
             open_dropout(model, backbone=recipe.backbone_dropout)
             epoch = state.epoch + 1

@@ -14,6 +14,7 @@ from typing import Any
 import torch
 
 from zoo.modeling.lora import plain_lora_layers
+from zoo.training.fast_dropout import dropout_mask
 
 
 class _LoraLinear(torch.autograd.Function):
@@ -32,7 +33,7 @@ class _LoraLinear(torch.autograd.Function):
     ) -> torch.Tensor:
         rows = x.reshape(-1, x.shape[-1])
         y = rows @ weight.t() if bias is None else torch.addmm(bias, rows, weight.t())
-        kept = torch.empty_like(rows).bernoulli_(1 - dropout).div_(1 - dropout) if dropout else None
+        kept = dropout_mask(rows, dropout) if dropout else None
         rows = rows if kept is None else rows * kept
         a, b = a.to(x.dtype), (b * scale).to(x.dtype)
         inner = rows @ a.t()
