@@ -50,7 +50,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         settings = replace(Settings.load(), out=Path(folder))
         context = Context(load_registry(settings.registry), settings)
-        values = {"dapt.passages": (), "tune.trials": arguments.trials, "finetune.backbone_dropout": False}
+        values = {"dapt.passages": (), "tune.trials": arguments.trials}
         checkpoint = context.registry.checkpoint(arguments.checkpoint, values)
         base = prepared_base(context, checkpoint)
         train = list(context.corpus(checkpoint.corpus).splits["train"])

@@ -86,7 +86,7 @@ def main() -> None:
             "flop_per_token": flop,
             "recipe": checkpoint.recipe.model_dump(mode="json", include={"lora", "finetune"}),
             "rounds": rounds,
-            "profile": _profile(ways["zoo, backbone_dropout=false"], checkpoint.recipe.lora.rank),
+            "profile": _profile(ways["zoo"], checkpoint.recipe.lora.rank),
         }
     reached = []
     if arguments.f1:
@@ -131,7 +131,7 @@ def _ways(
         "Trainer + PEFT, group_by_length": lambda: _trainer(
             context, plain, base, train, train_sampling_strategy="group_by_length"
         ),
-        "zoo, layers of PEFT": lambda: _zoo(context, plain, base, train, fused=False),
+        "zoo, kernels of PEFT and PyTorch": lambda: _zoo(context, plain, base, train, fused=False),
         "zoo": lambda: _zoo(context, plain, base, train),
         "zoo, backbone_dropout=false": lambda: _zoo(context, quick, base, train),
     }
@@ -148,18 +148,20 @@ def _model(context: Context, checkpoint: Checkpoint, base: Path, seed: int) -> A
 
 
 def _zoo(context: Context, checkpoint: Checkpoint, base: Path, train: list[Document], *, fused: bool = True) -> float:
-    """One epoch; with fused=False as it was before: LoRA layers and attention as PEFT and PyTorch have them."""
+    """One epoch; with fused=False as it was before: LoRA, attention and dropout as PEFT and PyTorch have them."""
+    from zoo.training import fast_dropout as masks
     from zoo.training import finetune as loop
     from zoo.training import fused_lora as layers
 
     if fused:
         return run_finetune(context, checkpoint, base, train, train[:1])[0].epochs[0].train_seconds
-    own = layers.fused_lora, loop.plain_attention
-    layers.fused_lora, loop.plain_attention = (lambda *_, **__: nullcontext()), _fallback_attention
+    own = layers.fused_lora, masks.fast_dropout, loop.plain_attention
+    layers.fused_lora = masks.fast_dropout = lambda *_, **__: nullcontext()
+    loop.plain_attention = _fallback_attention
     try:
         return run_finetune(context, checkpoint, base, train, train[:1])[0].epochs[0].train_seconds
     finally:
-        layers.fused_lora, loop.plain_attention = own
+        layers.fused_lora, masks.fast_dropout, loop.plain_attention = own
 
 
 def _fallback_attention(model: Any) -> Any:
@@ -243,9 +245,7 @@ def _reach(context: Context, checkpoint: Checkpoint, base: Path, seed: int) -> d
     from transformers import AutoTokenizer
 
     splits, tokenizer = context.corpus(checkpoint.corpus).splits, AutoTokenizer.from_pretrained(base)
-    quick = replace_recipe(
-        checkpoint, checkpoint.recipe.finetune.model_copy(update={"join_sentences": 0.0, "backbone_dropout": False})
-    )
+    alike = replace_recipe(checkpoint, checkpoint.recipe.finetune.model_copy(update={"join_sentences": 0.0}))
 
     def score(model: Any, split: str) -> float:
         tagger = Tagger.of(model, tokenizer, stride_tokens=checkpoint.backbone.stride_tokens)
@@ -253,7 +253,7 @@ def _reach(context: Context, checkpoint: Checkpoint, base: Path, seed: int) -> d
 
     plain_seconds, model = plain_script(context, checkpoint, base, splits["train"], seed)
     plain = {split: score(model, split) for split in ("dev", "test")}
-    log, model = run_finetune(context, quick, base, splits["train"], splits["dev"], seed)
+    log, model = run_finetune(context, alike, base, splits["train"], splits["dev"], seed)
     seconds, reached = 0.0, None
     for epoch in log.epochs:
         seconds += epoch.train_seconds + epoch.dev_seconds
@@ -295,6 +295,7 @@ _KINDS = {
         *("gelu", "gelu_backward", "add", "mul", "div", "native_layer_norm", "native_layer_norm_backward"),
     ),
     "copies and casts": ("copy", "to_copy", "clone", "contiguous"),
+    "dropout masks": ("random", "clamp", "sub"),
     "optimizer": ("fused_adamw", "Optimizer.step#AdamW.step", "linalg_vector_norm", "foreach_norm", "foreach_mul"),
 }
 
@@ -364,7 +365,7 @@ def _write(data: dict[str, Any]) -> None:
         notes.append(
             f"{checkpoint}: first {measured['documents']:,} documents, {measured['tokens']:,} tokens, batches of "
             f"{measured['recipe']['finetune']['batch_size']}, medians of {len(measured['rounds'])} rounds. Where the "
-            f"time of `{names[-1]}` goes: {shares}."
+            f"time of `zoo` goes: {shares}."
         )
     lines += ["", *(line for note in notes for line in (note, ""))]
     if runs := data["f1"]["runs"]:
