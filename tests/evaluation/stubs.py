@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
+from zoo.modeling.device import Precision
 from zoo.modeling.windows import Entity
 
 WORDS = {"asthma": "Disease", "migraine": "Disease", "aspirin": "Chemical", "ibuprofen": "Chemical"}
@@ -18,7 +19,9 @@ class ListTagger:
         self.words = words
         self.tagged: list[list[str]] = []
 
-    def tag(self, texts: Sequence[str], *, progress: Callable[[int], None] | None = None) -> list[list[Entity]]:
+    def tag(
+        self, texts: Sequence[str], *, precision: Precision = "float32", progress: Callable[[int], None] | None = None
+    ) -> list[list[Entity]]:
         self.tagged.append(list(texts))
         pattern = "|".join(map(re.escape, self.words))
         return [
