@@ -9,7 +9,8 @@ gradients of activations through the encoder: 4 per frozen weight and token) in 
 matrices that this machine was seen to do in the same number format.
 
 With `--f1 EPOCHS` the first checkpoint is also trained on its whole corpus by the plain script and by zoo, for so many
-epochs of the recipe's learning rate and batch: final dev and test F1, and zoo's time to the plain script's dev F1.
+epochs of the recipe's learning rate and batch: final dev and test F1, and zoo's time to the plain script's dev F1. What
+the last such run found is kept where it is not asked for.
 
 Writes `benchmarks/results/training.{json,md}`.
 """
@@ -99,7 +100,9 @@ def main() -> None:
         {
             "command": "python benchmarks/speed/training.py " + " ".join(sys.argv[1:]),
             "peak_memory_mib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
-            "f1": {"checkpoint": arguments.checkpoints[0], "epochs": arguments.f1, "runs": reached},
+            "f1": {"checkpoint": arguments.checkpoints[0], "epochs": arguments.f1, "way": "zoo", "runs": reached}
+            if reached
+            else _last_f1(),
             "machine": {"processor": processor_name(), "cores": os.cpu_count(), "threads": _threads()},
             "peak_flop_per_second": {name: peak_flop_per_second(name) for name in ("float32", "bfloat16")},
             "checkpoints": measured,
@@ -271,6 +274,12 @@ def _reach(context: Context, checkpoint: Checkpoint, base: Path, seed: int) -> d
     }
 
 
+def _last_f1() -> dict[str, Any]:
+    path = RESULTS / "training.json"
+    last: dict[str, Any] = json.loads(path.read_text())["f1"] if path.is_file() else {"runs": []}
+    return last
+
+
 def _profile(epoch: Callable[[], float], rank: int) -> dict[str, float]:
     """Share of each kind of work in the time of operators of one epoch, by PyTorch's profiler."""
     from torch.profiler import ProfilerActivity, profile
@@ -370,7 +379,8 @@ def _write(data: dict[str, Any]) -> None:
     lines += ["", *(line for note in notes for line in (note, ""))]
     if runs := data["f1"]["runs"]:
         lines += [
-            f"{data['f1']['checkpoint']}, whole corpus, {data['f1']['epochs']} epochs, strict micro-F1:",
+            f"{data['f1']['checkpoint']}, whole corpus, {data['f1']['epochs']} epochs, `{data['f1']['way']}`, strict "
+            "micro-F1:",
             "",
             "| seed | Trainer: s | dev | test | zoo: s | dev | test | s to the Trainer's dev F1 |",
             "|---|---|---|---|---|---|---|---|",
