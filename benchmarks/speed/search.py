@@ -126,6 +126,7 @@ def _plot(trials: list[dict[str, Any]], plain_seconds: float) -> None:
     label = f"plain script, {plain_seconds:.0f} s per training"
     axis.plot(numbers, [plain_seconds * number for number in numbers], "--", color="#d55e00", label=label)
     axis.set_xlabel("trials")
+    axis.xaxis.get_major_locator().set_params(integer=True)
     axis.set_ylabel("seconds")
     axis.set_ylim(bottom=0)
     axis.grid(alpha=0.3)
