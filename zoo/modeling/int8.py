@@ -1,4 +1,4 @@
-"""Linear layers by products of 8-bit integers, for tagging on CPUs: the products take half the time of bfloat16 ones."""
+"""Linear layers by products of 8-bit integers, for tagging on CPUs: products take half the time of bfloat16 ones."""
 
 from __future__ import annotations
 
