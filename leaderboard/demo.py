@@ -187,7 +187,8 @@ def build(board: Callable[[], Board], models: Models) -> gr.Dropdown:
         answer, [text, chosen, threshold, side], outputs, concurrency_limit=4, concurrency_id="demo",
         show_progress="hidden", api_name="tag",
     )  # fmt: skip
-    stop.click(lambda: _status("Stopped."), outputs=status, cancels=[event], queue=False, show_progress="hidden")
+    # after the cancelling and through the queue: else a line of progress that is on its way would overwrite it
+    stop.click(None, cancels=[event]).then(lambda: _status("Stopped."), outputs=status, show_progress="hidden")
 
     def again(answered: Result | None, least: float, both: bool) -> tuple[str, str, str]:
         shown = show(answered, least, both)
