@@ -64,7 +64,7 @@ def tag(
     ] = None,
     text_field: Annotated[str, typer.Option("--text-field", help="Field or column of the text.")] = "text",
     id_field: Annotated[str, typer.Option("--id-field", help="Field or column of the id.")] = "id",
-    precision: PrecisionOption = "float32",
+    precision: PrecisionOption = "auto",
     as_json: AsJson = False,
 ) -> None:
     """Find the entities of texts of any length; offsets are [start, end) in characters.

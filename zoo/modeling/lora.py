@@ -122,6 +122,30 @@ def _is_plain(layer: Any) -> bool:  # noqa: ANN401 - PEFT's layers are not typed
     )
 
 
+def effective_weight(layer: Any) -> tuple[Any, Any, bool]:  # noqa: ANN401 - PEFT's layers are not typed
+    """What a module multiplies with, adapter included: weight [N, K], bias, and whether an adapter is part of it.
+
+    A module that is neither a linear layer nor one that PEFT has wrapped has None and None.
+
+    Raises:
+        ZooError: Its adapter is no plain LoRA (DoRA, several at once).
+    """
+    import torch
+    from peft.tuners.tuners_utils import BaseTunerLayer
+
+    if not isinstance(layer, BaseTunerLayer):
+        return (layer.weight.detach(), layer.bias, False) if type(layer) is torch.nn.Linear else (None, None, False)
+    inner: Any = layer
+    (name,) = inner.active_adapters
+    if name not in inner.lora_A:
+        return inner.base_layer.weight.detach(), inner.base_layer.bias, False
+    if not _is_plain(layer):
+        raise ZooError("the adapter is no plain LoRA, which is all that can be added to the weights")
+    with torch.no_grad():
+        added = inner.lora_B[name].weight, inner.lora_A[name].weight
+        return torch.addmm(inner.base_layer.weight, *added, alpha=inner.scaling[name]), inner.base_layer.bias, True
+
+
 @contextmanager
 def merged_lora(model: torch.nn.Module, *, precision: Precision) -> Iterator[None]:
     """Compute with `W + s B A` in the place of the two, until the block is left; the weights stay as they are.
@@ -153,10 +177,7 @@ def merged_lora(model: torch.nn.Module, *, precision: Precision) -> Iterator[Non
         check_int8(next(model.parameters()).device)
     with torch.no_grad():
         for layer in layers:
-            (name,) = layer.active_adapters
-            added = layer.lora_B[name].weight, layer.lora_A[name].weight
-            weight = torch.addmm(layer.base_layer.weight, *added, alpha=layer.scaling[name])
-            layer.forward = linear(weight, layer.base_layer.bias)
+            layer.forward = linear(*effective_weight(layer)[:2])
         for layer in others:
             layer.forward = linear(layer.weight, layer.bias)
     try:

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 DEFAULT_STRIDE_TOKENS = 128
 _PLAIN_ATTENTION_TOKENS = 512
 """Longer windows would need too much memory for it; in float32 the fused kernel is faster on abstracts."""
+_PACKED_TOKENS = 1024
+"""Of a batch on a CPU: what a layer computes from it stays in a core's cache."""
 _UNBOUNDED = 100_000
 """Tokenizers without a known limit report a `model_max_length` far above this."""
 
@@ -135,7 +137,8 @@ class Tagger:
             batch_tokens: Padded tokens in one forward pass; None: 512 on a CPU (more leave its cache, and take up to
                 a third longer), 16,384 on a GPU.
             precision: Number format to compute in: bfloat16 and int8 are faster where the processor multiplies them;
-                scores, and now and then an entity, differ.
+                scores, and now and then an entity, differ. `auto`: the entities of float32, bfloat16 where it is
+                certain to give them.
             progress: Called with the number of windows done after each batch.
 
         Returns:
@@ -172,39 +175,89 @@ class Tagger:
         merge: bool = False,
         progress: Callable[[int], None] | None = None,
     ) -> list[list[Entity]]:
-        """The entities of each window by itself, not yet joined with those of its neighbours; see `tag`.
-
-        Args:
-            windows: Windows of any texts.
-            batch_tokens: As for `tag`.
-            precision: As for `tag`.
-            merge: Add the adapter to the weights first (`merged_lora`), and take the fastest attention: logits are the
-                same up to rounding. It pays from some thousand tokens on; int8 always does.
-            progress: As for `tag`.
-        """
-        import torch
-
-        if self.adapter:
-            self.model.set_adapter(self.adapter)
-        names = self.labels
-        batch_tokens = batch_tokens or (512 if self.model.device.type == "cpu" else 16_384)
-        found: list[list[Entity]] = [[] for _ in windows]
-        with torch.inference_mode(), ExitStack() as stack:
-            if merge or precision == "int8":
-                stack.enter_context(merged_lora(self.model, precision=precision))
-                if precision == "bfloat16" and self.window_tokens <= _PLAIN_ATTENTION_TOKENS:
-                    stack.enter_context(plain_attention(self.model))
-            for batch in token_batches(windows, batch_tokens):
-                chosen, pad_id = [windows[i] for i in batch], int(self.tokenizer.pad_token_id or 0)
-                logits = forward(self.model, chosen, pad_id, bfloat16=precision == "bfloat16")
-                best = logits.float().softmax(-1).max(-1)
-                for row, index in enumerate(batch):
-                    size = len(windows[index])
-                    ids, scores = best.indices[row, :size].cpu().numpy(), best.values[row, :size].cpu().numpy()
-                    found[index] = decode(windows[index], ids, scores, names)
-                if progress:
-                    progress(len(batch))
+        """The entities of each window by itself, not yet joined with those of its neighbours; see `decode_together`."""
+        (found,) = decode_together(
+            [self], windows, batch_tokens=batch_tokens, precision=precision, merge=merge, progress=progress
+        )
         return found
+
+
+def decode_together(
+    taggers: Sequence[Tagger],
+    windows: Sequence[Window],
+    *,
+    batch_tokens: int | None = None,
+    precision: Precision = "float32",
+    merge: bool = False,
+    progress: Callable[[int], None] | None = None,
+) -> list[list[list[Entity]]]:
+    """The entities of each window by each model, not yet joined with those of neighbouring windows.
+
+    Args:
+        taggers: Models that take the same windows (`Tagger.load_all`).
+        windows: Windows of any texts.
+        batch_tokens: As for `Tagger.tag`.
+        precision: As for `Tagger.tag`.
+        merge: Make the weights ready first (`packed`, `merged_lora`): logits are the same up to rounding. It pays from
+            some thousand tokens on; int8 always does.
+        progress: As for `Tagger.tag`.
+
+    Returns:
+        Per model, per window.
+    """
+    from zoo.modeling.packed import can_pack, has_fast_bfloat16
+
+    if merge and precision != "int8" and all(can_pack(tagger.model) for tagger in taggers):
+        from zoo.modeling.labelling import decode_packed
+
+        if precision == "auto" and not has_fast_bfloat16():
+            precision = "float32"
+        groups: dict[int, list[int]] = {}
+        for number, tagger in enumerate(taggers):
+            groups.setdefault(id(tagger.model), []).append(number)
+        found: dict[int, list[list[Entity]]] = {}
+        for group in groups.values():
+            own = [taggers[number] for number in group]
+            tokens = batch_tokens or _PACKED_TOKENS
+            answers = decode_packed(own, windows, precision=precision, batch_tokens=tokens, progress=progress)
+            found |= dict(zip(group, answers, strict=True))
+        return [found[number] for number in range(len(taggers))]
+    number_format: Precision = "float32" if precision == "auto" else precision
+    return [_decode(tagger, windows, batch_tokens, number_format, merge, progress) for tagger in taggers]
+
+
+def _decode(
+    tagger: Tagger,
+    windows: Sequence[Window],
+    batch_tokens: int | None,
+    precision: Precision,
+    merge: bool,
+    progress: Callable[[int], None] | None,
+) -> list[list[Entity]]:
+    """As transformers computes it."""
+    import torch
+
+    if tagger.adapter:
+        tagger.model.set_adapter(tagger.adapter)
+    names = tagger.labels
+    batch_tokens = batch_tokens or (512 if tagger.model.device.type == "cpu" else 16_384)
+    found: list[list[Entity]] = [[] for _ in windows]
+    with torch.inference_mode(), ExitStack() as stack:
+        if merge or precision == "int8":
+            stack.enter_context(merged_lora(tagger.model, precision=precision))
+            if precision == "bfloat16" and tagger.window_tokens <= _PLAIN_ATTENTION_TOKENS:
+                stack.enter_context(plain_attention(tagger.model))
+        for batch in token_batches(windows, batch_tokens):
+            chosen, pad_id = [windows[i] for i in batch], int(tagger.tokenizer.pad_token_id or 0)
+            logits = forward(tagger.model, chosen, pad_id, bfloat16=precision == "bfloat16")
+            best = logits.float().softmax(-1).max(-1)
+            for row, index in enumerate(batch):
+                size = len(windows[index])
+                ids, scores = best.indices[row, :size].cpu().numpy(), best.values[row, :size].cpu().numpy()
+                found[index] = decode(windows[index], ids, scores, names)
+            if progress:
+                progress(len(batch))
+    return found
 
 
 def longest_window(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> int:

@@ -167,8 +167,7 @@ def decode(
     real = np.flatnonzero(window.real)
     if not real.size or not label_ids[real].any():
         return []
-    first = np.flatnonzero(np.concatenate(([True], ~window.continues[real][1:])))
-    last = np.append(first[1:], real.size) - 1
+    first, last = words_of(window)
     surest = [begin + int(np.argmax(scores[real[begin : end + 1]])) for begin, end in zip(first, last, strict=True)]
     entities: list[Entity] = []
     current: list[int] = []
@@ -192,6 +191,13 @@ def decode(
             current, current_type = [word], entity_type
     close()
     return entities
+
+
+def words_of(window: Window) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    """First and last token of each word, counted among the real tokens of a window that has some."""
+    continues = window.continues[window.real]
+    first = np.flatnonzero(np.concatenate(([True], ~continues[1:])))
+    return first, np.append(first[1:], continues.size) - 1
 
 
 def _parse_label(name: str) -> tuple[str, str]:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from zoo.modeling.device import Precision
-from zoo.modeling.tagger import Tagger
+from zoo.modeling.tagger import Tagger, decode_together
 from zoo.modeling.windows import Entity, Window, encode, finish
 from zoo.tagging.texts import Text
 
@@ -120,10 +120,10 @@ def _run(
 ) -> None:
     windows = [window for _, _, window in buffer]
     merge = sum(map(len, windows)) >= MERGE_TOKENS
-    for number, tagger in enumerate(taggers):
-        found = tagger.decode_windows(
-            windows, batch_tokens=batch_tokens, precision=precision, merge=merge, progress=progress
-        )
+    together = decode_together(
+        taggers, windows, batch_tokens=batch_tokens, precision=precision, merge=merge, progress=progress
+    )
+    for number, found in enumerate(together):
         for (document, slot, _), entities in zip(buffer, found, strict=True):
             document.found[slot][number] = entities
     for document, _, _ in buffer:

@@ -1,0 +1,243 @@
+"""Entities of many windows by packed encoders: batches over threads, adapters of one base together.
+
+With precision `auto` everything is computed in bfloat16, and again in float32 what bfloat16 leaves open: windows that
+hold a word whose label may be another one. How far bfloat16 is off is measured on the windows computed both ways.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import product
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from zoo.modeling.packed import Format, PackedEncoder, Run, pack, select, table
+from zoo.modeling.windows import Entity, Window, decode, words_of
+
+if TYPE_CHECKING:
+    from zoo.modeling.tagger import Tagger
+
+_THREADS = 8
+"""At most so many batches at a time: more would wait for Python between kernels; further cores help within kernels."""
+_LEAST_DOUBT = 0.1
+"""Difference of two logits that bfloat16 may turn round whatever was measured."""
+_CAUTION = 1.25
+"""The largest error seen on windows computed both ways, times this, is taken for what others may have."""
+_NEAR = 2.0
+"""Errors are measured where the best two labels are no further apart: elsewhere they decide nothing."""
+_MOST_DOUBTS = 4
+"""Open words of a window that are tried in all their combinations; with more it is computed again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Labelled:
+    """A window's labels.
+
+    Attributes:
+        ids: Best label of each token, shape [T].
+        seconds: Second best label, shape [T].
+        scores: Softmax probability of the best, shape [T].
+        margins: Logit of the best minus that of the second, shape [T].
+    """
+
+    ids: npt.NDArray[np.int64]
+    seconds: npt.NDArray[np.int64]
+    scores: npt.NDArray[np.float32]
+    margins: npt.NDArray[np.float32]
+
+
+def decode_packed(
+    taggers: Sequence[Tagger],
+    windows: Sequence[Window],
+    *,
+    precision: Literal["auto", "bfloat16", "float32"],
+    batch_tokens: int,
+    progress: Callable[[int], None] | None = None,
+) -> list[list[list[Entity]]]:
+    """Entities of each window by each model.
+
+    Args:
+        taggers: Models that `can_pack` takes; adapters of one base share the layers below the first that one touches.
+        windows: Windows of any texts.
+        precision: `auto`: the entities of float32, scores of either format.
+        batch_tokens: Tokens of one batch, unless a single window has more.
+        progress: Called with the number of windows done after each batch of the first pass.
+
+    Returns:
+        Per model, per window.
+    """
+    models = [(tagger.model, tagger.adapter) for tagger in taggers]
+    names = [tagger.labels for tagger in taggers]
+    everything = [set(range(len(windows))) for _ in taggers]
+
+    def label(form: Format, wanted: Sequence[set[int]]) -> list[dict[int, Labelled]]:
+        first = form != "float32" or precision == "float32"
+        return _label(pack(models, form), windows, wanted, batch_tokens, progress if first else None)
+
+    labelled = label("float32" if precision == "float32" else "bfloat16", everything)
+    if precision == "auto":
+        labelled = _checked(labelled, windows, names, lambda wanted: label("float32", wanted))
+    return [
+        [decode(window, found[i].ids, found[i].scores, own) for i, window in enumerate(windows)]
+        for found, own in zip(labelled, names, strict=True)
+    ]
+
+
+def _checked(
+    rough: Sequence[dict[int, Labelled]],
+    windows: Sequence[Window],
+    names: Sequence[Sequence[str]],
+    exactly: Callable[[Sequence[set[int]]], list[dict[int, Labelled]]],
+) -> list[dict[int, Labelled]]:
+    """Labels of which the open ones are computed exactly, until what is left is surer than any error that was seen."""
+    exact: list[dict[int, Labelled]] = [{} for _ in rough]
+    doubts = [_LEAST_DOUBT] * len(rough)
+    while True:
+        wanted = [
+            {i for i, each in found.items() if i not in done and _is_open(windows[i], each, doubt, own)}
+            for found, done, doubt, own in zip(rough, exact, doubts, names, strict=True)
+        ]
+        if not any(wanted):
+            return [found | done for found, done in zip(rough, exact, strict=True)]
+        for number, new in enumerate(exactly(wanted)):
+            exact[number] |= new
+            errors = [_error(rough[number][i], each) for i, each in new.items()]
+            doubts[number] = max(doubts[number], _CAUTION * max(errors, default=0.0))
+
+
+def _error(rough: Labelled, exact: Labelled) -> float:
+    """The largest error of a margin, where it is small enough to matter."""
+    same = rough.ids == exact.ids
+    errors = np.abs(np.where(same, rough.margins - exact.margins, rough.margins + exact.margins))
+    return float(errors[exact.margins < _NEAR].max(initial=0.0))
+
+
+def _is_open(window: Window, found: Labelled, doubt: float, names: Sequence[str]) -> bool:
+    """Whether the entities of a window can be others if each difference of two logits is off by up to `doubt`.
+
+    Decoding takes the label of a word's surest token, so a word is open if that label is, or if another token may be
+    the surest. Where few words are open, all their combinations are decoded: that a mention's first word may be `I-`
+    instead of `B-`, say, changes nothing.
+    """
+    real = np.flatnonzero(window.real)
+    if not real.size:
+        return False
+    ids, margins = found.ids[real], found.margins[real]
+    differs = window.continues[real] & np.append(False, ids[1:] != ids[:-1])
+    if not differs.any() and margins.min() >= doubt:
+        return False
+    # log of p / (1 - p), the difference of the best logit to all others together
+    sure = np.log(found.scores[real]) - np.log1p(-np.minimum(found.scores[real], 1 - 1e-7))
+    suspicious = differs | (margins < doubt)
+    options: list[tuple[int, list[int]]] = []
+    for begin, end in zip(*words_of(window), strict=True):
+        if not suspicious[begin : end + 1].any():
+            continue
+        surest = begin + int(np.argmax(found.scores[real[begin : end + 1]]))
+        rivals = [t for t in range(begin, end + 1) if sure[t] >= sure[surest] - 2 * doubt]
+        labels = {int(ids[t]) for t in rivals} | {int(found.seconds[real[t]]) for t in rivals if margins[t] < doubt}
+        if len(labels) > 1:
+            options.append((int(real[surest]), sorted(labels)))
+    if len(options) > _MOST_DOUBTS:
+        return True
+    seen = set()
+    for combination in product(*(labels for _, labels in options)):
+        changed = found.ids.copy()
+        changed[[token for token, _ in options]] = combination
+        seen.add(tuple(entity.key for entity in decode(window, changed, found.scores, names)))
+        if len(seen) > 1:
+            return True
+    return False
+
+
+def _label(
+    encoders: Sequence[PackedEncoder],
+    windows: Sequence[Window],
+    wanted: Sequence[set[int]],
+    batch_tokens: int,
+    progress: Callable[[int], None] | None,
+) -> list[dict[int, Labelled]]:
+    """Labels of the wanted windows of each encoder; layers that all share run once for all."""
+    shared = 0
+    for layers in zip(*(encoder.layers for encoder in encoders), strict=True):
+        if len(encoders) == 1 or any(layer is not layers[0] for layer in layers):
+            break
+        shared += 1
+
+    def run(batch: Sequence[int]) -> list[dict[int, Labelled]]:
+        with torch.inference_mode():
+            hidden, runs = table(encoders[0], [windows[i] for i in batch])
+            for layer in encoders[0].layers[:shared]:
+                hidden = layer(hidden, runs)
+            found = []
+            for encoder, own in zip(encoders, wanted, strict=True):
+                kept = [i in own for i in batch]
+                chosen = [i for i in batch if i in own]
+                found.append(_one(encoder, *select(hidden, runs, kept), chosen, windows, shared) if chosen else {})
+            return found
+
+    batches = _batches(windows, sorted(set().union(*wanted)), batch_tokens)
+    labelled: list[dict[int, Labelled]] = [{} for _ in encoders]
+    with _workers() as workers:
+        futures = {workers.submit(run, batch): len(batch) for batch in batches}
+        for future in as_completed(futures):
+            for all_found, found in zip(labelled, future.result(), strict=True):
+                all_found |= found
+            if progress:
+                progress(futures[future])
+    return labelled
+
+
+def _one(
+    encoder: PackedEncoder,
+    hidden: torch.Tensor,
+    runs: Sequence[Run],
+    indices: Sequence[int],
+    windows: Sequence[Window],
+    done: int,
+) -> dict[int, Labelled]:
+    """Labels by one encoder, from the hidden states before its layer `done`."""
+    for layer in encoder.layers[done:]:
+        hidden = layer(hidden, runs)
+    logits = encoder.logits(hidden, runs[-1].stop)
+    best = logits.topk(min(2, logits.shape[1]), dim=-1)
+    scores = (best.values[:, 0] - logits.logsumexp(-1)).exp_().numpy()
+    margins = (best.values[:, 0] - best.values[:, -1]).numpy()
+    ids = encoder.label_ids[best.indices].numpy()
+    found, start = {}, 0
+    for index in indices:
+        rows = slice(start, start := start + len(windows[index]))
+        found[index] = Labelled(ids[rows, 0], ids[rows, -1], scores[rows], margins[rows])
+    return found
+
+
+def _batches(windows: Sequence[Window], indices: Sequence[int], batch_tokens: int) -> list[list[int]]:
+    """Windows of like length together, the longest first, so that threads end at the same time."""
+    batches: list[list[int]] = []
+    size = batch_tokens
+    for index in sorted(indices, key=lambda i: -len(windows[i])):
+        if size + len(windows[index]) > batch_tokens:
+            batches.append([])
+            size = 0
+        batches[-1].append(index)
+        size += len(windows[index])
+    return batches
+
+
+@contextmanager
+def _workers() -> Iterator[ThreadPoolExecutor]:
+    """Threads that share PyTorch's: a batch to each makes better use of two cores than two cores to each batch."""
+    threads = torch.get_num_threads()
+    number = min(threads, _THREADS)
+    each: Any = threads // number
+    try:
+        with ThreadPoolExecutor(number, initializer=lambda: torch.set_num_threads(each)) as workers:
+            yield workers
+    finally:
+        torch.set_num_threads(threads)
