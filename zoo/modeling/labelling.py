@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from zoo.modeling.packed import Format, PackedEncoder, Run, pack, select, table
+from zoo.modeling.packed import Format, PackedEncoder, Run, pack, rows_of, select, table
 from zoo.modeling.windows import Entity, Window, decode, words_of
 
 if TYPE_CHECKING:
@@ -31,6 +31,8 @@ _CAUTION = 1.25
 """The largest error seen on windows computed both ways, times this, is taken for what others may have."""
 _NEAR = 2.0
 """Errors are measured where the best two labels are no further apart: elsewhere they decide nothing."""
+_MOST_LABELS = 4
+"""Labels of a token that are kept; where that many are within reach of the best, its window is computed again."""
 _MOST_DOUBTS = 4
 """Open words of a window that are tried in all their combinations; with more it is computed again."""
 
@@ -40,16 +42,14 @@ class Labelled:
     """A window's labels.
 
     Attributes:
-        ids: Best label of each token, shape [T].
-        seconds: Second best label, shape [T].
+        ids: Labels of each token, the best first, shape [T, K], K at most 4.
+        gaps: Logit of the best minus that of each, shape [T, K].
         scores: Softmax probability of the best, shape [T].
-        margins: Logit of the best minus that of the second, shape [T].
     """
 
     ids: npt.NDArray[np.int64]
-    seconds: npt.NDArray[np.int64]
+    gaps: npt.NDArray[np.float32]
     scores: npt.NDArray[np.float32]
-    margins: npt.NDArray[np.float32]
 
 
 def decode_packed(
@@ -84,7 +84,7 @@ def decode_packed(
     if precision == "auto":
         labelled = _checked(labelled, windows, names, lambda wanted: label("float32", wanted))
     return [
-        [decode(window, found[i].ids, found[i].scores, own) for i, window in enumerate(windows)]
+        [decode(window, found[i].ids[:, 0], found[i].scores, own) for i, window in enumerate(windows)]
         for found, own in zip(labelled, names, strict=True)
     ]
 
@@ -112,10 +112,13 @@ def _checked(
 
 
 def _error(rough: Labelled, exact: Labelled) -> float:
-    """The largest error of a margin, where it is small enough to matter."""
-    same = rough.ids == exact.ids
-    errors = np.abs(np.where(same, rough.margins - exact.margins, rough.margins + exact.margins))
-    return float(errors[exact.margins < _NEAR].max(initial=0.0))
+    """The largest error of the difference of the best two logits, where it is small enough to matter."""
+    if rough.ids.shape[1] == 1:
+        return 0.0
+    same = rough.ids[:, 0] == exact.ids[:, 0]
+    ours, theirs = rough.gaps[:, 1], exact.gaps[:, 1]
+    errors = np.abs(np.where(same, ours - theirs, ours + theirs))
+    return float(errors[theirs < _NEAR].max(initial=0.0))
 
 
 def _is_open(window: Window, found: Labelled, doubt: float, names: Sequence[str]) -> bool:
@@ -128,27 +131,29 @@ def _is_open(window: Window, found: Labelled, doubt: float, names: Sequence[str]
     real = np.flatnonzero(window.real)
     if not real.size:
         return False
-    ids, margins = found.ids[real], found.margins[real]
-    differs = window.continues[real] & np.append(False, ids[1:] != ids[:-1])
-    if not differs.any() and margins.min() >= doubt:
+    best, near = found.ids[real, 0], found.gaps[real] < doubt
+    differs = window.continues[real] & np.append(False, best[1:] != best[:-1])
+    suspicious = differs | (near.sum(1) > 1)
+    if not suspicious.any():
         return False
     # log of p / (1 - p), the difference of the best logit to all others together
     sure = np.log(found.scores[real]) - np.log1p(-np.minimum(found.scores[real], 1 - 1e-7))
-    suspicious = differs | (margins < doubt)
-    options: list[tuple[int, list[int]]] = []
+    options: list[tuple[int, set[int]]] = []
     for begin, end in zip(*words_of(window), strict=True):
         if not suspicious[begin : end + 1].any():
             continue
         surest = begin + int(np.argmax(found.scores[real[begin : end + 1]]))
         rivals = [t for t in range(begin, end + 1) if sure[t] >= sure[surest] - 2 * doubt]
-        labels = {int(ids[t]) for t in rivals} | {int(found.seconds[real[t]]) for t in rivals if margins[t] < doubt}
+        if any(near[t].sum() == _MOST_LABELS for t in rivals):  # and who knows how many more
+            return True
+        labels = {int(each) for t in rivals for each in found.ids[real[t]][near[t]]}
         if len(labels) > 1:
-            options.append((int(real[surest]), sorted(labels)))
+            options.append((int(real[surest]), labels))
     if len(options) > _MOST_DOUBTS:
         return True
     seen = set()
     for combination in product(*(labels for _, labels in options)):
-        changed = found.ids.copy()
+        changed = found.ids[:, 0].copy()
         changed[[token for token, _ in options]] = combination
         seen.add(tuple(entity.key for entity in decode(window, changed, found.scores, names)))
         if len(seen) > 1:
@@ -205,15 +210,15 @@ def _one(
     """Labels by one encoder, from the hidden states before its layer `done`."""
     for layer in encoder.layers[done:]:
         hidden = layer(hidden, runs)
-    logits = encoder.logits(hidden, runs[-1].stop)
-    best = logits.topk(min(2, logits.shape[1]), dim=-1)
+    logits = encoder.logits(hidden)
+    best = logits.topk(min(_MOST_LABELS, logits.shape[1]), dim=-1)
     scores = (best.values[:, 0] - logits.logsumexp(-1)).exp_().numpy()
-    margins = (best.values[:, 0] - best.values[:, -1]).numpy()
-    ids = encoder.label_ids[best.indices].numpy()
-    found, start = {}, 0
-    for index in indices:
-        rows = slice(start, start := start + len(windows[index]))
-        found[index] = Labelled(ids[rows, 0], ids[rows, -1], scores[rows], margins[rows])
+    gaps, ids = (best.values[:, :1] - best.values).numpy(), encoder.label_ids[best.indices].numpy()
+    starts = [run.start + i * run.length for run in runs for i in range(run.windows)]
+    found = {}
+    for index, start in zip(indices, starts, strict=True):
+        rows = slice(start, start + len(windows[index]))
+        found[index] = Labelled(ids[rows], gaps[rows], scores[rows])
     return found
 
 
@@ -222,11 +227,12 @@ def _batches(windows: Sequence[Window], indices: Sequence[int], batch_tokens: in
     batches: list[list[int]] = []
     size = batch_tokens
     for index in sorted(indices, key=lambda i: -len(windows[i])):
-        if size + len(windows[index]) > batch_tokens:
+        rows = rows_of(windows[index])
+        if size + rows > batch_tokens:
             batches.append([])
             size = 0
         batches[-1].append(index)
-        size += len(windows[index])
+        size += rows
     return batches
 
 

@@ -72,10 +72,13 @@ def with_lora(model: PreTrainedModel, family: Family, recipe: LoraRecipe) -> Pef
     """Wrap a token-classification model with LoRA.
 
     Raises:
-        ZooError: It has no modules of the names that the recipe targets.
+        ZooError: It has no modules of the names that the recipe targets, or fewer layers than it adapts.
     """
     from peft import LoraConfig, TaskType, get_peft_model
 
+    layers = int(model.config.num_hidden_layers)
+    if recipe.upper_layers and recipe.upper_layers > layers:
+        raise ZooError(f"the backbone has {layers} layers, not {recipe.upper_layers}", where="lora.upper_layers")
     config = LoraConfig(
         task_type=TaskType.TOKEN_CLS,
         r=recipe.rank,
@@ -83,6 +86,7 @@ def with_lora(model: PreTrainedModel, family: Family, recipe: LoraRecipe) -> Pef
         lora_dropout=recipe.dropout,
         target_modules=list(recipe.targets or family.lora_targets),
         modules_to_save=list(family.head_modules),
+        layers_to_transform=list(range(layers - recipe.upper_layers, layers)) if recipe.upper_layers else None,
     )
     try:
         return get_peft_model(model, config)

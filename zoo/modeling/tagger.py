@@ -205,13 +205,14 @@ def decode_together(
     Returns:
         Per model, per window.
     """
-    from zoo.modeling.packed import can_pack, has_fast_bfloat16
+    from zoo.modeling.packed import can_pack, has_bfloat16, has_fast_bfloat16
 
-    if merge and precision != "int8" and all(can_pack(tagger.model) for tagger in taggers):
+    if precision == "auto" and not has_fast_bfloat16():
+        precision = "float32"
+    formats = ("auto", "float32", *(["bfloat16"] if has_bfloat16() else []))
+    if merge and precision in formats and all(can_pack(tagger.model) for tagger in taggers):
         from zoo.modeling.labelling import decode_packed
 
-        if precision == "auto" and not has_fast_bfloat16():
-            precision = "float32"
         groups: dict[int, list[int]] = {}
         for number, tagger in enumerate(taggers):
             groups.setdefault(id(tagger.model), []).append(number)
@@ -219,7 +220,7 @@ def decode_together(
         for group in groups.values():
             own = [taggers[number] for number in group]
             tokens = batch_tokens or _PACKED_TOKENS
-            answers = decode_packed(own, windows, precision=precision, batch_tokens=tokens, progress=progress)
+            answers = decode_packed(own, windows, precision=precision, batch_tokens=tokens, progress=progress)  # type: ignore[arg-type]
             found |= dict(zip(group, answers, strict=True))
         return [found[number] for number in range(len(taggers))]
     number_format: Precision = "float32" if precision == "auto" else precision

@@ -20,6 +20,12 @@ class LoraRecipe(Entry):
     alpha: float = Field(default=16, gt=0)
     dropout: float = Field(default=0.0, ge=0, lt=1, description="above 0 it halves the speed of training on CPUs")
     targets: tuple[str, ...] | None = Field(default=None, description="null: what the backbone's family says")
+    upper_layers: int | None = Field(
+        default=None,
+        ge=1,
+        description="adapt so many of the uppermost layers alone: when several such adapters tag together, the layers "
+        "below run once; null: all layers",
+    )
 
 
 class FinetuneRecipe(Entry):
