@@ -1,10 +1,11 @@
 """Tagging beside what people use: `zoo tag`'s stream against `pipeline()`, on the same adapter and abstracts.
 
-    python benchmarks/speed/tagging.py MODEL [MODEL...] --texts FILE_OR_FOLDER [--documents 500] [--rounds 5]
+    python benchmarks/speed/tagging.py MODEL --texts FILE [--documents 5000] [--rounds 5] [--together MODEL MODEL ...]
 
-One round measures every way once, in turn, so that a change of the machine's speed hits all; ratios are within a round,
-and their median is reported. Entities (start, end, type) are compared with those of `pipeline()`. Of several MODELs
-(adapters of one base; one may be named several times) the first is measured alone, and all of them together. Also: a
+Each round takes the next part of the documents and measures every way once on it, in turn, so that a change of the
+machine's speed hits all; ratios are within a round, and their median is reported. Entities (start, end, type) of all
+documents are compared with those of `pipeline()`. The models of `--together` (adapters of one base, such as those built
+with `lora.upper_layers=1`) are measured all at once and, in the same round, the first of them alone. Also: a
 cold `zoo tag` of one sentence and `zoo --help`, the peak memory, and how time grows with documents, length and
 adapters. The share of the peak is that of the encoder's products (2 operations per weight and token) in the fastest
 product of two large matrices that this machine was seen to do in the same number format.
@@ -37,69 +38,77 @@ from zoo.tagging.stream import tag_stream
 from zoo.tagging.texts import Text, read_texts
 
 RESULTS = Path(__file__).parents[1] / "results"
-BATCHES = (8, 32)
-"""Batch sizes of `pipeline()` that are tried; the best of them counts."""
+BATCHES = (8,)
+"""Batch sizes of `pipeline()` that are tried (larger ones were slower still); the best of them counts."""
 Found = list[list[tuple[int, int, str]]]
 
 
 def main() -> None:
     """Measure and write."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("models", nargs="+")
+    parser.add_argument("model")
+    parser.add_argument("--together", nargs="*", default=[], metavar="MODEL")
     parser.add_argument("--texts", type=Path, required=True)
-    parser.add_argument("--documents", type=int, default=500)
+    parser.add_argument("--documents", type=int, default=5000)
     parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--results", type=Path, default=RESULTS)
     arguments = parser.parse_args()
     quiet_libraries()
-    texts = list(islice(read_texts(arguments.texts), arguments.documents))
-    ways = _ways(arguments.models, texts)
+    everything = list(islice(read_texts(arguments.texts), arguments.documents))
+    part = len(everything) // arguments.rounds
+    ways = _ways(arguments.model, arguments.together)
     rounds: list[dict[str, float]] = []
-    found: dict[str, Found] = {}
+    differing: dict[str, int] = {}
+    tokens = words = 0
+    tagger = Tagger.load(arguments.model)
     for number in range(arguments.rounds):
-        seconds = {}
+        texts = everything[number * part : (number + 1) * part]
+        tokens += sum(map(len, tagger.tokenizer([text.text for text in texts])["input_ids"]))
+        words += sum(len(text.text.split()) for text in texts)
+        seconds, first = {}, None
         for name, way in ways.items():
             started = time.perf_counter()
-            answer = way()
+            answer = way(texts)
             seconds[name] = time.perf_counter() - started
-            found.setdefault(name, answer)
             sys.stderr.write(f"round {number + 1}: {name}: {seconds[name]:.1f} s\n")
+            first = first or answer
+            if "upper" not in name:
+                different = sum(a != b for a, b in zip(answer, first, strict=True))
+                differing[name] = differing.get(name, 0) + different
         rounds.append(seconds)
-    tagger = Tagger.load(arguments.models[0])
+    texts = everything[: min(len(everything), 400)]
     data = {
-        "tokens": sum(map(len, tagger.tokenizer([text.text for text in texts])["input_ids"])),
+        "tokens_per_round": tokens / arguments.rounds,
         "flop_per_token": flop_per_token(tagger),
-        "peak_flop_per_second": {name: peak_flop_per_second(name) for name in ("float32", "bfloat16", "int8")},
-        "command": "python benchmarks/speed/tagging.py " + " ".join(["MODEL"] * len(arguments.models)),
+        "peak_flop_per_second": {name: peak_flop_per_second(name) for name in ("float32", "bfloat16")},
+        "command": f"python benchmarks/speed/tagging.py MODEL --documents {arguments.documents}"
+        + (" --together" + " MODEL" * len(arguments.together) if arguments.together else ""),
         "machine": {"processor": processor_name(), "cores": os.cpu_count(), "threads": _threads()},
-        "model": Path(arguments.models[0]).name,
-        "models": len(arguments.models),
-        "documents": len(texts),
-        "words": sum(len(text.text.split()) for text in texts),
+        "model": "/".join(Path(arguments.model).parts[-2:]),
+        "together": ["/".join(Path(model).parts[-2:]) for model in arguments.together],
+        "documents": part * arguments.rounds,
+        "words_per_round": words / arguments.rounds,
         "rounds": rounds,
-        "differing_documents": {
-            name: sum(a != b for a, b in zip(answer, found["pipeline, defaults"], strict=True))
-            for name, answer in found.items()
-            if "adapters" not in name
-        },
+        "differing_documents": differing,
         "growth": {
             "documents": _growth(tagger, texts),
             "characters of one document": _longer(tagger, texts),
-            "adapters": _more(arguments.models, texts[: max(1, len(texts) // 4)]),
+            "adapters": _more(arguments.together or [arguments.model], texts),
         },
         "peak_memory_mib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
         "million_characters": _million(tagger, texts),
-        "cold_start_seconds": [_cold_start("tag", "--model", arguments.models[0], "She has asthma.") for _ in range(5)],
+        "cold_start_seconds": [_cold_start("tag", "--model", arguments.model, "She has asthma.") for _ in range(5)],
         "help_seconds": [_cold_start("--help") for _ in range(5)],
     }
-    _write(data)
+    _write(data, arguments.results)
 
 
-def _ways(models: Sequence[str], texts: Sequence[Text]) -> dict[str, Callable[[], Found]]:
+def _ways(model: str, together: Sequence[str]) -> dict[str, Callable[[Sequence[Text]], Found]]:
     from transformers import pipeline
 
-    first = Tagger.load(models[0])
     from zoo.modeling.windows import aggregation_strategy
 
+    first = Tagger.load(model)
     ner = pipeline(
         "token-classification",
         model=first.model,
@@ -107,24 +116,26 @@ def _ways(models: Sequence[str], texts: Sequence[Text]) -> dict[str, Callable[[]
         aggregation_strategy=aggregation_strategy(first.tokenizer),
         stride=first.stride_tokens,
     )
-    contents = [text.text for text in texts]
 
-    def plain(batch_size: int) -> Found:
+    def plain(texts: Sequence[Text], batch_size: int) -> Found:
         return [
-            [(e["start"], e["end"], e["entity_group"]) for e in found] for found in ner(contents, batch_size=batch_size)
+            [(e["start"], e["end"], e["entity_group"]) for e in found]
+            for found in ner([text.text for text in texts], batch_size=batch_size)
         ]
 
-    def stream(taggers: Sequence[Tagger], precision: Precision = "float32") -> Found:
+    def stream(taggers: Sequence[Tagger], texts: Sequence[Text], precision: Precision = "auto") -> Found:
         return [[e.key for e in answer.entities[0]] for answer in tag_stream(taggers, texts, precision=precision)]
 
-    ways: dict[str, Callable[[], Found]] = {"pipeline, defaults": lambda: plain(1)}
-    ways |= {f"pipeline, batch_size={size}": lambda size=size: plain(size) for size in BATCHES}  # type: ignore[misc]
-    ways["zoo tag"] = lambda: stream([first])
-    ways["zoo tag --precision bfloat16"] = lambda: stream([first], "bfloat16")
-    ways["zoo tag --precision int8"] = lambda: stream([first], "int8")
-    if len(models) > 1:
-        together = Tagger.load_all(models)
-        ways[f"zoo tag, {len(models)} adapters"] = lambda: stream(together)
+    ways: dict[str, Callable[[Sequence[Text]], Found]] = {"pipeline, defaults": lambda texts: plain(texts, 1)}
+    ways |= {f"pipeline, batch_size={size}": lambda texts, size=size: plain(texts, size) for size in BATCHES}  # type: ignore[misc]
+    ways["zoo tag"] = lambda texts: stream([first], texts)
+    ways["zoo tag --precision float32"] = lambda texts: stream([first], texts, "float32")
+    ways["zoo tag --precision bfloat16"] = lambda texts: stream([first], texts, "bfloat16")
+    if together:
+        every = Tagger.load_all(together)
+        alone = Tagger.load(together[0])
+        ways["zoo tag, 1 adapter on upper layers"] = lambda texts: stream([alone], texts)
+        ways[f"zoo tag, {len(together)} adapters on upper layers"] = lambda texts: stream(every, texts)
     return ways
 
 
@@ -139,13 +150,14 @@ def flop_per_token(tagger: Tagger) -> int:
 
 def _timed(taggers: Sequence[Tagger], texts: Sequence[Text]) -> float:
     started = time.perf_counter()
-    for _ in tag_stream(taggers, texts):
+    for _ in tag_stream(taggers, texts, precision="auto"):
         pass
     return time.perf_counter() - started
 
 
 def _growth(tagger: Tagger, texts: Sequence[Text]) -> list[tuple[int, float]]:
-    """Documents and seconds of the stream."""
+    """Documents and seconds of the stream, after one that made oneDNN's kernels."""
+    _timed([tagger], texts)
     sizes = [max(1, round(share * len(texts))) for share in (0.125, 0.25, 0.5, 1.0)]
     return [(size, _timed([tagger], texts[:size])) for size in sizes]
 
@@ -197,19 +209,19 @@ def _threads() -> int:
     return torch.get_num_threads()
 
 
-def _write(data: dict[str, Any]) -> None:
-    RESULTS.mkdir(exist_ok=True)
+def _write(data: dict[str, Any], results: Path) -> None:
+    results.mkdir(exist_ok=True)
     names = list(data["rounds"][0])
-    words = data["words"]
+    words = data["words_per_round"]
     best = min((n for n in names if "batch_size" in n), key=lambda n: statistics.median(r[n] for r in data["rounds"]))
     lines = [
         "# Tagging",
         "",
-        f"`{data['command']}`: {data['documents']} documents, {words:,} words, adapter `{data['model']}`; "
-        f"{data['machine']['processor']}, "
-        f"threads: {data['machine']['threads']}; medians of {len(data['rounds'])} rounds.",
+        f"`{data['command']}`: {data['documents']:,} abstracts in {len(data['rounds'])} rounds of "
+        f"{data['documents'] // len(data['rounds']):,} others each, adapter `{data['model']}`; "
+        f"{data['machine']['processor']}, threads: {data['machine']['threads']}; medians over rounds.",
         "",
-        f"| way | seconds | words/s | times `pipeline` defaults | times {best} | documents that differ "
+        f"| way | seconds a round | words/s | times `pipeline` defaults | times {best} | documents that differ "
         "| share of the peak |",
         "|---|---|---|---|---|---|---|",
     ]
@@ -217,14 +229,22 @@ def _write(data: dict[str, Any]) -> None:
         seconds = statistics.median(r[name] for r in data["rounds"])
         faster = [statistics.median(r[other] / r[name] for r in data["rounds"]) for other in (names[0], best)]
         differ = data["differing_documents"].get(name, "")
-        adapters = data["models"] if "adapters" in name else 1
-        precision = next((known for known in ("bfloat16", "int8") if known in name), "float32")
-        peak = data["peak_flop_per_second"][precision]
-        share = adapters * data["tokens"] * data["flop_per_token"] / seconds / peak
+        share = ""
+        if "upper" not in name:
+            precision = "bfloat16" if name in ("zoo tag", "zoo tag --precision bfloat16") else "float32"
+            peak = data["peak_flop_per_second"][precision]
+            share = f"{100 * data['tokens_per_round'] * data['flop_per_token'] / seconds / peak:.0f} % of {precision}"
         lines.append(
             f"| {name} | {seconds:.1f} | {words / seconds:,.0f} | {faster[0]:.2f} | {faster[1]:.2f} | {differ} "
-            f"| {100 * share:.0f} % |"
+            f"| {share} |"
         )
+    if every_model := data["together"]:
+        one, every = names[-2:]
+        ratio = statistics.median(r[every] / r[one] for r in data["rounds"])
+        lines += [
+            "",
+            f"{len(data['together'])} adapters ({', '.join(data['together'])}) take {ratio:.2f} times as long as one.",
+        ]
     million = data["million_characters"]
     lines += [
         "",
@@ -237,13 +257,13 @@ def _write(data: dict[str, Any]) -> None:
         "![seconds against documents, length and adapters, with the line through the least squares](tagging.png)",
         "",
     ]
-    (RESULTS / "tagging.json").write_text(json.dumps(data, indent=1) + "\n")
-    (RESULTS / "tagging.md").write_text("\n".join(lines))
-    _plot(data)
+    (results / "tagging.json").write_text(json.dumps(data, indent=1) + "\n")
+    (results / "tagging.md").write_text("\n".join(lines))
+    _plot(data, results)
     sys.stdout.write("\n".join(lines))
 
 
-def _plot(data: dict[str, Any]) -> None:
+def _plot(data: dict[str, Any], results: Path) -> None:
     import matplotlib
 
     matplotlib.use("Agg")
@@ -264,7 +284,7 @@ def _plot(data: dict[str, Any]) -> None:
         axis.set_ylim(bottom=0)
         axis.grid(alpha=0.3)
     figure.tight_layout()
-    figure.savefig(RESULTS / "tagging.png", dpi=140)
+    figure.savefig(results / "tagging.png", dpi=140)
 
 
 if __name__ == "__main__":
