@@ -238,13 +238,10 @@ def _write(data: dict[str, Any], results: Path) -> None:
             f"| {name} | {seconds:.1f} | {words / seconds:,.0f} | {faster[0]:.2f} | {faster[1]:.2f} | {differ} "
             f"| {share} |"
         )
-    if every_model := data["together"]:
+    if together := data["together"]:
         one, every = names[-2:]
         ratio = statistics.median(r[every] / r[one] for r in data["rounds"])
-        lines += [
-            "",
-            f"{len(data['together'])} adapters ({', '.join(data['together'])}) take {ratio:.2f} times as long as one.",
-        ]
+        lines += ["", f"{len(together)} adapters ({', '.join(together)}) take {ratio:.2f} times as long as one."]
     million = data["million_characters"]
     lines += [
         "",
