@@ -71,7 +71,7 @@ def _scripts(model: str, texts: str, *, quick: bool) -> dict[str, list[str]]:
     return {
         "dapt": [],
         "peers": [model, "--texts", texts],
-        "tagging": [*[model] * 8, "--texts", texts],
+        "tagging": [model, "--together", *[model] * 8, "--texts", texts],
         "training": ["minilm-l6/ncbi-disease"],
         "device": [],
         "search": [],

@@ -26,6 +26,7 @@ import time
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from importlib.metadata import PackageNotFoundError, version
+from importlib.util import find_spec
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -87,11 +88,10 @@ def _makers(model: str, folder: Path) -> dict[str, Callable[[], Way]]:
     """Name -> what loads a way to tag; it may fail where a package is missing."""
     merged, onnx = folder / "merged", folder / "onnx"
     tagger = Tagger.load(model)
-    _export(model, "--merged", merged)
-    try:
-        _export(model, "--onnx", onnx, "--int8")
-    except subprocess.CalledProcessError:
-        sys.stderr.write("zoo export --onnx failed: ONNX Runtime is left out\n")
+    options: list[object] = ["--merged", merged]
+    if find_spec("onnx") and find_spec("onnxruntime"):
+        options += ["--onnx", onnx, "--int8"]
+    _export(model, *options)
     return {
         REFERENCE: lambda: _pipeline(tagger, 1),
         "pipeline, batch_size=8": lambda: _pipeline(tagger, 8),
@@ -104,7 +104,8 @@ def _makers(model: str, folder: Path) -> dict[str, Callable[[], Way]]:
         "openmed.analyze_text": lambda: _openmed(merged, tagger),
         "openmed.BatchProcessor, batch_size=8": lambda: _openmed(merged, tagger, batch_size=8),
         "GLiNER of this size, random weights": lambda: _gliner(merged, tagger),
-        "zoo tag": lambda: _zoo(model, "float32"),
+        "zoo tag": lambda: _zoo(model, "auto"),
+        "zoo tag --precision float32": lambda: _zoo(model, "float32"),
         "zoo tag --precision bfloat16": lambda: _zoo(model, "bfloat16"),
         "zoo tag --precision int8": lambda: _zoo(model, "int8"),
     }
