@@ -11,6 +11,7 @@ from peft.tuners.lora import Linear
 
 from tests.tiny import save_tiny_backbone
 from zoo.training.fast_dropout import dropout_mask
+from zoo.training.fused_layers import fusible_layers
 from zoo.training.fused_lora import fused_lora
 
 TARGETS = ("query", "key", "value", "dense", "query_proj", "key_proj", "value_proj", "Wqkv", "Wi", "Wo")
@@ -18,6 +19,12 @@ TARGETS = ("query", "key", "value", "dense", "query_proj", "key_proj", "value_pr
 
 def lora(**options):
     return LoraConfig(task_type="TOKEN_CLS", r=3, target_modules=list(TARGETS), **options)
+
+
+@pytest.fixture(params=[False, True], ids=["linear", "whole"])
+def whole(request):
+    """Whether encoder layers are fused as well."""
+    return request.param
 
 
 @pytest.fixture(params=["bert", "electra", "deberta-v2", "roberta", "modernbert"])
@@ -36,15 +43,17 @@ def model(request, tmp_path):
 
 def gradients(model, ids):
     model.zero_grad()
-    logits = model(input_ids=ids).logits
+    mask = torch.ones_like(ids)
+    mask[0, 4:] = 0
+    logits = model(input_ids=ids, attention_mask=mask).logits
     (logits * torch.linspace(-1, 1, logits.numel()).view_as(logits)).sum().backward()
     return logits.detach(), {name: p.grad for name, p in model.named_parameters() if p.grad is not None}
 
 
-def test_same_logits_and_gradients_in_float32(model):
+def test_same_logits_and_gradients_in_float32(model, whole):
     ids = torch.randint(5, 50, (3, 7))
     logits, wanted = gradients(model, ids)
-    with fused_lora(model, bfloat16=False) as layers:
+    with fused_lora(model, bfloat16=False, whole_layers=whole) as layers:
         assert layers == sum(isinstance(module, Linear) for module in model.modules()) > 0
         fused, found = gradients(model, ids)
     torch.testing.assert_close(fused, logits, rtol=1e-4, atol=1e-5)
@@ -53,12 +62,12 @@ def test_same_logits_and_gradients_in_float32(model):
         torch.testing.assert_close(found[name], gradient, rtol=1e-3, atol=1e-5, msg=name)
 
 
-def test_bfloat16_is_as_close_as_autocast(model):
+def test_bfloat16_is_as_close_as_autocast(model, whole):
     ids = torch.randint(5, 50, (3, 7))
     exact, _ = gradients(model, ids)
     with torch.autocast("cpu", torch.bfloat16):
         theirs, _ = gradients(model, ids)
-        with fused_lora(model, bfloat16=True):
+        with fused_lora(model, bfloat16=True, whole_layers=whole):
             ours, found = gradients(model, ids)
     assert (ours.float() - exact).abs().max() < 2 * (theirs.float() - exact).abs().max() + 1e-3
     assert all(gradient.dtype is torch.float32 for gradient in found.values())
@@ -103,3 +112,49 @@ def test_layers_that_are_more_than_plain_lora_stay_as_they_are(model):
     tuned = get_peft_model(copy.deepcopy(base), lora(use_dora=True))
     with fused_lora(tuned, bfloat16=False) as layers:
         assert layers == 0
+
+
+def test_whole_layers_are_taken_where_they_have_the_shape_of_berts(model):
+    like_bert = model.config.model_type in ("bert", "electra", "roberta")
+    assert len(fusible_layers(model)) == (model.config.num_hidden_layers if like_bert else 0)
+
+
+def test_layers_with_an_adapter_on_some_products_alone_are_not_taken_whole(tmp_path):
+    from transformers import AutoModelForTokenClassification
+
+    save_tiny_backbone("bert", tmp_path / "model")
+    plain = AutoModelForTokenClassification.from_pretrained(tmp_path / "model", dtype=torch.float32)
+    tuned = get_peft_model(plain, LoraConfig(task_type="TOKEN_CLS", r=3, target_modules=["query", "value"]))
+    assert fusible_layers(tuned) == []
+
+
+def test_gradient_of_whole_layers_is_right_with_dropout(model):
+    if not fusible_layers(model):
+        pytest.skip("no layers of BERT's shape")
+    model.train()
+    for module in model.modules():
+        if isinstance(module, torch.nn.Dropout):
+            module.p = 0.25
+    ids, step = torch.randint(5, 50, (3, 7)), 1e-3
+
+    def drawn():
+        torch.manual_seed(1)
+        return gradients(model, ids)
+
+    def value(logits):
+        return (logits * torch.linspace(-1, 1, logits.numel()).view_as(logits)).double().sum().item()
+
+    with fused_lora(model, bfloat16=False, whole_layers=True):
+        logits, found = drawn()
+        assert torch.equal(drawn()[0], logits)
+        assert not torch.equal(gradients(model, ids)[0], logits)
+        named = {name: p for name, p in model.named_parameters() if "lora" in name}
+        ways = {name: torch.randn_like(p) for name, p in named.items()}
+        expected = sum((found[name] * way).sum().item() for name, way in ways.items())
+        sides = []
+        for sign in (1, -2):
+            with torch.no_grad():
+                for name, parameter in named.items():
+                    parameter.add_(ways[name], alpha=sign * step)
+            sides.append(value(drawn()[0]))
+    assert (sides[0] - sides[1]) / (2 * step) == pytest.approx(expected, rel=0.01)

@@ -18,7 +18,7 @@ from zoo.evaluation.scoring import micro_f1
 from zoo.modeling.device import plain_attention
 from zoo.modeling.labels import LabelSpace
 from zoo.modeling.lora import open_dropout
-from zoo.modeling.tagger import Tagger, forward, pad
+from zoo.modeling.tagger import Tagger
 from zoo.modeling.windows import IGNORED, Window, encode, label_window
 from zoo.registry.recipes import FinetuneRecipe
 from zoo.training.batching import epoch_batches
@@ -39,6 +39,8 @@ if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 
+_LENGTHS = 8
+"""Batches are padded to multiples of this: oneDNN compiles its kernels anew for each length it meets."""
 _HEAD = re.compile(r"(^|\.)(modules_to_save|classifier|score)\.")
 
 
@@ -135,8 +137,9 @@ def finetune(
     loss_function = torch.nn.CrossEntropyLoss(ignore_index=IGNORED, label_smoothing=recipe.label_smoothing)
 
     def step(batch: Sequence[Window], wanted: Sequence[Sequence[int]], epoch: int) -> float:
-        logits = forward(model, batch, int(tokenizer.pad_token_id or 0), bfloat16=bfloat16)
-        gold = pad(wanted, IGNORED).to(device)
+        length = _padded_length(batch, tagger.window_tokens)
+        logits = _logits(model, batch, length, int(tokenizer.pad_token_id or 0), bfloat16=bfloat16)
+        gold = _padded(wanted, length, IGNORED).to(device)
         gold = torch.where(gold == IGNORED, gold, place[gold.clamp(min=0)])
         loss = loss_function(logits[..., own].float().flatten(0, 1), gold.flatten())
         if not math.isfinite(value := float(loss.detach())):
@@ -162,7 +165,7 @@ def finetune(
         progress.on_resume(state.epoch * steps // recipe.epochs)
         for log in state.logs:  # heard again: a search may have been killed before it wrote the last one down
             progress.on_epoch(log)
-    with plain_attention(model), fused_lora(model, bfloat16=bfloat16), fast_dropout(model):
+    with plain_attention(model), fused_lora(model, bfloat16=bfloat16, whole_layers=True), fast_dropout(model):
         while state.epoch < recipe.epochs and not _hopeless(state, recipe):
             open_dropout(model, backbone=recipe.backbone_dropout)
             epoch = state.epoch + 1
@@ -195,6 +198,33 @@ def finetune(
         sum(log.train_seconds + log.dev_seconds for log in state.logs),
         "bfloat16 autocast" if bfloat16 else "float32",
     )
+
+
+def _padded_length(batch: Sequence[Window], most: int) -> int:
+    """Length of the longest window, rounded up."""
+    longest = max(map(len, batch))
+    return max(longest, min(-(-longest // _LENGTHS) * _LENGTHS, most))
+
+
+def _padded(rows: Sequence[Sequence[int]], length: int, value: int) -> torch.Tensor:
+    """Rows of different lengths as one int64 tensor [B, length]."""
+    import torch
+
+    return torch.tensor([[*row, *[value] * (length - len(row))] for row in rows])
+
+
+def _logits(
+    model: torch.nn.Module, batch: Sequence[Window], length: int, pad_id: int, *, bfloat16: bool
+) -> torch.Tensor:
+    """Logits of a batch that is padded to a length."""
+    import torch
+
+    device = next(model.parameters()).device
+    ids = _padded([window.input_ids for window in batch], length, pad_id).to(device)
+    mask = _padded([[1] * len(window) for window in batch], length, 0).to(device)
+    with torch.autocast(device.type, torch.bfloat16, enabled=bfloat16):
+        logits: torch.Tensor = model(input_ids=ids, attention_mask=mask).logits
+    return logits
 
 
 @dataclass

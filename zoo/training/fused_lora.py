@@ -15,6 +15,7 @@ import torch
 
 from zoo.modeling.lora import plain_lora_layers
 from zoo.training.fast_dropout import dropout_mask
+from zoo.training.fused_layers import fused_layer, fusible_layers
 
 
 class _LoraLinear(torch.autograd.Function):
@@ -58,7 +59,7 @@ class _LoraLinear(torch.autograd.Function):
 
 
 @contextmanager
-def fused_lora(model: torch.nn.Module, *, bfloat16: bool) -> Iterator[int]:
+def fused_lora(model: torch.nn.Module, *, bfloat16: bool, whole_layers: bool = False) -> Iterator[int]:
     """Compute the LoRA layers of a model in one function each, until the block is left.
 
     Layers that are anything but a frozen `Linear` with one plain adapter (DoRA, merged) stay PEFT's.
@@ -66,17 +67,21 @@ def fused_lora(model: torch.nn.Module, *, bfloat16: bool) -> Iterator[int]:
     Args:
         model: A PEFT model.
         bfloat16: Whether it is trained in bfloat16 autocast: the frozen weights are kept in that format as well.
+        whole_layers: Whether layers of the encoder are one function each as well, where `fusible_layers` takes them.
 
     Yields:
-        Number of layers that are computed this way.
+        Number of LoRA layers that are computed this way.
     """
-    fused = plain_lora_layers(model)
+    fused, dtype = plain_lora_layers(model), torch.bfloat16 if bfloat16 else torch.float32
+    whole = fusible_layers(model) if whole_layers else []
     for layer in fused:
-        layer.forward = _forward(layer, torch.bfloat16 if bfloat16 else torch.float32)
+        layer.forward = _forward(layer, dtype)
+    for layer in whole:
+        layer.forward = fused_layer(layer, dtype)
     try:
         yield len(fused)
     finally:
-        for layer in fused:
+        for layer in [*fused, *whole]:
             del layer.forward
 
 

@@ -1,0 +1,277 @@
+"""Encoder layers of BERT's shape, with LoRA, as one function each: on CPUs most of a step goes into small kernels.
+
+Batches of sentences are so small that products with the frozen weights take a sixth of the time that autograd, casts
+and elementwise kernels take around them. Here the forward and the backward pass of a whole layer are written out:
+query, key and value are one product with one gradient of their input, frozen weights are arranged for oneDNN once and
+for both directions, what LoRA adds is the summand of that product, and between kernels nothing leaves the number format
+that products are computed in. Values are those of transformers and PEFT up to rounding.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+from zoo.modeling.lora import plain_lora_layers
+from zoo.training.fast_dropout import dropout_mask
+
+_TYPES = frozenset({"bert", "electra", "roberta", "xlm-roberta"})
+Product = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
+"""`x, summand -> x W' + summand` for a frozen W; the summand may be overwritten."""
+
+
+@dataclass(frozen=True)
+class _Affine:
+    """Frozen linear layers of one input beside each other, and where their adapters stand.
+
+    Attributes:
+        ahead: Product with the weights.
+        back: Product with their transpose.
+        bias: Of all of them.
+        sizes: Outputs of each.
+        scales: Factor of each adapter; query's holds that of attention, as do its weights.
+    """
+
+    ahead: Product
+    back: Product
+    bias: torch.Tensor
+    sizes: list[int]
+    scales: list[float]
+
+    @classmethod
+    def of(cls, layers: Sequence[Any], dtype: torch.dtype, factors: Sequence[float] = (1.0,)) -> _Affine:
+        bases = [layer.base_layer for layer in layers]
+        weight = torch.cat([base.weight.detach() * factor for base, factor in zip(bases, factors, strict=True)])
+        bias = torch.cat([base.bias.detach() * factor for base, factor in zip(bases, factors, strict=True)])
+        return cls(
+            _product(weight.to(dtype)),
+            _product(weight.t().contiguous().to(dtype)),
+            bias.to(dtype),
+            [base.out_features for base in bases],
+            [layer.scaling[layer.active_adapters[0]] * f for layer, f in zip(layers, factors, strict=True)],
+        )
+
+    def joined(self, adapters: Sequence[torch.Tensor]) -> tuple[torch.Tensor, torch.Tensor]:
+        """All A below each other [R, K], and all B as blocks of a diagonal [N, R], scaled."""
+        a, b = adapters[::2], [each * scale for each, scale in zip(adapters[1::2], self.scales, strict=True)]
+        dtype = self.bias.dtype
+        if len(b) == 1:
+            return a[0].to(dtype), b[0].to(dtype)
+        return torch.cat(list(a)).to(dtype), torch.block_diag(*b).to(dtype)  # type: ignore[no-untyped-call]
+
+    def forward(self, x: torch.Tensor, a: torch.Tensor, b: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """What comes out, and `A x`, of which the gradient of B is made."""
+        inner = x @ a.t()
+        return self.ahead(x, torch.addmm(self.bias, inner, b.t())), inner
+
+    def backward(
+        self,
+        gradient: torch.Tensor,
+        x: torch.Tensor,
+        saved: tuple[torch.Tensor, torch.Tensor, torch.Tensor],
+        summand: torch.Tensor | None = None,
+        *,
+        of_input: bool = True,
+    ) -> tuple[torch.Tensor | None, list[torch.Tensor]]:
+        """Gradients of x, with a summand, and of the adapters."""
+        a, b, inner = saved
+        through = gradient @ b
+        of_a, of_b = (through.t() @ x).float(), (gradient.t() @ inner).float()
+        rank = len(a) // len(self.sizes)
+        adapters: list[torch.Tensor] = []
+        row = column = 0
+        for size, scale in zip(self.sizes, self.scales, strict=True):
+            adapters += [of_a[row : row + rank], of_b[column : column + size, row : row + rank] * scale]
+            row, column = row + rank, column + size
+        if not of_input:
+            return None, adapters
+        added = through @ a if summand is None else torch.addmm(summand, through, a)
+        return self.back(gradient, added), adapters
+
+
+def _product(weight: torch.Tensor) -> Product:
+    ops = torch.ops.mkldnn
+    if weight.dtype is torch.bfloat16 and ops._is_mkldnn_bf16_supported():
+        packed = ops._reorder_linear_weight(weight)
+        return lambda x, summand: ops._linear_pointwise.binary(x, summand, packed, None, "add")
+    return lambda x, summand: summand.addmm_(x, weight.t())
+
+
+class _Layer(torch.autograd.Function):
+    """Attention and feed-forward network, each with dropout, the sum with what it was given, and the norm of that."""
+
+    @staticmethod
+    def forward(
+        ctx: Any,  # noqa: ANN401 - of autograd
+        hidden: torch.Tensor,
+        mask: torch.Tensor | None,
+        layer: _Frozen,
+        shares: tuple[float, float],
+        *adapters: torch.Tensor,
+    ) -> torch.Tensor:
+        batch, length, width = hidden.shape
+        heads = layer.heads
+        x = hidden.reshape(-1, width)
+        joined = [part.joined(own) for part, own in zip(layer.parts, _parted(adapters), strict=True)]
+
+        three, of_three = layer.parts[0].forward(x, *joined[0])
+        three = three.view(batch, length, 3, heads, -1).permute(2, 0, 3, 1, 4).reshape(3, batch * heads, length, -1)
+        query, key, value = three.unbind()
+        scores = query @ key.transpose(1, 2)
+        if mask is not None:
+            scores.view(batch, heads, length, length).add_(mask)
+        odds = scores.softmax(-1)
+        kept_odds = dropout_mask(odds, shares[0]) if shares[0] else None
+        used = odds if kept_odds is None else odds * kept_odds
+        mixed = (used @ value).view(batch, heads, length, -1).transpose(1, 2).reshape(-1, width)
+
+        out, of_out = layer.parts[1].forward(mixed, *joined[1])
+        first, kept_first = _added(x, out, shares[1])
+        middle, *of_norm = torch.native_layer_norm(first, *layer.norms[0])
+        up, of_up = layer.parts[2].forward(middle, *joined[2])
+        active = torch.nn.functional.gelu(up)
+        down, of_down = layer.parts[3].forward(active, *joined[3])
+        second, kept_second = _added(middle, down, shares[1])
+        result, *of_last = torch.native_layer_norm(second, *layer.norms[1])
+
+        inner = (of_three, of_out, of_up, of_down)
+        ctx.save_for_backward(x, three, odds, kept_odds, used, mixed, first, kept_first, *of_norm, middle, up, active)
+        ctx.rest = (second, kept_second, *of_last)
+        ctx.products = [(*ab, each) for ab, each in zip(joined, inner, strict=True)]
+        ctx.layer, ctx.shape = layer, hidden.shape
+        return result.view(hidden.shape)
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: torch.Tensor) -> tuple[torch.Tensor | None, ...]:  # noqa: ANN401
+        x, three, odds, kept_odds, used, mixed, first, kept_first, mean, rstd, middle, up, active = ctx.saved_tensors
+        second, kept_second, *of_last = ctx.rest
+        layer, (batch, length, width), products = ctx.layer, ctx.shape, ctx.products
+        heads = layer.heads
+        backward_norm = torch.ops.aten.native_layer_norm_backward
+
+        shape, *norm, _ = layer.norms[1]
+        of_second = backward_norm(
+            gradients[0].reshape(-1, width), second, shape, *of_last, *norm, [True, False, False]
+        )[0]
+        of_down = of_second if kept_second is None else of_second * kept_second
+        of_active, down = layer.parts[3].backward(of_down, active, products[3])
+        of_up = torch.ops.aten.gelu_backward(of_active, up)
+        of_middle, upward = layer.parts[2].backward(of_up, middle, products[2], of_second)
+
+        shape, *norm, _ = layer.norms[0]
+        of_first = backward_norm(of_middle, first, shape, mean, rstd, *norm, [True, False, False])[0]
+        of_out = of_first if kept_first is None else of_first * kept_first
+        of_mixed, out = layer.parts[1].backward(of_out, mixed, products[1])
+        of_mixed = of_mixed.view(batch, length, heads, -1).transpose(1, 2).reshape(batch * heads, length, -1)
+
+        query, key, value = three.unbind()
+        of_odds = of_mixed @ value.transpose(1, 2)
+        if kept_odds is not None:
+            of_odds.mul_(kept_odds)
+        of_scores = torch.ops.aten._softmax_backward_data(of_odds, odds, -1, odds.dtype)
+        of_three = torch.empty_like(three)
+        torch.bmm(of_scores, key, out=of_three[0])
+        torch.bmm(of_scores.transpose(1, 2), query, out=of_three[1])
+        torch.bmm(used.transpose(1, 2), of_mixed, out=of_three[2])
+        of_three = of_three.view(3, batch, heads, length, -1).permute(1, 3, 0, 2, 4).reshape(len(x), -1)
+        of_x, inward = layer.parts[0].backward(of_three, x, products[0], of_first, of_input=ctx.needs_input_grad[0])
+        return (None if of_x is None else of_x.view(ctx.shape), None, None, None, *inward, *out, *upward, *down)
+
+
+def _parted(adapters: Sequence[torch.Tensor]) -> list[Sequence[torch.Tensor]]:
+    """A and B of query, key and value; of attention's output; of both products of the feed-forward network."""
+    return [adapters[:6], adapters[6:8], adapters[8:10], adapters[10:]]
+
+
+def _added(x: torch.Tensor, y: torch.Tensor, share: float) -> tuple[torch.Tensor, torch.Tensor | None]:
+    """`x + d(y)`, and the factors of dropout."""
+    if not share:
+        return y.add_(x), None
+    kept = dropout_mask(y, share)
+    return torch.addcmul(x, y, kept), kept
+
+
+@dataclass(frozen=True)
+class _Frozen:
+    """What no step changes: weights, norms (as arguments of `native_layer_norm`) and number of heads."""
+
+    parts: tuple[_Affine, _Affine, _Affine, _Affine]
+    norms: list[tuple[Any, ...]]
+    heads: int
+
+
+def fusible_layers(model: Any) -> list[Any]:  # noqa: ANN401 - of transformers
+    """Layers of an encoder of BERT's shape on a CPU, every product of which has an adapter without dropout."""
+    if model.device.type != "cpu" or model.config.model_type not in _TYPES or model.config.hidden_act != "gelu":
+        return []
+    plain = {id(layer) for layer in plain_lora_layers(model) if not _dropout_of_adapter(layer)}
+    return [layer for layer in model.base_model.model.base_model.encoder.layer if _is_fusible(layer, plain)]
+
+
+def linear_parts(layer: Any) -> list[Any]:  # noqa: ANN401 - of transformers
+    """The linear layers of an encoder layer in the order of their products."""
+    own = layer.attention.self
+    return [own.query, own.key, own.value, layer.attention.output.dense, layer.intermediate.dense, layer.output.dense]
+
+
+def _dropout_of_adapter(layer: Any) -> float:  # noqa: ANN401 - PEFT's layers are not typed
+    return getattr(layer.lora_dropout[layer.active_adapters[0]], "p", 0.0)
+
+
+def _is_fusible(layer: Any, plain: set[int]) -> bool:  # noqa: ANN401
+    parts = linear_parts(layer)
+    return (
+        all(id(part) in plain and part.base_layer.bias is not None for part in parts)
+        and len({part.r[part.active_adapters[0]] for part in parts[:3]}) == 1
+        and not any(p.requires_grad for norm in _norms(layer) for p in norm.parameters())
+        and not layer.is_decoder
+        and layer.chunk_size_feed_forward == 0
+    )
+
+
+def _norms(layer: Any) -> list[Any]:  # noqa: ANN401
+    return [layer.attention.output.LayerNorm, layer.output.LayerNorm]
+
+
+def fused_layer(layer: Any, dtype: torch.dtype) -> Callable[..., torch.Tensor]:  # noqa: ANN401
+    """The forward pass of a layer in one function.
+
+    Args:
+        layer: One of `fusible_layers`.
+        dtype: Number format of products and of what is kept between them.
+    """
+    own, parts, forward = layer.attention.self, linear_parts(layer), layer.forward
+    frozen = _Frozen(
+        (
+            _Affine.of(parts[:3], dtype, (own.scaling, 1.0, 1.0)),
+            *(_Affine.of([part], dtype) for part in parts[3:]),  # type: ignore[arg-type]
+        ),
+        [(norm.normalized_shape, norm.weight.detach(), norm.bias.detach(), norm.eps) for norm in _norms(layer)],
+        own.num_attention_heads,
+    )
+    adapters = [
+        matrix.weight
+        for part in parts
+        for name in part.active_adapters
+        for matrix in (part.lora_A[name], part.lora_B[name])
+    ]
+    drops = own.dropout, layer.output.dropout
+
+    def fused(
+        hidden: torch.Tensor,
+        attention_mask: torch.Tensor | None = None,
+        *rest: Any,  # noqa: ANN401
+        **named: Any,  # noqa: ANN401
+    ) -> torch.Tensor:
+        if attention_mask is not None and not attention_mask.is_floating_point():
+            return forward(hidden, attention_mask, *rest, **named)  # type: ignore[no-any-return]
+        shares = tuple(drop.p if drop.training else 0.0 for drop in drops)
+        with torch.autocast("cpu", enabled=False):
+            mask = None if attention_mask is None else attention_mask.to(dtype)
+            result: torch.Tensor = _Layer.apply(hidden.to(dtype), mask, frozen, shares, *adapters)  # type: ignore[no-untyped-call]
+        return result
+
+    return fused
