@@ -33,7 +33,8 @@ def main() -> None:
     parser.add_argument("builds", type=Path)
     parser.add_argument("--texts", type=Path, required=True)
     parser.add_argument("--model", default="minilm-l6/ncbi-disease", help="checkpoint in BUILDS that tags")
-    parser.add_argument("--only", nargs="*", choices=list(_scripts("", "", quick=True)))
+    parser.add_argument("--together", nargs="*", default=[], metavar="MODEL", help="adapters on upper layers alone")
+    parser.add_argument("--only", nargs="*", choices=list(_scripts("", "", [], quick=True)))
     parser.add_argument("--quick", action="store_true")
     parser.add_argument("--results", type=Path)
     arguments = parser.parse_args()
@@ -44,7 +45,8 @@ def main() -> None:
     results.mkdir(parents=True, exist_ok=True)
     env = os.environ | {"ZOO_OUT": str(arguments.builds.resolve())}
     failed = []
-    for name, options in _scripts(str(model), str(arguments.texts.resolve()), quick=arguments.quick).items():
+    scripts = _scripts(str(model), str(arguments.texts.resolve()), arguments.together, quick=arguments.quick)
+    for name, options in scripts.items():
         if arguments.only is not None and name not in arguments.only:
             continue
         sys.stderr.write(f"== {name}.py {' '.join(options)}\n")
@@ -57,7 +59,7 @@ def main() -> None:
         sys.exit(f"failed: {', '.join(failed)}")
 
 
-def _scripts(model: str, texts: str, *, quick: bool) -> dict[str, list[str]]:
+def _scripts(model: str, texts: str, together: list[str], *, quick: bool) -> dict[str, list[str]]:
     """Name of each script -> its options, the short ones first."""
     if quick:
         return {
@@ -71,8 +73,8 @@ def _scripts(model: str, texts: str, *, quick: bool) -> dict[str, list[str]]:
     return {
         "dapt": [],
         "peers": [model, "--texts", texts],
-        "tagging": [model, "--together", *[model] * 8, "--texts", texts],
-        "training": ["minilm-l6/ncbi-disease"],
+        "tagging": [model, "--texts", texts, *(["--together", *together] if together else [])],
+        "training": ["minilm-l6/ncbi-disease", "minilm-l6/bc5cdr", "--documents", "500"],
         "device": [],
         "search": [],
     }

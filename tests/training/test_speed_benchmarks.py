@@ -20,7 +20,7 @@ SPEED = Path(__file__).parents[2] / "benchmarks" / "speed"
 def run(tmp_path: Path, script: str, *options: object) -> None:
     command = [sys.executable, str(SPEED / script), *map(str, options)]
     env = os.environ | {"ZOO_OUT": str(tmp_path / "out")}
-    done = subprocess.run(command, env=env, cwd=tmp_path, timeout=300, capture_output=True, text=True)
+    done = subprocess.run(command, env=env, cwd=tmp_path, timeout=900, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
 
 
