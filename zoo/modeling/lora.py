@@ -126,13 +126,26 @@ def _is_plain(layer: Any) -> bool:  # noqa: ANN401 - PEFT's layers are not typed
     )
 
 
+def has_plain_adapters(model: torch.nn.Module) -> bool:
+    """Whether each adapter of a model, if it has any, is one that can be added to the weights."""
+    import torch
+    from peft.tuners.lora import Linear
+    from peft.tuners.tuners_utils import BaseTunerLayer
+
+    return all(
+        isinstance(layer, Linear)
+        and type(layer.base_layer) is torch.nn.Linear
+        and len(layer.active_adapters) == 1
+        and not (layer.merged or layer.disable_adapters or layer.lora_variant or any(layer.lora_bias.values()))
+        for layer in model.modules()
+        if isinstance(layer, BaseTunerLayer)
+    )
+
+
 def effective_weight(layer: Any) -> tuple[Any, Any, bool]:  # noqa: ANN401 - PEFT's layers are not typed
-    """What a module multiplies with, adapter included: weight [N, K], bias, and whether an adapter is part of it.
+    """What a module multiplies with, a plain adapter included: weight [N, K], bias, and whether there is an adapter.
 
     A module that is neither a linear layer nor one that PEFT has wrapped has None and None.
-
-    Raises:
-        ZooError: Its adapter is no plain LoRA (DoRA, several at once).
     """
     import torch
     from peft.tuners.tuners_utils import BaseTunerLayer
@@ -141,13 +154,12 @@ def effective_weight(layer: Any) -> tuple[Any, Any, bool]:  # noqa: ANN401 - PEF
         return (layer.weight.detach(), layer.bias, False) if type(layer) is torch.nn.Linear else (None, None, False)
     inner: Any = layer
     (name,) = inner.active_adapters
+    weight, bias = inner.base_layer.weight.detach(), inner.base_layer.bias
     if name not in inner.lora_A:
-        return inner.base_layer.weight.detach(), inner.base_layer.bias, False
-    if not _is_plain(layer):
-        raise ZooError("the adapter is no plain LoRA, which is all that can be added to the weights")
+        return weight, bias, False
     with torch.no_grad():
         added = inner.lora_B[name].weight, inner.lora_A[name].weight
-        return torch.addmm(inner.base_layer.weight, *added, alpha=inner.scaling[name]), inner.base_layer.bias, True
+        return torch.addmm(weight, *added, alpha=inner.scaling[name]), bias, True
 
 
 @contextmanager

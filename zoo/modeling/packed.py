@@ -18,7 +18,7 @@ from torch.nn.functional import layer_norm, linear, pad, scaled_dot_product_atte
 
 from zoo.modeling.backbones import HEADS
 from zoo.modeling.labels import NEVER
-from zoo.modeling.lora import effective_weight
+from zoo.modeling.lora import effective_weight, has_plain_adapters
 
 if TYPE_CHECKING:
     from peft import PeftModel
@@ -84,7 +84,7 @@ class PackedEncoder:
 
 
 def can_pack(model: PreTrainedModel | PeftModel) -> bool:
-    """Whether a model is one that this module computes: BERT's layers, on a CPU with oneDNN."""
+    """Whether a model is one that this module computes: BERT's layers, adapters of plain LoRA, a CPU with oneDNN."""
     config: Any = model.config
     return (
         model.device.type == "cpu"
@@ -92,6 +92,7 @@ def can_pack(model: PreTrainedModel | PeftModel) -> bool:
         and config.model_type in _TYPES
         and config.hidden_act == "gelu"
         and not config.is_decoder
+        and has_plain_adapters(model)
     )
 
 

@@ -157,10 +157,13 @@ class Tagger:
         *,
         batch_tokens: int | None = None,
         precision: Precision = "float32",
+        merge: bool = False,
         progress: Callable[[int], None] | None = None,
     ) -> list[list[Entity]]:
-        """As `tag`, for windows that are encoded already."""
-        found = self.decode_windows(windows, batch_tokens=batch_tokens, precision=precision, progress=progress)
+        """As `tag`, for windows that are encoded already; `merge` as for `decode_together`."""
+        found = self.decode_windows(
+            windows, batch_tokens=batch_tokens, precision=precision, merge=merge, progress=progress
+        )
         per_text: list[list[list[Entity]]] = [[] for _ in texts]
         for window, entities in zip(windows, found, strict=True):
             per_text[window.text].append(entities)

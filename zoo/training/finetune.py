@@ -179,7 +179,9 @@ def finetune(
                 progress.on_step()
             train_seconds = time.perf_counter() - epoch_started
             model.eval()
-            found = tagger.tag_windows(dev_texts, dev_windows, precision="bfloat16" if bfloat16 else "float32")
+            found = tagger.tag_windows(
+                dev_texts, dev_windows, precision="bfloat16" if bfloat16 else "float32", merge=True
+            )
             f1 = micro_f1(dev, found)
             state.epoch = epoch
             if f1 > state.best_f1:
