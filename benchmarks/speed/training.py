@@ -289,8 +289,10 @@ def _profile(epoch: Callable[[], float], rank: int) -> dict[str, float]:
     times: dict[str, float] = defaultdict(float)
     for event in profiler.key_averages(group_by_input_shape=True):
         name = event.key.removeprefix("aten::").strip("_")
-        if name in ("mm", "addmm"):
-            inner = any(rank in shape for shape in event.input_shapes if shape)
+        if name == "mkldnn::_linear_pointwise":
+            kind = "products with frozen weights"
+        elif name in ("mm", "addmm"):  # three adapters of one input are one product
+            inner = any(rank in shape or 3 * rank in shape for shape in event.input_shapes if shape)
             kind = "products with LoRA's matrices" if inner else "products with frozen weights"
         else:
             kind = next((kind for kind, names in _KINDS.items() if name in names), "the rest, Python included")
