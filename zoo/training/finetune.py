@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 
 
 _LENGTHS = 8
-"""Batches are padded to multiples of this: oneDNN compiles its kernels anew for each length it meets."""
+"""bfloat16 batches are padded to multiples of this: oneDNN compiles its AMX kernels anew for each length it meets."""
 _HEAD = re.compile(r"(^|\.)(modules_to_save|classifier|score)\.")
 
 
@@ -137,7 +137,7 @@ def finetune(
     loss_function = torch.nn.CrossEntropyLoss(ignore_index=IGNORED, label_smoothing=recipe.label_smoothing)
 
     def step(batch: Sequence[Window], wanted: Sequence[Sequence[int]], epoch: int) -> float:
-        length = _padded_length(batch, tagger.window_tokens)
+        length = _padded_length(batch, _LENGTHS if bfloat16 else 1, tagger.window_tokens)
         logits = _logits(model, batch, length, int(tokenizer.pad_token_id or 0), bfloat16=bfloat16)
         gold = _padded(wanted, length, IGNORED).to(device)
         gold = torch.where(gold == IGNORED, gold, place[gold.clamp(min=0)])
@@ -202,10 +202,10 @@ def finetune(
     )
 
 
-def _padded_length(batch: Sequence[Window], most: int) -> int:
-    """Length of the longest window, rounded up."""
+def _padded_length(batch: Sequence[Window], step: int, most: int) -> int:
+    """Length of the longest window, rounded up to a multiple of `step` where a window may have so many tokens."""
     longest = max(map(len, batch))
-    return max(longest, min(-(-longest // _LENGTHS) * _LENGTHS, most))
+    return max(longest, min(-(-longest // step) * step, most))
 
 
 def _padded(rows: Sequence[Sequence[int]], length: int, value: int) -> torch.Tensor:
