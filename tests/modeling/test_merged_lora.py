@@ -61,3 +61,14 @@ def test_pefts_own_layers_are_back_after_an_error(model: Any) -> None:
     with pytest.raises(RuntimeError, match="stopped"), merged_lora(model, precision="bfloat16"):
         raise RuntimeError("stopped")
     assert torch.equal(logits(model), beside)
+
+
+def test_within_training_the_layers_of_training_are_back_afterwards(model: Any) -> None:
+    from zoo.training.fused_lora import fused_lora
+
+    with fused_lora(model, bfloat16=False):
+        (layer, *_) = plain_lora_layers(model)
+        own = layer.forward
+        with merged_lora(model, precision="float32"):
+            assert layer.forward is not own
+        assert layer.forward is own

@@ -191,16 +191,19 @@ def merged_lora(model: torch.nn.Module, *, precision: Precision) -> Iterator[Non
     others = _linear_layers(model) if precision == "int8" else []
     if precision == "int8":
         check_int8(next(model.parameters()).device)
-    with torch.no_grad():
-        for layer in layers:
-            layer.forward = linear(*effective_weight(layer)[:2])
-        for layer in others:
-            layer.forward = linear(layer.weight, layer.bias)
+    own = [(layer, vars(layer).get("forward")) for layer in [*layers, *others]]
+    for layer in layers:
+        layer.forward = linear(*effective_weight(layer)[:2])
+    for layer in others:
+        layer.forward = linear(layer.weight.detach(), layer.bias)
     try:
         yield
     finally:
-        for layer in [*layers, *others]:
-            del layer.forward
+        for layer, forward in own:
+            if forward is None:
+                del layer.forward
+            else:  # as training has made it
+                layer.forward = forward
 
 
 def _linear_layers(model: torch.nn.Module) -> list[Any]:
