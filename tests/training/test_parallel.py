@@ -10,6 +10,7 @@ import torch
 from tests.training.conftest import Tiny, recipe
 from zoo.errors import ZooError
 from zoo.registry.recipes import with_values
+from zoo.training import finetune as loop
 from zoo.training.parallel import backward_of_parts
 
 
@@ -71,3 +72,4 @@ def test_an_infinite_loss_of_one_half_is_told(tiny: Tiny) -> None:
     with pytest.raises(ZooError, match="the loss became"):
         trained(tiny, epochs=1, learning_rate=1e30)
     assert torch.get_num_threads() == 2
+    assert parts_of(torch.nn.Linear(2, 2)) == 1
