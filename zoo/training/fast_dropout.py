@@ -2,24 +2,11 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
 import torch
-
-_OWN = threading.local()
-
-
-@contextmanager
-def own_generator(seed: int) -> Iterator[None]:
-    """Draw the masks of this thread from a generator of its own, until the block is left."""
-    _OWN.generator = torch.Generator().manual_seed(seed)
-    try:
-        yield
-    finally:
-        del _OWN.generator
 
 
 def dropout_mask(like: torch.Tensor, share: float) -> torch.Tensor:
@@ -34,9 +21,7 @@ def dropout_mask(like: torch.Tensor, share: float) -> torch.Tensor:
     if like.device.type != "cpu":
         return torch.empty_like(like).bernoulli_(1 - share).div_(1 - share)
     zeros = min(max(round(256 * share), 1), 255)
-    words = torch.empty(-(-like.numel() // 8), dtype=torch.int64).random_(
-        -(2**63), None, generator=getattr(_OWN, "generator", None)
-    )
+    words = torch.empty(-(-like.numel() // 8), dtype=torch.int64).random_(-(2**63), None)
     numbers = words.view(torch.int8)[: like.numel()].view(like.shape)
     highest = zeros - 129  # of the numbers -128 to 127 so many are not above it
     # clamped to two neighbours and not compared: PyTorch's comparisons take ten times as long

@@ -9,7 +9,6 @@ import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -38,8 +37,6 @@ if TYPE_CHECKING:
     import torch
     from peft import PeftModel
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
-
-    from zoo.training.parallel import Backward
 
 
 _LENGTHS = 8
@@ -121,7 +118,6 @@ def finetune(
 
     from zoo.training.fast_dropout import fast_dropout
     from zoo.training.fused_lora import fused_lora
-    from zoo.training.parallel import backward_of_parts, parts_of
 
     progress = progress or Progress()
     device = next(model.parameters()).device
@@ -138,30 +134,21 @@ def finetune(
     steps = recipe.epochs * math.ceil(len(train) / recipe.batch_size)
     schedule = get_linear_schedule_with_warmup(optimizer, round(recipe.warmup_share * steps), steps)
     trained = [p for p in model.parameters() if p.requires_grad]
-    loss_function = torch.nn.CrossEntropyLoss(
-        ignore_index=IGNORED, label_smoothing=recipe.label_smoothing, reduction="sum"
-    )
-    parts = parts_of(model)
+    loss_function = torch.nn.CrossEntropyLoss(ignore_index=IGNORED, label_smoothing=recipe.label_smoothing)
 
-    def loss_of(batch: Sequence[Window], wanted: Sequence[Sequence[int]], counted: int) -> torch.Tensor:
+    def step(batch: Sequence[Window], wanted: Sequence[Sequence[int]], epoch: int) -> float:
         length = _padded_length(batch, _LENGTHS if bfloat16 else 1, tagger.window_tokens)
         logits = _logits(model, batch, length, int(tokenizer.pad_token_id or 0), bfloat16=bfloat16)
         gold = _padded(wanted, length, IGNORED).to(device)
         gold = torch.where(gold == IGNORED, gold, place[gold.clamp(min=0)])
-        loss: torch.Tensor = loss_function(logits[..., own].float().flatten(0, 1), gold.flatten()) / counted
-        return loss
-
-    def step(backward: Backward, batch: Sequence[Window], wanted: Sequence[Sequence[int]], epoch: int) -> float:
-        counted = sum(label != IGNORED for row in wanted for label in row)
-        cut = min(parts, len(batch))
-        halves = [(batch[i::cut], wanted[i::cut], counted) for i in range(cut)]
-        value = backward([partial(loss_of, *half) for half in halves])
-        if not math.isfinite(value):
+        loss = loss_function(logits[..., own].float().flatten(0, 1), gold.flatten())
+        if not math.isfinite(value := float(loss.detach())):
             raise ZooError(
                 f"the loss became {value} in epoch {epoch}",
                 where="training",
                 fix="lower finetune.learning_rate, or set finetune.precision=float32",
             )
+        loss.backward()
         torch.nn.utils.clip_grad_norm_(trained, recipe.max_grad_norm)
         optimizer.step()
         schedule.step()
@@ -178,12 +165,7 @@ def finetune(
         progress.on_resume(state.epoch * steps // recipe.epochs)
         for log in state.logs:  # heard again: a search may have been killed before it wrote the last one down
             progress.on_epoch(log)
-    with (
-        plain_attention(model),
-        fused_lora(model, bfloat16=bfloat16, whole_layers=True),
-        fast_dropout(model),
-        backward_of_parts(model, parts) as backward,
-    ):
+    with plain_attention(model), fused_lora(model, bfloat16=bfloat16, whole_layers=True), fast_dropout(model):
         while state.epoch < recipe.epochs and not _hopeless(state, recipe):
             open_dropout(model, backbone=recipe.backbone_dropout)
             epoch = state.epoch + 1
@@ -192,7 +174,7 @@ def finetune(
                 windows, targets, weights = _training_windows(tagger, train, labels, recipe.join_sentences, rng)
             batches = epoch_batches([len(window) for window in windows], recipe.batch_size, rng, weights=weights)
             for batch in batches:
-                loss_sum += step(backward, [windows[i] for i in batch], [targets[i] for i in batch], epoch)
+                loss_sum += step([windows[i] for i in batch], [targets[i] for i in batch], epoch)
                 tokens += sum(len(windows[i]) for i in batch)
                 progress.on_step()
             train_seconds = time.perf_counter() - epoch_started
