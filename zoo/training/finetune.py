@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 
-_LENGTHS = 8
+_LENGTHS = 4
 """bfloat16 batches are padded to multiples of this: oneDNN compiles its AMX kernels anew for each length it meets."""
 _HEAD = re.compile(r"(^|\.)(modules_to_save|classifier|score)\.")
 
