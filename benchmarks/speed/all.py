@@ -67,6 +67,7 @@ def _scripts(model: str, texts: str, together: list[str], *, quick: bool) -> dic
             "peers": [model, "--texts", texts, "--documents", "4", "--rounds", "1"],
             "device": ["--corpora", "sample-disease", "--epochs", "1", "--sizes", "tiny", "--documents", "20"],
             "training": ["minilm-l6/sample-disease", "--documents", "20", "--rounds", "1"],
+            "f1": ["minilm-l6/sample-disease", "--epochs", "1", "--seeds", "13"],
             "tagging": [model, "--texts", texts, "--documents", "8", "--rounds", "1"],
             "search": ["minilm-l6/sample-disease", "--trials", "2"],
         }
@@ -74,7 +75,8 @@ def _scripts(model: str, texts: str, together: list[str], *, quick: bool) -> dic
         "dapt": [],
         "peers": [model, "--texts", texts],
         "tagging": [model, "--texts", texts, *(["--together", *together] if together else [])],
-        "training": ["minilm-l6/ncbi-disease", "minilm-l6/bc5cdr", "--documents", "500"],
+        "training": ["minilm-l6/ncbi-disease", "minilm-l6/bc5cdr"],
+        "f1": [],
         "device": [],
         "search": [],
     }

@@ -26,7 +26,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from training import peak_flop_per_second
+from shared import peak_flop_per_second, threads
 
 from zoo.build.context import Context
 from zoo.corpora.passages import load_passages
@@ -78,7 +78,7 @@ def main() -> None:
             "command": "python benchmarks/speed/dapt.py "
             f"--backbone {arguments.backbone} --passages {arguments.passages} --documents {arguments.documents} "
             f"--batch-size {arguments.batch_size} --rounds {arguments.rounds}",
-            "machine": {"processor": processor_name(), "cores": os.cpu_count(), "threads": _threads()},
+            "machine": {"processor": processor_name(), "cores": os.cpu_count(), "threads": threads()},
             "peak_flop_per_second": {name: peak_flop_per_second(name) for name in ("float32", "bfloat16")},
             "bfloat16": use_bfloat16(recipe.precision),
             "backbone": arguments.backbone,
@@ -203,12 +203,6 @@ def _flop_per_token(base: Path, recipe: DaptRecipe) -> float:
     tied = decoder is model.get_input_embeddings().weight
     head = sum(matrices.values()) - encoder + (decoder.numel() if tied else 0)
     return 4 * (encoder + recipe.masked_share * head)
-
-
-def _threads() -> int:
-    import torch
-
-    return torch.get_num_threads()
 
 
 def _write(data: dict[str, Any], folder: Path) -> None:

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from training import flop_per_token, peak_flop_per_second, prepared_base, run_finetune
+from shared import flop_per_token, peak_flop_per_second, prepared_base, run_finetune
 
 from zoo.build.context import Context
 from zoo.evaluation.latency import processor_name

@@ -32,6 +32,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from shared import threads
 
 from zoo.evaluation.latency import processor_name
 from zoo.modeling.device import Precision
@@ -71,7 +72,7 @@ def main() -> None:
         {
             "command": f"python benchmarks/speed/peers.py MODEL --texts FILE --documents {arguments.documents} "
             f"--rounds {arguments.rounds}",
-            "machine": {"processor": processor_name(), "cores": os.cpu_count(), "threads": _threads()},
+            "machine": {"processor": processor_name(), "cores": os.cpu_count(), "threads": threads()},
             "versions": {"python": platform.python_version()} | {name: _version(name) for name in PACKAGES},
             "model": Path(arguments.model).name,
             "documents": arguments.documents,
@@ -203,7 +204,7 @@ def _onnx(like: Tagger, path: Path, *, alike: bool) -> Way:
 
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 3  # errors
-    options.intra_op_num_threads = _threads()
+    options.intra_op_num_threads = threads()
     session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
     names = json.loads((path.parent / "config.json").read_text())["id2label"]
     labels = [names[str(index)] for index in range(len(names))]
@@ -303,12 +304,6 @@ def _gliner(merged: Path, tagger: Tagger) -> Way:
         return [[(e["start"], e["end"], e["label"]) for e in each] for each in found]
 
     return tag
-
-
-def _threads() -> int:
-    import torch
-
-    return torch.get_num_threads()
 
 
 def _version(package: str) -> str | None:

@@ -23,7 +23,7 @@ from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
-from training import plain_script, prepared_base
+from shared import plain_script, prepared_base
 
 from zoo.build.context import Context
 from zoo.build.local import LocalEngine

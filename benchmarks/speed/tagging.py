@@ -28,7 +28,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from training import peak_flop_per_second
+from shared import peak_flop_per_second, threads
 
 from zoo.evaluation.latency import processor_name
 from zoo.modeling.device import Precision
@@ -83,7 +83,7 @@ def main() -> None:
         "peak_flop_per_second": {name: peak_flop_per_second(name) for name in ("float32", "bfloat16")},
         "command": f"python benchmarks/speed/tagging.py MODEL --documents {arguments.documents}"
         + (" --together" + " MODEL" * len(arguments.together) if arguments.together else ""),
-        "machine": {"processor": processor_name(), "cores": os.cpu_count(), "threads": _threads()},
+        "machine": {"processor": processor_name(), "cores": os.cpu_count(), "threads": threads()},
         "model": "/".join(Path(arguments.model).parts[-2:]),
         "together": ["/".join(Path(model).parts[-2:]) for model in arguments.together],
         "documents": part * arguments.rounds,
@@ -201,12 +201,6 @@ def _cold_start(*arguments: str) -> float:
     command = [sys.executable, "-c", "from zoo.cli import main; main()", *arguments]
     subprocess.run(command, check=True, capture_output=True)
     return time.perf_counter() - started
-
-
-def _threads() -> int:
-    import torch
-
-    return torch.get_num_threads()
 
 
 def _write(data: dict[str, Any], results: Path) -> None:

@@ -1,0 +1,132 @@
+"""F1 of zoo's training and of the plain `Trainer` + PEFT script, and how much sooner zoo has it.
+
+    ZOO_CORPORA=DIR python benchmarks/speed/f1.py [minilm-l6/ncbi-disease ...] [--epochs 3] [--seeds 13,14,15]
+
+Both train the same fresh adapter on the same sentences of the whole corpus, with the same batch size, learning rate,
+warm-up and number of epochs; strict micro-F1. What it takes zoo to the plain script's last dev F1 is the time of
+the epochs up to the first that has it, scoring of the dev split included, which the plain script does not do.
+
+Writes `benchmarks/results/f1.{json,md}`, after each seed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import statistics
+import sys
+from pathlib import Path
+from typing import Any
+
+from shared import plain_script, prepared_base, replace_recipe, run_finetune, threads
+
+from zoo.build.context import Context
+from zoo.evaluation.latency import processor_name
+from zoo.evaluation.scoring import micro_f1
+from zoo.modeling.quiet import quiet_libraries
+from zoo.modeling.tagger import Tagger
+from zoo.registry.loader import Checkpoint, load_registry
+from zoo.settings import Settings
+
+RESULTS = Path(__file__).parents[1] / "results"
+
+
+def main() -> None:
+    """Measure and write."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("checkpoints", nargs="*", default=["minilm-l6/ncbi-disease", "minilm-l6/bc5cdr"])
+    parser.add_argument("--epochs", type=int, default=3)
+    parser.add_argument("--batch-size", type=int, default=32)
+    parser.add_argument("--seeds", default="13,14,15", help="with commas")
+    arguments = parser.parse_args()
+    quiet_libraries()
+    settings = Settings.load()  # bases are kept in its output folder
+    context = Context(load_registry(settings.registry), settings)
+    data: dict[str, Any] = {
+        "command": "python benchmarks/speed/f1.py " + " ".join(sys.argv[1:]),
+        "machine": {"processor": processor_name(), "cores": os.cpu_count(), "threads": threads()},
+        "epochs": arguments.epochs,
+        "batch_size": arguments.batch_size,
+        "runs": [],
+    }
+    changes = {"finetune.epochs": arguments.epochs, "finetune.batch_size": arguments.batch_size, "dapt.passages": ()}
+    for seed in map(int, arguments.seeds.split(",")):
+        for name in arguments.checkpoints:
+            data["runs"].append(_run(context, context.registry.checkpoint(name, changes), seed))
+            sys.stderr.write(f"{data['runs'][-1]}\n")
+            _write(data)
+
+
+def _run(context: Context, checkpoint: Checkpoint, seed: int) -> dict[str, Any]:
+    """Both ways on the whole corpus."""
+    from transformers import AutoTokenizer
+
+    base = prepared_base(context, checkpoint)
+    splits, tokenizer = context.corpus(checkpoint.corpus).splits, AutoTokenizer.from_pretrained(base)
+    alike = replace_recipe(checkpoint, checkpoint.recipe.finetune.model_copy(update={"join_sentences": 0.0}))
+
+    def score(model: Any, split: str) -> float:
+        tagger = Tagger.of(model, tokenizer, stride_tokens=checkpoint.backbone.stride_tokens)
+        return micro_f1(splits[split], tagger.tag([document.text for document in splits[split]]))
+
+    plain_seconds, model = plain_script(context, checkpoint, base, splits["train"], seed)
+    plain = {split: score(model, split) for split in ("dev", "test")}
+    log, model = run_finetune(context, alike, base, splits["train"], splits["dev"], seed)
+    seconds, reached = 0.0, None
+    for epoch in log.epochs:
+        seconds += epoch.train_seconds + epoch.dev_seconds
+        if reached is None and epoch.dev_micro_f1 >= plain["dev"]:
+            reached = seconds
+    return {
+        "checkpoint": checkpoint.id,
+        "seed": seed,
+        "plain_seconds": plain_seconds,
+        "plain_dev_micro_f1": plain["dev"],
+        "plain_test_micro_f1": plain["test"],
+        "zoo_seconds": seconds,
+        "zoo_dev_micro_f1": log.best_dev_micro_f1,
+        "zoo_test_micro_f1": score(model, "test"),
+        "zoo_seconds_to_plain_dev_micro_f1": reached,
+    }
+
+
+def _write(data: dict[str, Any]) -> None:
+    RESULTS.mkdir(exist_ok=True)
+    (RESULTS / "f1.json").write_text(json.dumps(data, indent=1) + "\n")
+    lines = [
+        "# F1 and time",
+        "",
+        f"`{data['command'].strip()}`: {data['machine']['processor']}, threads: {data['machine']['threads']}; whole "
+        f"corpora, {data['epochs']} epochs, batches of {data['batch_size']}, strict micro-F1.",
+        "",
+        "| checkpoint | seed | Trainer: s | dev | test | zoo: s | dev | test | s to the same dev F1 | of the Trainer's |",
+        "|---|---|---|---|---|---|---|---|---|---|",
+    ]
+    for run in data["runs"]:
+        to_f1 = run["zoo_seconds_to_plain_dev_micro_f1"]
+        when = "not reached | " if to_f1 is None else f"{to_f1:.0f} | {100 * to_f1 / run['plain_seconds']:.0f} %"
+        cells = [
+            f"{run[f'{way}_seconds']:.0f} | "
+            + " | ".join(f"{100 * run[f'{way}_{split}_micro_f1']:.2f}" for split in ("dev", "test"))
+            for way in ("plain", "zoo")
+        ]
+        lines.append(f"| {run['checkpoint']} | {run['seed']} | {' | '.join(cells)} | {when} |")
+    lines.append("")
+    for name in dict.fromkeys(run["checkpoint"] for run in data["runs"]):
+        own = [run for run in data["runs"] if run["checkpoint"] == name]
+        keys = [f"{way}_{what}" for way in ("plain", "zoo") for what in ("seconds", "dev_micro_f1", "test_micro_f1")]
+        means = {key: statistics.mean(run[key] for run in own) for key in keys}
+        lines += [
+            f"{name}, mean of {len(own)} seeds: dev F1 {100 * means['zoo_dev_micro_f1']:.2f} with zoo, "
+            f"{100 * means['plain_dev_micro_f1']:.2f} with the Trainer; test F1 {100 * means['zoo_test_micro_f1']:.2f} "
+            f"and {100 * means['plain_test_micro_f1']:.2f}; the whole training, dev splits included, takes "
+            f"{100 * means['zoo_seconds'] / means['plain_seconds']:.0f} % of the Trainer's time.",
+            "",
+        ]
+    (RESULTS / "f1.md").write_text("\n".join(lines))
+    sys.stdout.write("\n".join(lines))
+
+
+if __name__ == "__main__":
+    main()

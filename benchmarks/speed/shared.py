@@ -1,0 +1,151 @@
+"""What benchmarks of speed share: the script that people use, zoo's own training, and the limit of the machine."""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from zoo.build.context import Context
+from zoo.build.local import LocalEngine
+from zoo.build.plan import chain, make_plan
+from zoo.build.progress import ConsoleReporter
+from zoo.build.schedule import Schedule
+from zoo.corpora.document import Document
+from zoo.modeling.device import best_device
+from zoo.modeling.lora import attach_lora
+from zoo.modeling.tagger import longest_window
+from zoo.modeling.windows import encode, label_window
+from zoo.registry.loader import Checkpoint
+from zoo.training.finetune import TrainingLog, finetune
+
+
+def prepared_base(context: Context, checkpoint: Checkpoint) -> Path:
+    """The base of a checkpoint, prepared if it is not there."""
+    plan = make_plan([checkpoint], context)
+    stage = chain(plan.last[checkpoint.id])["base"]
+    if not context.store.has(stage.kind, stage.fingerprint):
+        from rich.console import Console
+
+        with ConsoleReporter(Console(stderr=True)) as reporter:
+            LocalEngine().run(Schedule([stage]), context, reporter)
+    return context.store.get(stage.kind, stage.fingerprint) / "model"
+
+
+def replace_recipe(checkpoint: Checkpoint, fine: Any) -> Checkpoint:
+    """The checkpoint with another recipe of fine-tuning; single sentences, so that all ways see the same tokens."""
+    return replace(checkpoint, recipe=checkpoint.recipe.model_copy(update={"finetune": fine}))
+
+
+def _model(context: Context, checkpoint: Checkpoint, base: Path, seed: int) -> Any:
+    family = context.registry.families[checkpoint.backbone.family]
+    return attach_lora(base, family, checkpoint.recipe.lora, context.labels, checkpoint.corpus.entity_types, seed)
+
+
+def run_finetune(
+    context: Context,
+    checkpoint: Checkpoint,
+    base: Path,
+    train: Sequence[Document],
+    dev: Sequence[Document],
+    seed: int = 13,
+) -> tuple[TrainingLog, Any]:
+    """Zoo's own training of a fresh adapter: its log, and the model."""
+    from transformers import AutoTokenizer
+
+    model = _model(context, checkpoint, base, seed)
+    log = finetune(
+        model,
+        AutoTokenizer.from_pretrained(base),
+        train,
+        dev,
+        labels=context.labels,
+        entity_types=checkpoint.corpus.entity_types,
+        recipe=checkpoint.recipe.finetune,
+        stride_tokens=checkpoint.backbone.stride_tokens,
+        seed=seed,
+    )
+    return log, model
+
+
+def plain_script(
+    context: Context, checkpoint: Checkpoint, base: Path, train: Sequence[Document], seed: int = 13, **options: Any
+) -> tuple[float, Any]:
+    """As transformers' own token-classification example: tokenized before, padded to the longest of a batch."""
+    from datasets import Dataset
+    from transformers import AutoTokenizer, DataCollatorForTokenClassification, Trainer, TrainingArguments
+
+    fine, tokenizer = checkpoint.recipe.finetune, AutoTokenizer.from_pretrained(base)
+    model = _model(context, checkpoint, base, seed)
+    windows = encode(
+        tokenizer,
+        [document.text for document in train],
+        window_tokens=longest_window(model, tokenizer),
+        stride_tokens=checkpoint.backbone.stride_tokens,
+    )
+    data = Dataset.from_dict(
+        {
+            "input_ids": [window.input_ids for window in windows],
+            "labels": [label_window(window, train[window.text].spans, context.labels) for window in windows],
+        }
+    )
+    with tempfile.TemporaryDirectory() as folder:
+        trainer = Trainer(
+            model=model,
+            args=TrainingArguments(
+                output_dir=folder,
+                num_train_epochs=fine.epochs,
+                per_device_train_batch_size=fine.batch_size,
+                learning_rate=fine.learning_rate,
+                warmup_steps=fine.warmup_share,
+                weight_decay=fine.weight_decay,
+                max_grad_norm=fine.max_grad_norm,
+                label_smoothing_factor=fine.label_smoothing,
+                save_strategy="no",
+                report_to=[],
+                disable_tqdm=True,
+                logging_strategy="no",
+                seed=seed,
+                **options,
+            ),
+            train_dataset=data,
+            data_collator=DataCollatorForTokenClassification(tokenizer),
+        )
+        started = time.perf_counter()
+        trainer.train()
+        return time.perf_counter() - started, model
+
+
+def flop_per_token(base: Path) -> int:
+    """Forward 2 and backward 2 per weight of the encoder's matrices; attention itself and LoRA are left out."""
+    from transformers import AutoModelForTokenClassification
+
+    model = AutoModelForTokenClassification.from_pretrained(base)
+    return 4 * sum(p.numel() for name, p in model.named_parameters() if p.ndim == 2 and "embeddings" not in name)
+
+
+def peak_flop_per_second(dtype: str, size: int = 2048) -> float:
+    """Operations per second of the best of a hundred products of two square matrices: float32, bfloat16 or int8."""
+    import torch
+
+    device = best_device()
+    a, b = ((10 * torch.randn(size, size, device=device)).to(getattr(torch, dtype)) for _ in range(2))
+    product = torch._int_mm if dtype == "int8" else torch.mm
+    wait = torch.cuda.synchronize if device.type == "cuda" else (lambda: None)
+    best = float("inf")
+    for _ in range(100):
+        wait()
+        started = time.perf_counter()
+        product(a, b)
+        wait()
+        best = min(best, time.perf_counter() - started)
+    return 2 * size**3 / best
+
+
+def threads() -> int:
+    """Threads of one operator."""
+    import torch
+
+    return torch.get_num_threads()
