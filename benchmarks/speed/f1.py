@@ -100,7 +100,7 @@ def _write(data: dict[str, Any]) -> None:
         f"`{data['command'].strip()}`: {data['machine']['processor']}, threads: {data['machine']['threads']}; whole "
         f"corpora, {data['epochs']} epochs, batches of {data['batch_size']}, strict micro-F1.",
         "",
-        "| checkpoint | seed | Trainer: s | dev | test | zoo: s | dev | test | s to the same dev F1 | of the Trainer's |",
+        "| checkpoint | seed | Trainer: s | dev | test | zoo: s | dev | test | s to the same dev F1 | share |",
         "|---|---|---|---|---|---|---|---|---|---|",
     ]
     for run in data["runs"]:
