@@ -21,6 +21,7 @@ from zoo.cli.options import (
     Split,
     SplitOption,
     load_tagger,
+    load_taggers,
     open_corpus,
     open_registry,
     parse_renames,
@@ -85,7 +86,7 @@ def tag(
     output = Output(out, model, given) if out else None
     texts = read_texts(file, fields=Fields(id_field, text_field)) if file else iter([Text("text", text or "")])
     alone = file is None or not (file.is_dir() or format_of(file) != "text")
-    taggers = _load(model)
+    taggers = load_taggers(model)
     from zoo.tagging.stream import tag_stream
 
     if output:
@@ -125,14 +126,6 @@ def evaluate(
         print_json({**about, **score.model_dump(mode="json")})
     else:
         _print_score(score)
-
-
-def _load(models: Sequence[str]) -> list[Tagger]:
-    from zoo.modeling.quiet import quiet_libraries
-    from zoo.modeling.tagger import Tagger
-
-    quiet_libraries()
-    return Tagger.load_all(models)
 
 
 def _write(output: Output, taggers: Sequence[Tagger], texts: Iterator[Text], precision: Precision) -> None:
