@@ -231,7 +231,6 @@ def _product(
     """`x W' + bias`, and its GELU where asked for."""
     ops = torch.ops.mkldnn
     after = "gelu" if gelu else "none"
-    if form == "float32":  # oneDNN's own is no faster there
-        return lambda x: torch.nn.functional.gelu(linear(x, weight, bias)) if gelu else linear(x, weight, bias)
-    packed, bias = ops._reorder_linear_weight(weight.bfloat16()), bias.bfloat16()
+    dtype = torch.bfloat16 if form == "bfloat16" else torch.float32
+    packed, bias = ops._reorder_linear_weight(weight.to(dtype)), bias.to(dtype)
     return lambda x: ops._linear_pointwise(x, packed, bias, after, [], "none")
