@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import copy
 
+import numpy as np
 import pytest
 import torch
 from peft import LoraConfig, get_peft_model
 from peft.tuners.lora import Linear
 
 from tests.tiny import save_tiny_backbone
+from zoo.modeling.windows import IGNORED, Window
 from zoo.training.fast_dropout import dropout_mask
-from zoo.training.fused_layers import fusible_layers
+from zoo.training.fused_layers import fusible_layers, takes_tables
 from zoo.training.fused_lora import fused_lora
+from zoo.training.packing import first_position, pack_batch, pad_batch
 
 TARGETS = ("query", "key", "value", "dense", "query_proj", "key_proj", "value_proj", "Wqkv", "Wi", "Wo")
 
@@ -60,6 +63,35 @@ def test_same_logits_and_gradients_in_float32(model, whole):
     assert found.keys() == wanted.keys()
     for name, gradient in wanted.items():
         torch.testing.assert_close(found[name], gradient, rtol=1e-3, atol=1e-5, msg=name)
+
+
+def test_a_table_of_tokens_has_the_logits_and_gradients_of_padded_windows(model):
+    if not takes_tables(model):
+        pytest.skip("no layers of BERT's shape")
+    sizes = ((3, 4, 4), (9, 7), (13,), (30,))
+    groups = [[(window(size), [size] * size) for size in group] for group in sizes]
+    pad_id = model.config.pad_token_id
+    padded = pad_batch(groups, pad_id=pad_id, step=4, most=30)
+    table = pack_batch(groups, pad_id=pad_id, first_position=first_position(model))
+    assert table.gold.numel() < padded.gold.numel() and not table.gold.numel() % 64
+    assert torch.equal(table.gold[table.gold != IGNORED], padded.gold[padded.gold != IGNORED])
+
+    def of(batch):
+        model.zero_grad()
+        logits = model(**batch.inputs).logits.flatten(0, 1)[batch.gold != IGNORED]
+        (logits * torch.linspace(-1, 1, logits.numel()).view_as(logits)).sum().backward()
+        return logits.detach(), {name: p.grad.clone() for name, p in model.named_parameters() if p.grad is not None}
+
+    with fused_lora(model, bfloat16=False, whole_layers=True):
+        (logits, wanted), (packed, found) = of(padded), of(table)
+    torch.testing.assert_close(packed, logits, rtol=1e-4, atol=1e-5)
+    for name, gradient in wanted.items():
+        torch.testing.assert_close(found[name], gradient, rtol=1e-3, atol=1e-5, msg=name)
+
+
+def window(size):
+    ids = torch.randint(5, 50, (size,)).tolist()
+    return Window(0, ids, np.zeros((size, 2), int), np.ones(size, bool), np.zeros(size, bool))
 
 
 def test_bfloat16_is_as_close_as_autocast(model, whole):

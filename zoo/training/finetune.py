@@ -8,6 +8,7 @@ import re
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -39,6 +40,8 @@ if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 
+_GROUP_SIZE = 8
+"""Documents of like length in a batch that needs no padding; batches of one length alone cost F1."""
 _LENGTHS = 4
 """bfloat16 batches are padded to multiples of this: oneDNN compiles its AMX kernels anew for each length it meets."""
 _HEAD = re.compile(r"(^|\.)(modules_to_save|classifier|score)\.")
@@ -117,7 +120,9 @@ def finetune(
     from transformers import get_linear_schedule_with_warmup, set_seed
 
     from zoo.training.fast_dropout import fast_dropout
+    from zoo.training.fused_layers import takes_tables
     from zoo.training.fused_lora import fused_lora
+    from zoo.training.packing import first_position, pack_batch, pad_batch
 
     progress = progress or Progress()
     device = next(model.parameters()).device
@@ -133,15 +138,21 @@ def finetune(
     optimizer = torch.optim.AdamW(_parameter_groups(model, recipe.weight_decay), lr=recipe.learning_rate, fused=True)
     steps = recipe.epochs * math.ceil(len(train) / recipe.batch_size)
     schedule = get_linear_schedule_with_warmup(optimizer, round(recipe.warmup_share * steps), steps)
+    packs, pad_id, first = takes_tables(model), int(tokenizer.pad_token_id or 0), first_position(model)
     trained = [p for p in model.parameters() if p.requires_grad]
     loss_function = torch.nn.CrossEntropyLoss(ignore_index=IGNORED, label_smoothing=recipe.label_smoothing)
 
-    def step(batch: Sequence[Window], wanted: Sequence[Sequence[int]], epoch: int) -> float:
-        length = _padded_length(batch, _LENGTHS if bfloat16 else 1, tagger.window_tokens)
-        logits = _logits(model, batch, length, int(tokenizer.pad_token_id or 0), bfloat16=bfloat16)
-        gold = _padded(wanted, length, IGNORED).to(device)
+    def step(groups: Sequence[Sequence[tuple[Window, list[int]]]], epoch: int) -> float:
+        if packs:
+            batch = pack_batch(groups, pad_id=pad_id, first_position=first)
+        else:
+            step = _LENGTHS if bfloat16 else 1
+            batch = pad_batch(groups, pad_id=pad_id, step=step, most=tagger.window_tokens)
+        with torch.autocast(device.type, torch.bfloat16, enabled=bfloat16):
+            logits: torch.Tensor = model(**batch.inputs_on(device)).logits
+        gold = batch.gold.to(device)
         gold = torch.where(gold == IGNORED, gold, place[gold.clamp(min=0)])
-        loss = loss_function(logits[..., own].float().flatten(0, 1), gold.flatten())
+        loss = loss_function(logits[..., own].float().flatten(0, 1), gold)
         if not math.isfinite(value := float(loss.detach())):
             raise ZooError(
                 f"the loss became {value} in epoch {epoch}",
@@ -165,17 +176,21 @@ def finetune(
         progress.on_resume(state.epoch * steps // recipe.epochs)
         for log in state.logs:  # heard again: a search may have been killed before it wrote the last one down
             progress.on_epoch(log)
-    with plain_attention(model), fused_lora(model, bfloat16=bfloat16, whole_layers=True), fast_dropout(model):
+    attention = nullcontext() if packs else plain_attention(model)
+    with attention, fused_lora(model, bfloat16=bfloat16, whole_layers=True), fast_dropout(model):
         while state.epoch < recipe.epochs and not _hopeless(state, recipe):
             open_dropout(model, backbone=recipe.backbone_dropout)
             epoch = state.epoch + 1
             epoch_started, loss_sum, tokens = time.perf_counter(), 0.0, 0
             if not windows or recipe.join_sentences:
                 windows, targets, weights = _training_windows(tagger, train, labels, recipe.join_sentences, rng)
-            batches = epoch_batches([len(window) for window in windows], recipe.batch_size, rng, weights=weights)
+            lengths = [len(window) for window in windows]
+            batches = epoch_batches(
+                lengths, recipe.batch_size, rng, weights=weights, group_size=_GROUP_SIZE if packs else None
+            )
             for batch in batches:
-                loss_sum += step([windows[i] for i in batch], [targets[i] for i in batch], epoch)
-                tokens += sum(len(windows[i]) for i in batch)
+                loss_sum += step([[(windows[i], targets[i]) for i in group] for group in batch], epoch)
+                tokens += sum(lengths[i] for group in batch for i in group)
                 progress.on_step()
             train_seconds = time.perf_counter() - epoch_started
             model.eval()
@@ -200,33 +215,6 @@ def finetune(
         sum(log.train_seconds + log.dev_seconds for log in state.logs),
         "bfloat16 autocast" if bfloat16 else "float32",
     )
-
-
-def _padded_length(batch: Sequence[Window], step: int, most: int) -> int:
-    """Length of the longest window, rounded up to a multiple of `step` where a window may have so many tokens."""
-    longest = max(map(len, batch))
-    return max(longest, min(-(-longest // step) * step, most))
-
-
-def _padded(rows: Sequence[Sequence[int]], length: int, value: int) -> torch.Tensor:
-    """Rows of different lengths as one int64 tensor [B, length]."""
-    import torch
-
-    return torch.tensor([[*row, *[value] * (length - len(row))] for row in rows])
-
-
-def _logits(
-    model: torch.nn.Module, batch: Sequence[Window], length: int, pad_id: int, *, bfloat16: bool
-) -> torch.Tensor:
-    """Logits of a batch that is padded to a length."""
-    import torch
-
-    device = next(model.parameters()).device
-    ids = _padded([window.input_ids for window in batch], length, pad_id).to(device)
-    mask = _padded([[1] * len(window) for window in batch], length, 0).to(device)
-    with torch.autocast(device.type, torch.bfloat16, enabled=bfloat16):
-        logits: torch.Tensor = model(input_ids=ids, attention_mask=mask).logits
-    return logits
 
 
 @dataclass

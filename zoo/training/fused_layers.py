@@ -16,6 +16,7 @@ from typing import Any
 import torch
 
 from zoo.modeling.lora import plain_lora_layers
+from zoo.modeling.packed import Run
 from zoo.training.fast_dropout import dropout_mask
 
 _TYPES = frozenset({"bert", "electra", "roberta", "xlm-roberta"})
@@ -107,26 +108,16 @@ class _Layer(torch.autograd.Function):
     def forward(
         ctx: Any,  # noqa: ANN401 - of autograd
         hidden: torch.Tensor,
-        mask: torch.Tensor | None,
+        runs: Sequence[Run],
         layer: _Frozen,
         shares: tuple[float, float],
         *adapters: torch.Tensor,
     ) -> torch.Tensor:
-        batch, length, width = hidden.shape
-        heads = layer.heads
-        x = hidden.reshape(-1, width)
+        x = hidden.reshape(-1, hidden.shape[-1])
         joined = [part.joined(own) for part, own in zip(layer.parts, _parted(adapters), strict=True)]
 
         three, of_three = layer.parts[0].forward(x, *joined[0])
-        three = three.view(batch, length, 3, heads, -1).permute(2, 0, 3, 1, 4).reshape(3, batch * heads, length, -1)
-        query, key, value = three.unbind()
-        scores = query @ key.transpose(1, 2)
-        if mask is not None:
-            scores.view(batch, heads, length, length).add_(mask)
-        odds = scores.softmax(-1)
-        kept_odds = dropout_mask(odds, shares[0]) if shares[0] else None
-        used = odds if kept_odds is None else odds * kept_odds
-        mixed = (used @ value).view(batch, heads, length, -1).transpose(1, 2).reshape(-1, width)
+        mixed, attended = _attend(three, runs, layer.heads, shares[0])
 
         out, of_out = layer.parts[1].forward(mixed, *joined[1])
         first, kept_first = _added(x, out, shares[1])
@@ -138,24 +129,24 @@ class _Layer(torch.autograd.Function):
         result, *of_last = torch.native_layer_norm(second, *layer.norms[1])
 
         inner = (of_three, of_out, of_up, of_down)
-        ctx.save_for_backward(x, three, odds, kept_odds, used, mixed, first, kept_first, *of_norm, middle, up, active)
+        ctx.save_for_backward(x, mixed, first, kept_first, *of_norm, middle, up, active)
         ctx.rest = (second, kept_second, *of_last)
+        ctx.runs, ctx.attended = runs, attended
         ctx.products = [(*ab, each) for ab, each in zip(joined, inner, strict=True)]
         ctx.layer, ctx.shape = layer, hidden.shape
         return result.view(hidden.shape)
 
     @staticmethod
     def backward(ctx: Any, *gradients: torch.Tensor) -> tuple[torch.Tensor | None, ...]:  # noqa: ANN401
-        x, three, odds, kept_odds, used, mixed, first, kept_first, mean, rstd, middle, up, active = ctx.saved_tensors
+        x, mixed, first, kept_first, mean, rstd, middle, up, active = ctx.saved_tensors
         second, kept_second, *of_last = ctx.rest
-        layer, (batch, length, width), products = ctx.layer, ctx.shape, ctx.products
-        heads = layer.heads
+        layer, products = ctx.layer, ctx.products
         backward_norm = torch.ops.aten.native_layer_norm_backward
 
         shape, *norm, _ = layer.norms[1]
-        of_second = backward_norm(
-            gradients[0].reshape(-1, width), second, shape, *of_last, *norm, [True, False, False]
-        )[0]
+        of_second = backward_norm(gradients[0].reshape(x.shape), second, shape, *of_last, *norm, [True, False, False])[
+            0
+        ]
         of_down = of_second if kept_second is None else of_second * kept_second
         of_active, down = layer.parts[3].backward(of_down, active, products[3])
         of_up = torch.ops.aten.gelu_backward(of_active, up)
@@ -165,20 +156,59 @@ class _Layer(torch.autograd.Function):
         of_first = backward_norm(of_middle, first, shape, mean, rstd, *norm, [True, False, False])[0]
         of_out = of_first if kept_first is None else of_first * kept_first
         of_mixed, out = layer.parts[1].backward(of_out, mixed, products[1])
-        of_mixed = of_mixed.view(batch, length, heads, -1).transpose(1, 2).reshape(batch * heads, length, -1)
+        of_three = _attend_backward(of_mixed, ctx.attended, ctx.runs, layer.heads)
+        of_x, inward = layer.parts[0].backward(of_three, x, products[0], of_first, of_input=ctx.needs_input_grad[0])
+        return (None if of_x is None else of_x.view(ctx.shape), None, None, None, *inward, *out, *upward, *down)
 
+
+def _attend(
+    joined: torch.Tensor, runs: Sequence[Run], heads: int, share: float
+) -> tuple[torch.Tensor, list[tuple[torch.Tensor, torch.Tensor, torch.Tensor | None, torch.Tensor]]]:
+    """Attention [N, H] within each window, from query, key and value [N, 3 H]; and what its gradient needs."""
+    width = joined.shape[1] // 3
+    mixed, kept = joined.new_zeros(len(joined), width), []
+    for run in runs:
+        windows, length = run.windows, run.length
+        rows = joined[run.start : run.stop].view(windows, length, 3, heads, -1)
+        three = rows.permute(2, 0, 3, 1, 4).reshape(3, windows * heads, length, -1)
         query, key, value = three.unbind()
-        of_odds = of_mixed @ value.transpose(1, 2)
-        if kept_odds is not None:
-            of_odds.mul_(kept_odds)
+        scores = query @ key.transpose(1, 2)
+        if run.mask is not None:
+            scores.view(windows, heads, length, length).add_(run.mask)
+        odds = scores.softmax(-1)
+        mask = dropout_mask(odds, share) if share else None
+        used = odds if mask is None else odds * mask
+        found = (used @ value).view(windows, heads, length, -1).transpose(1, 2)
+        mixed[run.start : run.stop].view(found.shape).copy_(found)
+        kept.append((three, odds, mask, used))
+    return mixed, kept
+
+
+def _attend_backward(
+    of_mixed: torch.Tensor,
+    kept: Sequence[tuple[torch.Tensor, torch.Tensor, torch.Tensor | None, torch.Tensor]],
+    runs: Sequence[Run],
+    heads: int,
+) -> torch.Tensor:
+    """Gradient of query, key and value [N, 3 H]."""
+    width = of_mixed.shape[1]
+    joined = of_mixed.new_zeros(len(of_mixed), 3 * width)
+    for run, (three, odds, mask, used) in zip(runs, kept, strict=True):
+        windows, length = run.windows, run.length
+        query, key, value = three.unbind()
+        gradient = of_mixed[run.start : run.stop].view(windows, length, heads, -1)
+        gradient = gradient.transpose(1, 2).reshape(windows * heads, length, -1)
+        of_odds = gradient @ value.transpose(1, 2)
+        if mask is not None:
+            of_odds.mul_(mask)
         of_scores = torch.ops.aten._softmax_backward_data(of_odds, odds, -1, odds.dtype)
         of_three = torch.empty_like(three)
         torch.bmm(of_scores, key, out=of_three[0])
         torch.bmm(of_scores.transpose(1, 2), query, out=of_three[1])
-        torch.bmm(used.transpose(1, 2), of_mixed, out=of_three[2])
-        of_three = of_three.view(3, batch, heads, length, -1).permute(1, 3, 0, 2, 4).reshape(len(x), -1)
-        of_x, inward = layer.parts[0].backward(of_three, x, products[0], of_first, of_input=ctx.needs_input_grad[0])
-        return (None if of_x is None else of_x.view(ctx.shape), None, None, None, *inward, *out, *upward, *down)
+        torch.bmm(used.transpose(1, 2), gradient, out=of_three[2])
+        found = of_three.view(3, windows, heads, length, -1).permute(1, 3, 0, 2, 4)
+        joined[run.start : run.stop].view(found.shape).copy_(found)
+    return joined
 
 
 def _parted(adapters: Sequence[torch.Tensor]) -> list[Sequence[torch.Tensor]]:
@@ -205,10 +235,21 @@ class _Frozen:
 
 def fusible_layers(model: Any) -> list[Any]:  # noqa: ANN401 - of transformers
     """Layers of an encoder of BERT's shape on a CPU, every product of which has an adapter without dropout."""
-    if model.device.type != "cpu" or model.config.model_type not in _TYPES or model.config.hidden_act != "gelu":
+    if (
+        not hasattr(model, "peft_config")
+        or model.device.type != "cpu"
+        or model.config.model_type not in _TYPES
+        or model.config.hidden_act != "gelu"
+    ):
         return []
     plain = {id(layer) for layer in plain_lora_layers(model) if not _dropout_of_adapter(layer)}
     return [layer for layer in model.base_model.model.base_model.encoder.layer if _is_fusible(layer, plain)]
+
+
+def takes_tables(model: Any) -> bool:  # noqa: ANN401 - of transformers
+    """Whether all layers of an encoder are fused: then batches can be `packing.Packed`, without padding."""
+    layers = fusible_layers(model)
+    return bool(layers) and len(layers) == model.config.num_hidden_layers
 
 
 def linear_parts(layer: Any) -> list[Any]:  # noqa: ANN401 - of transformers
@@ -237,7 +278,7 @@ def _norms(layer: Any) -> list[Any]:  # noqa: ANN401
 
 
 def fused_layer(layer: Any, dtype: torch.dtype) -> Callable[..., torch.Tensor]:  # noqa: ANN401
-    """The forward pass of a layer in one function.
+    """The forward pass of a layer in one function; given `runs`, it takes one table of tokens [1, N, H], not windows.
 
     Args:
         layer: One of `fusible_layers`.
@@ -264,14 +305,16 @@ def fused_layer(layer: Any, dtype: torch.dtype) -> Callable[..., torch.Tensor]: 
         hidden: torch.Tensor,
         attention_mask: torch.Tensor | None = None,
         *rest: Any,  # noqa: ANN401
+        runs: Sequence[Run] | None = None,
         **named: Any,  # noqa: ANN401
     ) -> torch.Tensor:
-        if attention_mask is not None and not attention_mask.is_floating_point():
+        if runs is None and attention_mask is not None and not attention_mask.is_floating_point():
             return forward(hidden, attention_mask, *rest, **named)  # type: ignore[no-any-return]
         shares = tuple(drop.p if drop.training else 0.0 for drop in drops)
         with torch.autocast("cpu", enabled=False):
-            mask = None if attention_mask is None else attention_mask.to(dtype)
-            result: torch.Tensor = _Layer.apply(hidden.to(dtype), mask, frozen, shares, *adapters)  # type: ignore[no-untyped-call]
+            if runs is None:
+                runs = [Run(0, hidden.shape[0], hidden.shape[1], attention_mask)]
+            result: torch.Tensor = _Layer.apply(hidden.to(dtype), runs, frozen, shares, *adapters)  # type: ignore[no-untyped-call]
         return result
 
     return fused
