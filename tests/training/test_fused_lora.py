@@ -151,6 +151,14 @@ def test_whole_layers_are_taken_where_they_have_the_shape_of_berts(model):
     assert len(fusible_layers(model)) == (model.config.num_hidden_layers if like_bert else 0)
 
 
+def test_a_model_that_is_trained_in_full_stays_as_it_is(tmp_path):
+    from transformers import AutoModelForTokenClassification
+
+    save_tiny_backbone("bert", tmp_path / "model")
+    plain = AutoModelForTokenClassification.from_pretrained(tmp_path / "model", dtype=torch.float32)
+    assert fusible_layers(plain) == [] and not takes_tables(plain)
+
+
 def test_layers_with_an_adapter_on_some_products_alone_are_not_taken_whole(tmp_path):
     from transformers import AutoModelForTokenClassification
 
