@@ -39,6 +39,7 @@ def main() -> None:
     parser.add_argument("--epochs", type=int, default=3)
     parser.add_argument("--batch-size", type=int, default=32)
     parser.add_argument("--seeds", default="13,14,15", help="with commas")
+    parser.add_argument("--keep-plain", action="store_true", help="take the plain script's figures from the results")
     arguments = parser.parse_args()
     quiet_libraries()
     settings = Settings.load()  # bases are kept in its output folder
@@ -48,17 +49,26 @@ def main() -> None:
         "machine": {"processor": processor_name(), "cores": os.cpu_count(), "threads": threads()},
         "epochs": arguments.epochs,
         "batch_size": arguments.batch_size,
+        "plain_kept": arguments.keep_plain,
         "runs": [],
     }
+    kept: dict[tuple[str, int], dict[str, float]] = {}
+    if arguments.keep_plain:
+        last = json.loads((RESULTS / "f1.json").read_text())
+        if (last["epochs"], last["batch_size"]) != (arguments.epochs, arguments.batch_size):
+            parser.error("the results are of other epochs or batches")
+        kept = {(run["checkpoint"], run["seed"]): run for run in last["runs"]}
     changes = {"finetune.epochs": arguments.epochs, "finetune.batch_size": arguments.batch_size, "dapt.passages": ()}
     for seed in map(int, arguments.seeds.split(",")):
         for name in arguments.checkpoints:
-            data["runs"].append(_run(context, context.registry.checkpoint(name, changes), seed))
+            data["runs"].append(_run(context, context.registry.checkpoint(name, changes), seed, kept))
             sys.stderr.write(f"{data['runs'][-1]}\n")
             _write(data)
 
 
-def _run(context: Context, checkpoint: Checkpoint, seed: int) -> dict[str, Any]:
+def _run(
+    context: Context, checkpoint: Checkpoint, seed: int, kept: dict[tuple[str, int], dict[str, float]]
+) -> dict[str, Any]:
     """Both ways on the whole corpus."""
     from transformers import AutoTokenizer
 
@@ -70,8 +80,12 @@ def _run(context: Context, checkpoint: Checkpoint, seed: int) -> dict[str, Any]:
         tagger = Tagger.of(model, tokenizer, stride_tokens=checkpoint.backbone.stride_tokens)
         return micro_f1(splits[split], tagger.tag([document.text for document in splits[split]]))
 
-    plain_seconds, model = plain_script(context, checkpoint, base, splits["train"], seed)
-    plain = {split: score(model, split) for split in ("dev", "test")}
+    if last := kept.get((checkpoint.id, seed)):
+        plain_seconds = last["plain_seconds"]
+        plain = {split: last[f"plain_{split}_micro_f1"] for split in ("dev", "test")}
+    else:
+        plain_seconds, model = plain_script(context, checkpoint, base, splits["train"], seed)
+        plain = {split: score(model, split) for split in ("dev", "test")}
     log, model = run_finetune(context, alike, base, splits["train"], splits["dev"], seed)
     seconds, reached = 0.0, None
     for epoch in log.epochs:
@@ -98,7 +112,8 @@ def _write(data: dict[str, Any]) -> None:
         "# F1 and time",
         "",
         f"`{data['command'].strip()}`: {data['machine']['processor']}, threads: {data['machine']['threads']}; whole "
-        f"corpora, {data['epochs']} epochs, batches of {data['batch_size']}, strict micro-F1.",
+        f"corpora, {data['epochs']} epochs, batches of {data['batch_size']}, strict micro-F1."
+        + (" The Trainer's figures are of a run shortly before on the same machine." if data["plain_kept"] else ""),
         "",
         "| checkpoint | seed | Trainer: s | dev | test | zoo: s | dev | test | s to the same dev F1 | share |",
         "|---|---|---|---|---|---|---|---|---|---|",

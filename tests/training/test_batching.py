@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import itertools
 import random
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from zoo.corpora.document import Document, Span
-from zoo.training.batching import epoch_batches
+from zoo.training.batching import epoch_batches, mixed_batches
 from zoo.training.joining import LONGEST_RUN, join_runs
 
 
@@ -17,30 +16,23 @@ from zoo.training.joining import LONGEST_RUN, join_runs
 @given(st.lists(st.integers(3, 80), max_size=300), st.integers(1, 20), st.integers(0, 5))
 def test_every_window_is_in_one_batch(lengths: list[int], batch_size: int, seed: int) -> None:
     batches = epoch_batches(lengths, batch_size, random.Random(seed))
-    assert sorted(index for (batch,) in batches for index in batch) == list(range(len(lengths)))
-    assert all(len(batch) <= batch_size for (batch,) in batches)
+    assert sorted(index for batch in batches for index in batch) == list(range(len(lengths)))
+    assert all(len(batch) <= batch_size for batch in batches)
     assert batches == epoch_batches(lengths, batch_size, random.Random(seed))
 
 
 @settings(deadline=None)
-@given(st.lists(st.integers(3, 80), max_size=300), st.integers(1, 20), st.integers(1, 9), st.integers(0, 5))
-def test_batches_of_groups_mix_lengths(lengths: list[int], batch_size: int, group_size: int, seed: int) -> None:
-    batches = epoch_batches(lengths, batch_size, random.Random(seed), group_size=group_size)
-    groups = [group for batch in batches for group in batch]
-    assert sorted(index for group in groups for index in group) == list(range(len(lengths)))
-    assert all(len(group) <= min(group_size, batch_size) for group in groups)
-    documents = [sum(map(len, batch)) for batch in batches]
-    assert all(batch_size <= number < batch_size + group_size for number in documents[:-1])
-    if len(lengths) <= 50 * batch_size:  # one pool: groups are slices of the sorted lengths
-        spans = sorted((min(lengths[i] for i in group), max(lengths[i] for i in group)) for group in groups)
-        assert all(one[1] <= other[0] for one, other in itertools.pairwise(spans))
+@given(st.lists(st.sampled_from([0.5, 1.0, 3.0]), max_size=100), st.integers(1, 20), st.integers(0, 5))
+def test_mixed_batches_hold_every_window_once(weights: list[float], batch_size: int, seed: int) -> None:
+    batches = mixed_batches(weights, batch_size, random.Random(seed))
+    assert sorted(index for batch in batches for index in batch) == list(range(len(weights)))
+    assert all(batch_size <= sum(weights[i] for i in batch) < batch_size + 3 for batch in batches[:-1])
+    assert batches == mixed_batches(weights, batch_size, random.Random(seed))
 
 
 def test_a_joined_run_fills_a_batch_by_what_it_holds() -> None:
     batches = epoch_batches([10] * 8, 4, random.Random(0), weights=[4.0] * 8)
-    assert [len(batch) for (batch,) in batches] == [1] * 8
-    in_groups = epoch_batches([10] * 8, 8, random.Random(0), weights=[4.0] * 8, group_size=2)
-    assert [[len(group) for group in batch] for batch in in_groups] == [[1, 1]] * 4
+    assert [len(batch) for batch in batches] == [1] * 8
 
 
 def sentences(count: int) -> list[Document]:

@@ -1,4 +1,4 @@
-"""Order of training batches: groups of windows of like length, put together in an order that the seed alone decides."""
+"""Order of training batches, which the seed alone decides: at random, or windows of like length together."""
 
 from __future__ import annotations
 
@@ -6,38 +6,44 @@ import random
 from collections.abc import Sequence
 
 _POOL_BATCHES = 50
-"""Windows are sorted by length within pools of this many batches: little padding, yet other groups in every epoch."""
+"""Windows are sorted by length within pools of this many batches: little padding, yet other batches in every epoch."""
+
+
+def mixed_batches(weights: Sequence[float], batch_size: int, rng: random.Random) -> list[list[int]]:
+    """Indices of the batches of one epoch, whatever the lengths.
+
+    Args:
+        weights: Documents that each window stands for.
+        batch_size: Documents in a batch.
+        rng: Source of the order.
+    """
+    order = list(range(len(weights)))
+    rng.shuffle(order)
+    return _filled(order, weights, batch_size)
 
 
 def epoch_batches(
-    lengths: Sequence[int],
-    batch_size: int,
-    rng: random.Random,
-    *,
-    weights: Sequence[float] | None = None,
-    group_size: int | None = None,
-) -> list[list[list[int]]]:
-    """Indices of the batches of one epoch, each as groups of windows of like length.
+    lengths: Sequence[int], batch_size: int, rng: random.Random, *, weights: Sequence[float] | None = None
+) -> list[list[int]]:
+    """Indices of the batches of one epoch, windows of like length together.
 
     Args:
         lengths: Tokens of each window.
         batch_size: Documents in a batch.
         rng: Source of the order.
         weights: Documents that each window stands for; None: one each.
-        group_size: Documents in a group; None: all windows of a batch are of like length.
     """
     weights = weights or [1.0] * len(lengths)
     order = list(range(len(lengths)))
     rng.shuffle(order)
-    found: list[list[int]] = []
-    for pool in _filled(order, weights, batch_size * _POOL_BATCHES):
-        pool.sort(key=lambda index: lengths[index])
-        found += _filled(pool, weights, min(group_size or batch_size, batch_size))
-    rng.shuffle(found)
-    if group_size is None:
-        return [[group] for group in found]
-    sizes = [sum(weights[index] for index in group) for group in found]
-    return [[found[i] for i in batch] for batch in _filled(range(len(found)), sizes, batch_size)]
+    pools: list[list[int]] = _filled(order, weights, batch_size * _POOL_BATCHES)
+    batches = [
+        batch
+        for pool in pools
+        for batch in _filled(sorted(pool, key=lambda index: lengths[index]), weights, batch_size)
+    ]
+    rng.shuffle(batches)
+    return batches
 
 
 def _filled(order: Sequence[int], weights: Sequence[float], size: float) -> list[list[int]]:

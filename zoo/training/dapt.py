@@ -375,7 +375,7 @@ class _Run:
     def _batches(self) -> Iterator[list[list[int]]]:
         rng = random.Random(self.recipe.seed)
         for epoch in self.sequences:
-            for (batch,) in epoch_batches([len(s) for s in epoch], self.recipe.batch_size, rng):
+            for batch in epoch_batches([len(s) for s in epoch], self.recipe.batch_size, rng):
                 yield [epoch[i] for i in batch]
 
     def _step(self, phase: str, step: int, batch: Sequence[list[int]], bfloat16: bool) -> float:

@@ -22,7 +22,7 @@ from zoo.modeling.lora import open_dropout
 from zoo.modeling.tagger import Tagger
 from zoo.modeling.windows import IGNORED, Window, encode, label_window
 from zoo.registry.recipes import FinetuneRecipe
-from zoo.training.batching import epoch_batches
+from zoo.training.batching import epoch_batches, mixed_batches
 from zoo.training.joining import join_runs
 from zoo.training.precision import use_bfloat16
 from zoo.training.snapshot import (
@@ -40,8 +40,6 @@ if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 
-_GROUP_SIZE = 8
-"""Documents of like length in a batch that needs no padding; batches of one length alone cost F1."""
 _LENGTHS = 4
 """bfloat16 batches are padded to multiples of this: oneDNN compiles its AMX kernels anew for each length it meets."""
 _HEAD = re.compile(r"(^|\.)(modules_to_save|classifier|score)\.")
@@ -142,12 +140,12 @@ def finetune(
     trained = [p for p in model.parameters() if p.requires_grad]
     loss_function = torch.nn.CrossEntropyLoss(ignore_index=IGNORED, label_smoothing=recipe.label_smoothing)
 
-    def step(groups: Sequence[Sequence[tuple[Window, list[int]]]], epoch: int) -> float:
+    def step(pairs: Sequence[tuple[Window, list[int]]], epoch: int) -> float:
         if packs:
-            batch = pack_batch(groups, pad_id=pad_id, first_position=first)
+            batch = pack_batch(pairs, pad_id=pad_id, first_position=first)
         else:
             step = _LENGTHS if bfloat16 else 1
-            batch = pad_batch(groups, pad_id=pad_id, step=step, most=tagger.window_tokens)
+            batch = pad_batch(pairs, pad_id=pad_id, step=step, most=tagger.window_tokens)
         with torch.autocast(device.type, torch.bfloat16, enabled=bfloat16):
             logits: torch.Tensor = model(**batch.inputs_on(device)).logits
         gold = batch.gold.to(device)
@@ -185,12 +183,13 @@ def finetune(
             if not windows or recipe.join_sentences:
                 windows, targets, weights = _training_windows(tagger, train, labels, recipe.join_sentences, rng)
             lengths = [len(window) for window in windows]
-            batches = epoch_batches(
-                lengths, recipe.batch_size, rng, weights=weights, group_size=_GROUP_SIZE if packs else None
-            )
+            if packs:  # batches of like length would do without tables, but cost F1
+                batches = mixed_batches(weights, recipe.batch_size, rng)
+            else:
+                batches = epoch_batches(lengths, recipe.batch_size, rng, weights=weights)
             for batch in batches:
-                loss_sum += step([[(windows[i], targets[i]) for i in group] for group in batch], epoch)
-                tokens += sum(lengths[i] for group in batch for i in group)
+                loss_sum += step([(windows[i], targets[i]) for i in batch], epoch)
+                tokens += sum(lengths[i] for i in batch)
                 progress.on_step()
             train_seconds = time.perf_counter() - epoch_started
             model.eval()

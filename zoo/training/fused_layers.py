@@ -16,8 +16,8 @@ from typing import Any
 import torch
 
 from zoo.modeling.lora import plain_lora_layers
-from zoo.modeling.packed import Run
 from zoo.training.fast_dropout import dropout_mask
+from zoo.training.packing import Group
 
 _TYPES = frozenset({"bert", "electra", "roberta", "xlm-roberta"})
 Product = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
@@ -108,7 +108,7 @@ class _Layer(torch.autograd.Function):
     def forward(
         ctx: Any,  # noqa: ANN401 - of autograd
         hidden: torch.Tensor,
-        runs: Sequence[Run],
+        groups: Sequence[Group],
         layer: _Frozen,
         shares: tuple[float, float],
         *adapters: torch.Tensor,
@@ -117,7 +117,7 @@ class _Layer(torch.autograd.Function):
         joined = [part.joined(own) for part, own in zip(layer.parts, _parted(adapters), strict=True)]
 
         three, of_three = layer.parts[0].forward(x, *joined[0])
-        mixed, attended = _attend(three, runs, layer.heads, shares[0])
+        mixed, attended = _attend(three, groups, layer.heads, shares[0])
 
         out, of_out = layer.parts[1].forward(mixed, *joined[1])
         first, kept_first = _added(x, out, shares[1])
@@ -131,7 +131,7 @@ class _Layer(torch.autograd.Function):
         inner = (of_three, of_out, of_up, of_down)
         ctx.save_for_backward(x, mixed, first, kept_first, *of_norm, middle, up, active)
         ctx.rest = (second, kept_second, *of_last)
-        ctx.runs, ctx.attended = runs, attended
+        ctx.groups, ctx.attended = groups, attended
         ctx.products = [(*ab, each) for ab, each in zip(joined, inner, strict=True)]
         ctx.layer, ctx.shape = layer, hidden.shape
         return result.view(hidden.shape)
@@ -156,30 +156,31 @@ class _Layer(torch.autograd.Function):
         of_first = backward_norm(of_middle, first, shape, mean, rstd, *norm, [True, False, False])[0]
         of_out = of_first if kept_first is None else of_first * kept_first
         of_mixed, out = layer.parts[1].backward(of_out, mixed, products[1])
-        of_three = _attend_backward(of_mixed, ctx.attended, ctx.runs, layer.heads)
+        of_three = _attend_backward(of_mixed, ctx.attended, ctx.groups, layer.heads)
         of_x, inward = layer.parts[0].backward(of_three, x, products[0], of_first, of_input=ctx.needs_input_grad[0])
         return (None if of_x is None else of_x.view(ctx.shape), None, None, None, *inward, *out, *upward, *down)
 
 
 def _attend(
-    joined: torch.Tensor, runs: Sequence[Run], heads: int, share: float
+    joined: torch.Tensor, groups: Sequence[Group], heads: int, share: float
 ) -> tuple[torch.Tensor, list[tuple[torch.Tensor, torch.Tensor, torch.Tensor | None, torch.Tensor]]]:
     """Attention [N, H] within each window, from query, key and value [N, 3 H]; and what its gradient needs."""
     width = joined.shape[1] // 3
     mixed, kept = joined.new_zeros(len(joined), width), []
-    for run in runs:
-        windows, length = run.windows, run.length
-        rows = joined[run.start : run.stop].view(windows, length, 3, heads, -1)
-        three = rows.permute(2, 0, 3, 1, 4).reshape(3, windows * heads, length, -1)
+    for group in groups:
+        windows, length = group.windows, group.length
+        rows = joined if group.rows is None else joined.index_select(0, group.rows)
+        three = rows.view(windows, length, 3, heads, -1).permute(2, 0, 3, 1, 4)
+        three = three.reshape(3, windows * heads, length, -1)
         query, key, value = three.unbind()
         scores = query @ key.transpose(1, 2)
-        if run.mask is not None:
-            scores.view(windows, heads, length, length).add_(run.mask)
+        if group.mask is not None:
+            scores.view(windows, heads, length, length).add_(group.mask)
         odds = scores.softmax(-1)
         mask = dropout_mask(odds, share) if share else None
         used = odds if mask is None else odds * mask
-        found = (used @ value).view(windows, heads, length, -1).transpose(1, 2)
-        mixed[run.start : run.stop].view(found.shape).copy_(found)
+        found = (used @ value).view(windows, heads, length, -1).transpose(1, 2).reshape(-1, width)
+        mixed = found if group.rows is None else mixed.index_copy_(0, group.rows, found)
         kept.append((three, odds, mask, used))
     return mixed, kept
 
@@ -187,17 +188,17 @@ def _attend(
 def _attend_backward(
     of_mixed: torch.Tensor,
     kept: Sequence[tuple[torch.Tensor, torch.Tensor, torch.Tensor | None, torch.Tensor]],
-    runs: Sequence[Run],
+    groups: Sequence[Group],
     heads: int,
 ) -> torch.Tensor:
     """Gradient of query, key and value [N, 3 H]."""
     width = of_mixed.shape[1]
     joined = of_mixed.new_zeros(len(of_mixed), 3 * width)
-    for run, (three, odds, mask, used) in zip(runs, kept, strict=True):
-        windows, length = run.windows, run.length
+    for group, (three, odds, mask, used) in zip(groups, kept, strict=True):
+        windows, length = group.windows, group.length
         query, key, value = three.unbind()
-        gradient = of_mixed[run.start : run.stop].view(windows, length, heads, -1)
-        gradient = gradient.transpose(1, 2).reshape(windows * heads, length, -1)
+        gradient = of_mixed if group.rows is None else of_mixed.index_select(0, group.rows)
+        gradient = gradient.view(windows, length, heads, -1).transpose(1, 2).reshape(windows * heads, length, -1)
         of_odds = gradient @ value.transpose(1, 2)
         if mask is not None:
             of_odds.mul_(mask)
@@ -206,8 +207,8 @@ def _attend_backward(
         torch.bmm(of_scores, key, out=of_three[0])
         torch.bmm(of_scores.transpose(1, 2), query, out=of_three[1])
         torch.bmm(used.transpose(1, 2), gradient, out=of_three[2])
-        found = of_three.view(3, windows, heads, length, -1).permute(1, 3, 0, 2, 4)
-        joined[run.start : run.stop].view(found.shape).copy_(found)
+        found = of_three.view(3, windows, heads, length, -1).permute(1, 3, 0, 2, 4).reshape(-1, 3 * width)
+        joined = found if group.rows is None else joined.index_copy_(0, group.rows, found)
     return joined
 
 
@@ -247,7 +248,7 @@ def fusible_layers(model: Any) -> list[Any]:  # noqa: ANN401 - of transformers
 
 
 def takes_tables(model: Any) -> bool:  # noqa: ANN401 - of transformers
-    """Whether all layers of an encoder are fused: then batches can be `packing.Packed`, without padding."""
+    """Whether all layers of an encoder are fused: then batches can be tables, `packing.pack_batch`."""
     layers = fusible_layers(model)
     return bool(layers) and len(layers) == model.config.num_hidden_layers
 
@@ -278,7 +279,7 @@ def _norms(layer: Any) -> list[Any]:  # noqa: ANN401
 
 
 def fused_layer(layer: Any, dtype: torch.dtype) -> Callable[..., torch.Tensor]:  # noqa: ANN401
-    """The forward pass of a layer in one function; given `runs`, it takes one table of tokens [1, N, H], not windows.
+    """The forward pass of a layer in one function; given `groups`, it takes one table of tokens [1, N, H], not windows.
 
     Args:
         layer: One of `fusible_layers`.
@@ -305,16 +306,16 @@ def fused_layer(layer: Any, dtype: torch.dtype) -> Callable[..., torch.Tensor]: 
         hidden: torch.Tensor,
         attention_mask: torch.Tensor | None = None,
         *rest: Any,  # noqa: ANN401
-        runs: Sequence[Run] | None = None,
+        groups: Sequence[Group] | None = None,
         **named: Any,  # noqa: ANN401
     ) -> torch.Tensor:
-        if runs is None and attention_mask is not None and not attention_mask.is_floating_point():
+        if groups is None and attention_mask is not None and not attention_mask.is_floating_point():
             return forward(hidden, attention_mask, *rest, **named)  # type: ignore[no-any-return]
         shares = tuple(drop.p if drop.training else 0.0 for drop in drops)
         with torch.autocast("cpu", enabled=False):
-            if runs is None:
-                runs = [Run(0, hidden.shape[0], hidden.shape[1], attention_mask)]
-            result: torch.Tensor = _Layer.apply(hidden.to(dtype), runs, frozen, shares, *adapters)  # type: ignore[no-untyped-call]
+            if groups is None:
+                groups = [Group(hidden.shape[0], hidden.shape[1], None, attention_mask)]
+            result: torch.Tensor = _Layer.apply(hidden.to(dtype), groups, frozen, shares, *adapters)  # type: ignore[no-untyped-call]
         return result
 
     return fused

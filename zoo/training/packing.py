@@ -1,7 +1,7 @@
 """Batches as tensors: padded, or as one table of tokens for encoders of which all layers are fused.
 
-In a table only attention knows of windows: sentences of all lengths can stand in it without padding. Batches of like
-length alone would need no padding either, but cost F1: on NCBI-Disease, 3 epochs, half a point.
+In a table only attention knows of windows, so that sentences of all lengths stand in a batch without padding: neither
+do short ones wait for the longest, nor does a batch hold sentences of one length alone, which costs F1.
 """
 
 from __future__ import annotations
@@ -12,17 +12,35 @@ from typing import Any
 
 import torch
 
-from zoo.modeling.packed import Run
 from zoo.modeling.windows import IGNORED, Window
 
-_STEP = 4
-"""Windows take a multiple of so many rows: oneDNN compiles a kernel for each shape that it meets."""
+_TOGETHER = 4
+"""Windows that attention works on at a time, padded to their longest."""
+_STEP = 8
+"""They are padded to a multiple of so many tokens: oneDNN compiles a kernel for each shape that it meets."""
 _ROWS = 64
 """Tables have a multiple of so many rows, for the same reason."""
+Pairs = Sequence[tuple[Window, Sequence[int]]]
+"""Windows, each with its label ids."""
 
 
-Groups = Sequence[Sequence[tuple[Window, Sequence[int]]]]
-"""Windows of like length, each with its label ids."""
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Windows that attention works on at a time.
+
+    Attributes:
+        windows: Number of windows.
+        length: Tokens to which they are padded.
+        rows: Row of each token in the table, and a row without token where a window has none, shape
+            [windows * length]; None: the table is [windows, length] as it is.
+        mask: What is added to attention, -inf where there is no token, shape [windows, 1, 1 or length, length]; or
+            None.
+    """
+
+    windows: int
+    length: int
+    rows: torch.Tensor | None
+    mask: torch.Tensor | None
 
 
 @dataclass(frozen=True)
@@ -42,16 +60,15 @@ class Batch:
         return {k: v.to(device) if isinstance(v, torch.Tensor) else v for k, v in self.inputs.items()}
 
 
-def pad_batch(groups: Groups, *, pad_id: int, step: int, most: int) -> Batch:
+def pad_batch(pairs: Pairs, *, pad_id: int, step: int, most: int) -> Batch:
     """Pad windows to the longest of all.
 
     Args:
-        groups: Windows with their label ids.
+        pairs: Windows with their label ids.
         pad_id: Token id where there is no token.
         step: The length is a multiple of it, where that is not more than `most`.
         most: Tokens that a window may have.
     """
-    pairs = [pair for group in groups for pair in group]
     longest = max(len(window) for window, _ in pairs)
     length = max(longest, min(-(-longest // step) * step, most))
     inputs = {
@@ -71,36 +88,34 @@ def first_position(model: Any) -> int:  # noqa: ANN401 - of transformers
     return model.config.pad_token_id + 1 if model.config.model_type in ("roberta", "xlm-roberta") else 0
 
 
-def pack_batch(groups: Groups, *, pad_id: int, first_position: int = 0) -> Batch:
-    """Lay windows one after another, for layers that take `runs`.
+def pack_batch(pairs: Pairs, *, pad_id: int, first_position: int = 0) -> Batch:
+    """Lay windows one after another, for layers that take `groups`.
 
     Args:
-        groups: Windows with their label ids; those of a group are padded to its longest.
+        pairs: Windows with their label ids.
         pad_id: Token id where there is no token.
         first_position: Position id of the first token of a window.
     """
-    ids: list[int] = []
-    positions: list[int] = []
-    gold: list[int] = []
-    runs: list[Run] = []
-    for group in groups:
-        length = -(-max(len(window) for window, _ in group) // _STEP) * _STEP
-        lengths = torch.tensor([len(window) for window, _ in group])
-        beyond = torch.arange(length) >= lengths[:, None]
+    pairs = sorted(pairs, key=lambda pair: len(pair[0]))
+    ids = [token for window, _ in pairs for token in window.input_ids]
+    positions = [first_position + place for window, _ in pairs for place in range(len(window))]
+    rest = _ROWS - len(ids) % _ROWS  # at least one row that is no token's
+    groups, start = [], 0
+    for first in range(0, len(pairs), _TOGETHER):
+        lengths = torch.tensor([len(window) for window, _ in pairs[first : first + _TOGETHER]])
+        length = -(-int(lengths.max()) // _STEP) * _STEP
+        places = torch.arange(length)
+        beyond = places >= lengths[:, None]
+        rows = (start + lengths.cumsum(0) - lengths)[:, None] + places
+        rows.masked_fill_(beyond, len(ids))
         mask = torch.zeros(beyond.shape).masked_fill_(beyond, float("-inf"))[:, None, None]
-        runs.append(Run(len(ids), len(group), length, mask if bool(beyond.any()) else None))
-        for window, target in group:
-            rest = length - len(window)
-            ids += [*window.input_ids, *[pad_id] * rest]
-            # no position is beyond the window's own: it may be the last one that the model has
-            positions += [*range(first_position, first_position + len(window)), *[first_position] * rest]
-            gold += [*target, *[IGNORED] * rest]
-    rest = -len(ids) % _ROWS
+        groups.append(Group(len(lengths), length, rows.flatten(), mask))
+        start += int(lengths.sum())
     tokens = torch.tensor([[*ids, *[pad_id] * rest]])
     inputs = {
         "input_ids": tokens,
         "position_ids": torch.tensor([[*positions, *[first_position] * rest]]),
         "token_type_ids": torch.zeros_like(tokens),
-        "runs": runs,
+        "groups": groups,
     }
-    return Batch(inputs, torch.tensor([*gold, *[IGNORED] * rest]))
+    return Batch(inputs, torch.tensor([*(label for _, target in pairs for label in target), *[IGNORED] * rest]))
