@@ -125,17 +125,18 @@ def _zoo(
     """One epoch; with fused=False as it was before: LoRA, attention and dropout as PEFT and PyTorch have them."""
     from zoo.training import fast_dropout as masks
     from zoo.training import finetune as loop
+    from zoo.training import fused_layers as whole
     from zoo.training import fused_lora as layers
 
     if fused:
         return run_finetune(context, checkpoint, base, train, train[:1])[0].epochs[0].train_seconds
-    own = layers.fused_lora, masks.fast_dropout, loop.plain_attention
+    own = layers.fused_lora, masks.fast_dropout, loop.plain_attention, whole.takes_tables
     layers.fused_lora = masks.fast_dropout = lambda *_, **__: nullcontext()
-    loop.plain_attention = _fallback_attention
+    loop.plain_attention, whole.takes_tables = _fallback_attention, lambda _: False
     try:
         return run_finetune(context, checkpoint, base, train, train[:1])[0].epochs[0].train_seconds
     finally:
-        layers.fused_lora, masks.fast_dropout, loop.plain_attention = own
+        layers.fused_lora, masks.fast_dropout, loop.plain_attention, whole.takes_tables = own
 
 
 def _fallback_attention(model: Any) -> Any:

@@ -14,7 +14,7 @@ import torch
 
 from zoo.modeling.windows import IGNORED, Window
 
-_TOGETHER = 4
+_TOGETHER = 8
 """Windows that attention works on at a time, padded to their longest."""
 _STEP = 8
 """They are padded to a multiple of so many tokens: oneDNN compiles a kernel for each shape that it meets."""
