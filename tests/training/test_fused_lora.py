@@ -70,7 +70,7 @@ def test_a_table_of_tokens_has_the_logits_and_gradients_of_padded_windows(model)
         pytest.skip("no layers of BERT's shape")
     pairs = [(window(size), [size] * size) for size in (13, 3, 4, 30, 9, 7, 3)]
     pad_id = model.config.pad_token_id
-    padded = pad_batch(sorted(pairs, key=lambda pair: len(pair[0])), pad_id=pad_id, step=4, most=30)
+    padded = pad_batch(sorted(pairs, key=lambda pair: -len(pair[0])), pad_id=pad_id, step=4, most=30)
     table = pack_batch(pairs, pad_id=pad_id, first_position=first_position(model))
     assert table.gold.numel() < padded.gold.numel() and not table.gold.numel() % 64
     assert torch.equal(table.gold[table.gold != IGNORED], padded.gold[padded.gold != IGNORED])

@@ -14,9 +14,9 @@ import torch
 
 from zoo.modeling.windows import IGNORED, Window
 
-_TOGETHER = 8
-"""Windows that attention works on at a time, padded to their longest."""
-_STEP = 8
+_TOGETHER = 320
+"""Tokens that attention works on at a time: its cost goes with the square of the longest window's."""
+_STEP = 4
 """They are padded to a multiple of so many tokens: oneDNN compiles a kernel for each shape that it meets."""
 _ROWS = 64
 """Tables have a multiple of so many rows, for the same reason."""
@@ -96,21 +96,22 @@ def pack_batch(pairs: Pairs, *, pad_id: int, first_position: int = 0) -> Batch:
         pad_id: Token id where there is no token.
         first_position: Position id of the first token of a window.
     """
-    pairs = sorted(pairs, key=lambda pair: len(pair[0]))
+    pairs = sorted(pairs, key=lambda pair: -len(pair[0]))
     ids = [token for window, _ in pairs for token in window.input_ids]
     positions = [first_position + place for window, _ in pairs for place in range(len(window))]
     rest = _ROWS - len(ids) % _ROWS  # at least one row that is no token's
-    groups, start = [], 0
-    for first in range(0, len(pairs), _TOGETHER):
-        lengths = torch.tensor([len(window) for window, _ in pairs[first : first + _TOGETHER]])
-        length = -(-int(lengths.max()) // _STEP) * _STEP
+    groups, start, first = [], 0, 0
+    while first < len(pairs):
+        length = -(-len(pairs[first][0]) // _STEP) * _STEP
+        together = pairs[first : first + max(1, _TOGETHER // length)]
+        lengths = torch.tensor([len(window) for window, _ in together])
         places = torch.arange(length)
         beyond = places >= lengths[:, None]
         rows = (start + lengths.cumsum(0) - lengths)[:, None] + places
         rows.masked_fill_(beyond, len(ids))
         mask = torch.zeros(beyond.shape).masked_fill_(beyond, float("-inf"))[:, None, None]
         groups.append(Group(len(lengths), length, rows.flatten(), mask))
-        start += int(lengths.sum())
+        start, first = start + int(lengths.sum()), first + len(together)
     tokens = torch.tensor([[*ids, *[pad_id] * rest]])
     inputs = {
         "input_ids": tokens,
