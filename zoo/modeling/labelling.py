@@ -2,8 +2,7 @@
 
 With precision `auto` everything is computed in bfloat16, and again in float32 what bfloat16 leaves open: windows that
 hold a word whose label may be another one. How far bfloat16 is off is measured on the windows computed both ways; with
-what is allowed for, about one window in a hundred thousand is left as it is though it should not be (an estimate: none
-of 5,000 abstracts).
+what is allowed for, about one window in a hundred thousand is left as it is though it should not be (an estimate).
 """
 
 from __future__ import annotations
