@@ -194,6 +194,11 @@ def _tokens(base: Path, train: Sequence[Document]) -> int:
     return sum(len(ids) for ids in AutoTokenizer.from_pretrained(base)([d.text for d in train])["input_ids"])
 
 
+def _sorted_together(measured: dict[str, Any], batch: int) -> int:
+    """What transformers' LengthGroupedSampler takes: with few documents it groups next to nothing."""
+    return max(1, min(measured["documents"] // (batch * 4), 50))
+
+
 def _write(data: dict[str, Any]) -> None:
     RESULTS.mkdir(exist_ok=True)
     (RESULTS / "training.json").write_text(json.dumps(data, indent=1) + "\n")
@@ -221,7 +226,9 @@ def _write(data: dict[str, Any]) -> None:
         shares = ", ".join(f"{kind} {100 * share:.0f} %" for kind, share in each["profile"].items())
         notes.append(
             f"{each['checkpoint']}, batches of {batch}: first {each['documents']:,} documents, {each['tokens']:,} "
-            f"tokens, medians of {len(each['rounds'])} rounds. Where the time of `zoo` goes: {shares}."
+            f"tokens, medians of {len(each['rounds'])} rounds; `group_by_length` sorts "
+            f"{_sorted_together(each, batch)} of "
+            f"its batches together. Where the time of `zoo` goes: {shares}."
         )
     lines += ["", *(line for note in notes for line in (note, ""))]
     lines.append(f"Peak memory of the whole benchmark: {data['peak_memory_mib']:,.0f} MiB.")
