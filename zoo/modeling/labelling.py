@@ -31,7 +31,7 @@ _LEAST_DOUBT = 0.05
 """Difference of two logits that bfloat16 may turn round whatever was measured."""
 _RARE = 1e-3
 """Share of near ties of which the error may be larger than is allowed for; that such a tie is so near is rare again."""
-_MANY = 400
+_MANY = 150
 """From so many measured errors on, the rare ones are estimated; with fewer the largest counts, times `_CAUTION`."""
 _CAUTION = 1.5
 _NEAR = 2.0
