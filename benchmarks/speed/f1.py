@@ -28,6 +28,7 @@ from zoo.modeling.quiet import quiet_libraries
 from zoo.modeling.tagger import Tagger
 from zoo.registry.loader import Checkpoint, load_registry
 from zoo.settings import Settings
+from zoo.training import fused_layers
 
 RESULTS = Path(__file__).parents[1] / "results"
 
@@ -40,7 +41,10 @@ def main() -> None:
     parser.add_argument("--batch-size", type=int, default=32)
     parser.add_argument("--seeds", default="13,14,15", help="with commas")
     parser.add_argument("--keep-plain", action="store_true", help="take the plain script's figures from the results")
+    parser.add_argument("--like-length", action="store_true", help="batches of like length, padded; f1_like_length.md")
     arguments = parser.parse_args()
+    if arguments.like_length:
+        fused_layers.takes_tables = lambda _: False
     quiet_libraries()
     settings = Settings.load()  # bases are kept in its output folder
     context = Context(load_registry(settings.registry), settings)
@@ -49,6 +53,7 @@ def main() -> None:
         "machine": {"processor": processor_name(), "cores": os.cpu_count(), "threads": threads()},
         "epochs": arguments.epochs,
         "batch_size": arguments.batch_size,
+        "like_length": arguments.like_length,
         "plain_kept": arguments.keep_plain,
         "runs": [],
     }
@@ -107,13 +112,15 @@ def _run(
 
 def _write(data: dict[str, Any]) -> None:
     RESULTS.mkdir(exist_ok=True)
-    (RESULTS / "f1.json").write_text(json.dumps(data, indent=1) + "\n")
+    name = "f1_like_length" if data["like_length"] else "f1"
+    (RESULTS / f"{name}.json").write_text(json.dumps(data, indent=1) + "\n")
     lines = [
         "# F1 and time",
         "",
         f"`{data['command'].strip()}`: {data['machine']['processor']}, threads: {data['machine']['threads']}; whole "
         f"corpora, {data['epochs']} epochs, batches of {data['batch_size']}, strict micro-F1."
-        + (" The Trainer's figures are of a run shortly before on the same machine." if data["plain_kept"] else ""),
+        + (" zoo with batches of like length." if data["like_length"] else "")
+        + (" The Trainer's figures are of an earlier run on the same machine." if data["plain_kept"] else ""),
         "",
         "| checkpoint | seed | Trainer: s | dev | test | zoo: s | dev | test | s to the same dev F1 | share |",
         "|---|---|---|---|---|---|---|---|---|---|",
@@ -128,18 +135,18 @@ def _write(data: dict[str, Any]) -> None:
         ]
         lines.append(f"| {run['checkpoint']} | {run['seed']} | {' | '.join(cells)} | {when} |")
     lines.append("")
-    for name in dict.fromkeys(run["checkpoint"] for run in data["runs"]):
-        own = [run for run in data["runs"] if run["checkpoint"] == name]
+    for checkpoint in dict.fromkeys(run["checkpoint"] for run in data["runs"]):
+        own = [run for run in data["runs"] if run["checkpoint"] == checkpoint]
         keys = [f"{way}_{what}" for way in ("plain", "zoo") for what in ("seconds", "dev_micro_f1", "test_micro_f1")]
         means = {key: statistics.mean(run[key] for run in own) for key in keys}
         lines += [
-            f"{name}, mean of {len(own)} seeds: dev F1 {100 * means['zoo_dev_micro_f1']:.2f} with zoo, "
+            f"{checkpoint}, mean of {len(own)} seeds: dev F1 {100 * means['zoo_dev_micro_f1']:.2f} with zoo, "
             f"{100 * means['plain_dev_micro_f1']:.2f} with the Trainer; test F1 {100 * means['zoo_test_micro_f1']:.2f} "
             f"and {100 * means['plain_test_micro_f1']:.2f}; the whole training, dev splits included, takes "
             f"{100 * means['zoo_seconds'] / means['plain_seconds']:.0f} % of the Trainer's time.",
             "",
         ]
-    (RESULTS / "f1.md").write_text("\n".join(lines))
+    (RESULTS / f"{name}.md").write_text("\n".join(lines))
     sys.stdout.write("\n".join(lines))
 
 

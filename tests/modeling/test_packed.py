@@ -14,7 +14,7 @@ from peft import LoraConfig, get_peft_model
 
 from tests.tiny import TEXTS, TOKENIZER_OF, save_tiny_backbone, tiny_tokenizer
 from zoo.modeling import labelling, packed, tagger
-from zoo.modeling.labelling import Labelled, _is_open
+from zoo.modeling.labelling import _CAUTION, _MANY, Labelled, _is_open, _likely_doubt
 from zoo.modeling.packed import can_pack, has_bfloat16, pack, select, table
 from zoo.modeling.tagger import Tagger, decode_together, forward
 from zoo.modeling.windows import Window, decode, encode
@@ -141,6 +141,15 @@ def test_what_bfloat16_leaves_open_is_computed_again(tmp_path: Path, monkeypatch
     found = keys([one.decode_windows(windows, precision="auto", merge=True)])
     assert found == keys([one.decode_windows(windows)])
     assert len(passes) > 2 and passes[0] == len(windows)
+
+
+@pytest.mark.parametrize("scale", [0.01, 0.05])
+def test_rare_errors_are_estimated_from_the_tail_of_many_and_from_the_largest_of_few(scale: float) -> None:
+    errors = np.random.default_rng(0).exponential(scale, 20_000).astype(np.float32)
+    assert _likely_doubt(errors) == pytest.approx(scale * np.log(1000), rel=0.05)
+    few = errors[: _MANY - 1]
+    assert _likely_doubt(few) == pytest.approx(_CAUTION * few.max())
+    assert _likely_doubt(errors[:0]) == 0
 
 
 def test_small_inputs_and_other_processors_take_float32(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,11 +11,12 @@ from peft import LoraConfig, get_peft_model
 from peft.tuners.lora import Linear
 
 from tests.tiny import save_tiny_backbone
+from zoo.modeling.tagger import first_position
 from zoo.modeling.windows import IGNORED, Window
 from zoo.training.fast_dropout import dropout_mask
 from zoo.training.fused_layers import fusible_layers, takes_tables
 from zoo.training.fused_lora import fused_lora
-from zoo.training.packing import first_position, pack_batch, pad_batch
+from zoo.training.packing import pack_batch, pad_batch
 
 TARGETS = ("query", "key", "value", "dense", "query_proj", "key_proj", "value_proj", "Wqkv", "Wi", "Wo")
 

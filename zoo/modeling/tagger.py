@@ -17,6 +17,7 @@ from zoo.modeling.windows import Entity, Window, decode, encode, finish
 
 if TYPE_CHECKING:
     import torch
+    from peft import PeftModel
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 DEFAULT_STRIDE_TOKENS = 128
@@ -266,11 +267,15 @@ def _decode(
 
 def longest_window(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> int:
     """Tokens that a tokenizer and a model's position embeddings allow, special tokens included."""
-    config: Any = model.config
-    limit: int = min(tokenizer.model_max_length, getattr(config, "max_position_embeddings", _UNBOUNDED))
-    if config.model_type in ("roberta", "xlm-roberta") and limit == config.max_position_embeddings:
-        limit -= config.pad_token_id + 1  # positions start after the padding index
+    positions: int = getattr(model.config, "max_position_embeddings", _UNBOUNDED)
+    limit = min(tokenizer.model_max_length, positions - first_position(model))
     return limit if limit < _UNBOUNDED else 512
+
+
+def first_position(model: PreTrainedModel | PeftModel) -> int:
+    """Position id of the first token of a window: RoBERTa's positions start after the padding index."""
+    config: Any = model.config
+    return config.pad_token_id + 1 if config.model_type in ("roberta", "xlm-roberta") else 0
 
 
 def check_same_logits(trained: PreTrainedModel, shipped: Tagger, texts: Sequence[str]) -> None:
@@ -343,12 +348,12 @@ def token_batches(windows: Sequence[Window], batch_tokens: int) -> list[list[int
     return batches
 
 
-def pad(rows: Sequence[Sequence[int]], value: int) -> torch.Tensor:
-    """Rows of different lengths as one int64 tensor [B, T]."""
+def pad(rows: Sequence[Sequence[int]], value: int, length: int | None = None) -> torch.Tensor:
+    """Rows of different lengths as one int64 tensor [B, T]; T is that of the longest unless given."""
     import torch
 
-    longest = max(len(row) for row in rows)
-    return torch.tensor([[*row, *[value] * (longest - len(row))] for row in rows])
+    length = length or max(len(row) for row in rows)
+    return torch.tensor([[*row, *[value] * (length - len(row))] for row in rows])
 
 
 def forward(model: torch.nn.Module, windows: Sequence[Window], pad_id: int, *, bfloat16: bool = False) -> torch.Tensor:

@@ -19,7 +19,7 @@ from zoo.evaluation.scoring import micro_f1
 from zoo.modeling.device import plain_attention
 from zoo.modeling.labels import LabelSpace
 from zoo.modeling.lora import open_dropout
-from zoo.modeling.tagger import Tagger
+from zoo.modeling.tagger import Tagger, first_position
 from zoo.modeling.windows import IGNORED, Window, encode, label_window
 from zoo.registry.recipes import FinetuneRecipe
 from zoo.training.batching import epoch_batches, mixed_batches
@@ -120,7 +120,7 @@ def finetune(
     from zoo.training.fast_dropout import fast_dropout
     from zoo.training.fused_layers import takes_tables
     from zoo.training.fused_lora import fused_lora
-    from zoo.training.packing import first_position, pack_batch, pad_batch
+    from zoo.training.packing import pack_batch, pad_batch
 
     progress = progress or Progress()
     device = next(model.parameters()).device
@@ -144,8 +144,8 @@ def finetune(
         if packs:
             batch = pack_batch(pairs, pad_id=pad_id, first_position=first)
         else:
-            step = _LENGTHS if bfloat16 else 1
-            batch = pad_batch(pairs, pad_id=pad_id, step=step, most=tagger.window_tokens)
+            multiple = _LENGTHS if bfloat16 else 1
+            batch = pad_batch(pairs, pad_id=pad_id, step=multiple, most=tagger.window_tokens)
         with torch.autocast(device.type, torch.bfloat16, enabled=bfloat16):
             logits: torch.Tensor = model(**batch.inputs_on(device)).logits
         gold = batch.gold.to(device)
@@ -183,7 +183,7 @@ def finetune(
             if not windows or recipe.join_sentences:
                 windows, targets, weights = _training_windows(tagger, train, labels, recipe.join_sentences, rng)
             lengths = [len(window) for window in windows]
-            if packs:  # batches of like length would do without tables, but cost F1
+            if packs:  # as a Trainer draws them; without tables, random lengths would cost padding
                 batches = mixed_batches(weights, recipe.batch_size, rng)
             else:
                 batches = epoch_batches(lengths, recipe.batch_size, rng, weights=weights)

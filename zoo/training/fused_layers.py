@@ -144,16 +144,15 @@ class _Layer(torch.autograd.Function):
         backward_norm = torch.ops.aten.native_layer_norm_backward
 
         shape, *norm, _ = layer.norms[1]
-        of_second = backward_norm(gradients[0].reshape(x.shape), second, shape, *of_last, *norm, [True, False, False])[
-            0
-        ]
+        given = gradients[0].reshape(x.shape)
+        of_second, *_ = backward_norm(given, second, shape, *of_last, *norm, [True, False, False])
         of_down = of_second if kept_second is None else of_second * kept_second
         of_active, down = layer.parts[3].backward(of_down, active, products[3])
         of_up = torch.ops.aten.gelu_backward(of_active, up)
         of_middle, upward = layer.parts[2].backward(of_up, middle, products[2], of_second)
 
         shape, *norm, _ = layer.norms[0]
-        of_first = backward_norm(of_middle, first, shape, mean, rstd, *norm, [True, False, False])[0]
+        of_first, *_ = backward_norm(of_middle, first, shape, mean, rstd, *norm, [True, False, False])
         of_out = of_first if kept_first is None else of_first * kept_first
         of_mixed, out = layer.parts[1].backward(of_out, mixed, products[1])
         of_three = _attend_backward(of_mixed, ctx.attended, ctx.groups, layer.heads)

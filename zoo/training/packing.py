@@ -1,7 +1,7 @@
 """Batches as tensors: padded, or as one table of tokens for encoders of which all layers are fused.
 
 In a table only attention knows of windows, so that sentences of all lengths stand in a batch without padding: neither
-do short ones wait for the longest, nor does a batch hold sentences of one length alone, which costs F1.
+do short ones wait for the longest, nor does a batch hold sentences of one length alone.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from typing import Any
 
 import torch
 
+from zoo.modeling.tagger import pad
 from zoo.modeling.windows import IGNORED, Window
 
 _TOGETHER = 320
@@ -72,20 +73,10 @@ def pad_batch(pairs: Pairs, *, pad_id: int, step: int, most: int) -> Batch:
     longest = max(len(window) for window, _ in pairs)
     length = max(longest, min(-(-longest // step) * step, most))
     inputs = {
-        "input_ids": _padded([window.input_ids for window, _ in pairs], length, pad_id),
-        "attention_mask": _padded([[1] * len(window) for window, _ in pairs], length, 0),
+        "input_ids": pad([window.input_ids for window, _ in pairs], pad_id, length),
+        "attention_mask": pad([[1] * len(window) for window, _ in pairs], 0, length),
     }
-    return Batch(inputs, _padded([target for _, target in pairs], length, IGNORED).flatten())
-
-
-def _padded(rows: Sequence[Sequence[int]], length: int, value: int) -> torch.Tensor:
-    """Rows of different lengths as one int64 tensor [B, length]."""
-    return torch.tensor([[*row, *[value] * (length - len(row))] for row in rows])
-
-
-def first_position(model: Any) -> int:  # noqa: ANN401 - of transformers
-    """Position id of the first token of a window."""
-    return model.config.pad_token_id + 1 if model.config.model_type in ("roberta", "xlm-roberta") else 0
+    return Batch(inputs, pad([target for _, target in pairs], IGNORED, length).flatten())
 
 
 def pack_batch(pairs: Pairs, *, pad_id: int, first_position: int = 0) -> Batch:
