@@ -6,7 +6,9 @@ Both train the same fresh adapter on the same sentences of the whole corpus, wit
 warm-up and number of epochs; strict micro-F1. What it takes zoo to the plain script's last dev F1 is the time of
 the epochs up to the first that has it, scoring of the dev split included, which the plain script does not do.
 
-Writes `benchmarks/results/f1.{json,md}`, after each seed.
+With `--like-length` zoo trains on batches of like length, padded, as it does for encoders that take no tables.
+
+Writes `f1.{json,md}` (or `f1_like_length`) to `benchmarks/results`, or to `--results`, after each training.
 """
 
 from __future__ import annotations
@@ -41,6 +43,7 @@ def main() -> None:
     parser.add_argument("--batch-size", type=int, default=32)
     parser.add_argument("--seeds", default="13,14,15", help="with commas")
     parser.add_argument("--keep-plain", action="store_true", help="take the plain script's figures from the results")
+    parser.add_argument("--results", type=Path, default=RESULTS)
     parser.add_argument("--like-length", action="store_true", help="batches of like length, padded; f1_like_length.md")
     arguments = parser.parse_args()
     if arguments.like_length:
@@ -59,7 +62,7 @@ def main() -> None:
     }
     kept: dict[tuple[str, int], dict[str, float]] = {}
     if arguments.keep_plain:
-        last = json.loads((RESULTS / "f1.json").read_text())
+        last = json.loads((arguments.results / "f1.json").read_text())
         if (last["epochs"], last["batch_size"]) != (arguments.epochs, arguments.batch_size):
             parser.error("the results are of other epochs or batches")
         kept = {(run["checkpoint"], run["seed"]): run for run in last["runs"]}
@@ -68,7 +71,7 @@ def main() -> None:
         for name in arguments.checkpoints:
             data["runs"].append(_run(context, context.registry.checkpoint(name, changes), seed, kept))
             sys.stderr.write(f"{data['runs'][-1]}\n")
-            _write(data)
+            _write(data, arguments.results)
 
 
 def _run(
@@ -110,10 +113,10 @@ def _run(
     }
 
 
-def _write(data: dict[str, Any]) -> None:
-    RESULTS.mkdir(exist_ok=True)
+def _write(data: dict[str, Any], folder: Path) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
     name = "f1_like_length" if data["like_length"] else "f1"
-    (RESULTS / f"{name}.json").write_text(json.dumps(data, indent=1) + "\n")
+    (folder / f"{name}.json").write_text(json.dumps(data, indent=1) + "\n")
     lines = [
         "# F1 and time",
         "",
@@ -146,7 +149,7 @@ def _write(data: dict[str, Any]) -> None:
             f"{100 * means['zoo_seconds'] / means['plain_seconds']:.0f} % of the Trainer's time.",
             "",
         ]
-    (RESULTS / f"{name}.md").write_text("\n".join(lines))
+    (folder / f"{name}.md").write_text("\n".join(lines))
     sys.stdout.write("\n".join(lines))
 
 

@@ -13,6 +13,7 @@ import pytest
 
 from tests.conftest import TINY_SENTENCES
 from tests.training.conftest import Tiny, recipe
+from zoo.modeling.packed import has_bfloat16
 
 SPEED = Path(__file__).parents[2] / "benchmarks" / "speed"
 
@@ -62,6 +63,28 @@ def test_pre_training_is_timed_beside_a_plain_script(tmp_path: Path) -> None:
         0 < once["tokens"] / once["seconds"]["zoo"] * data["flop_per_token"] < data["peak_flop_per_second"]["bfloat16"]
     )
     assert "| Trainer + PEFT | " in table and "6 passages a round" in table
+
+
+def test_f1_of_both_ways_is_compared_on_what_the_plain_script_found_once(tmp_path: Path) -> None:
+    options = ["minilm-l6/sample-disease", "--epochs", 1, "--seeds", "13", "--results", tmp_path / "results"]
+    run(tmp_path, "f1.py", *options)
+    run(tmp_path, "f1.py", *options, "--keep-plain", "--like-length")
+    (mixed,), (alike,) = (read(tmp_path / "results", name)[0]["runs"] for name in ("f1", "f1_like_length"))
+    of_plain = {key for key in mixed if key.startswith("plain_")}
+    assert of_plain and all(mixed[key] == alike[key] for key in of_plain)
+    assert mixed["zoo_seconds"] != alike["zoo_seconds"] and 0 <= mixed["zoo_test_micro_f1"] < 1
+    assert "The Trainer's figures are of an earlier run" in read(tmp_path / "results", "f1_like_length")[1]
+
+
+@pytest.mark.skipif(not has_bfloat16(), reason="this processor does not compute in bfloat16")
+def test_what_bfloat16_is_off_by_is_measured(tiny: Tiny, tmp_path: Path, texts: Path) -> None:
+    model, _ = tiny.train(recipe(epochs=2))
+    model.save_pretrained(tmp_path / "adapter")
+    run(tmp_path, "doubt.py", tmp_path / "adapter", "--texts", texts, "--results", tmp_path / "results")
+    (row,), table = read(tmp_path / "results", "doubt")
+    assert row["windows"] == len(TINY_SENTENCES) and row["near_ties"] > 0
+    assert 0 < row["root_mean_square"] <= row["largest"] < 1
+    assert f"| {row['windows']} | {row['near_ties']} |" in table
 
 
 def test_one_command_runs_them_all_and_says_what_is_missing(tmp_path: Path, texts: Path) -> None:

@@ -2,7 +2,8 @@
 
 With precision `auto` everything is computed in bfloat16, and again in float32 what bfloat16 leaves open: windows that
 hold a word whose label may be another one. How far bfloat16 is off is measured on the windows computed both ways; with
-what is allowed for, about one window in a hundred thousand is left as it is though it should not be (an estimate).
+what is allowed for, one or two windows of a hundred thousand are left as they are and should not be (an estimate, of
+`benchmarks/speed/doubt.py`).
 """
 
 from __future__ import annotations
