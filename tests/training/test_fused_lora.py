@@ -69,10 +69,11 @@ def test_same_logits_and_gradients_in_float32(model, whole):
 def test_a_table_of_tokens_has_the_logits_and_gradients_of_padded_windows(model):
     if not takes_tables(model):
         pytest.skip("no layers of BERT's shape")
-    pairs = [(window(size), [size] * size) for size in (13, 3, 4, 30, 9, 7, 3)]
+    pairs = [(window(size), [size] * size) for size in (13, 3, 4, 30, 9, 7, 3) * 4]
     pad_id = model.config.pad_token_id
     padded = pad_batch(sorted(pairs, key=lambda pair: -len(pair[0])), pad_id=pad_id, step=4, most=30)
     table = pack_batch(pairs, pad_id=pad_id, first_position=first_position(model))
+    assert len(table.inputs["groups"]) > 1
     assert table.gold.numel() < padded.gold.numel() and not table.gold.numel() % 64
     assert torch.equal(table.gold[table.gold != IGNORED], padded.gold[padded.gold != IGNORED])
 
@@ -175,6 +176,10 @@ def test_gradient_of_whole_layers_is_right_with_dropout(model):
     for module in model.modules():
         if isinstance(module, torch.nn.Dropout):
             module.p = 0.25
+    with torch.no_grad():  # attention that depends on what it sees, or its dropout has next to no gradient
+        for name, parameter in model.named_parameters():
+            if name.endswith(("query.base_layer.weight", "key.base_layer.weight")):
+                parameter.mul_(20)
     ids, step = torch.randint(5, 50, (3, 7)), 1e-3
 
     def drawn():
