@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import re
 
 import numpy as np
 import pytest
@@ -169,7 +170,8 @@ def test_layers_with_an_adapter_on_some_products_alone_are_not_taken_whole(tmp_p
     assert fusible_layers(tuned) == []
 
 
-def test_gradient_of_whole_layers_is_right_with_dropout(model):
+@pytest.mark.parametrize("part", ["lora", r"\.(query|key)\.lora"], ids=["all", "what attends"])
+def test_gradient_of_whole_layers_is_right_with_dropout(model, part):
     if not fusible_layers(model):
         pytest.skip("no layers of BERT's shape")
     model.train()
@@ -193,7 +195,7 @@ def test_gradient_of_whole_layers_is_right_with_dropout(model):
         logits, found = drawn()
         assert torch.equal(drawn()[0], logits)
         assert not torch.equal(gradients(model, ids)[0], logits)
-        named = {name: p for name, p in model.named_parameters() if "lora" in name}
+        named = {name: p for name, p in model.named_parameters() if re.search(part, name)}
         ways = {name: torch.randn_like(p) for name, p in named.items()}
         expected = sum((found[name] * way).sum().item() for name, way in ways.items())
         sides = []

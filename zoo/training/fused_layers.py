@@ -284,7 +284,7 @@ def fused_layer(layer: Any, dtype: torch.dtype) -> Callable[..., torch.Tensor]: 
         layer: One of `fusible_layers`.
         dtype: Number format of products and of what is kept between them.
     """
-    own, parts, forward = layer.attention.self, linear_parts(layer), layer.forward
+    own, parts = layer.attention.self, linear_parts(layer)
     frozen = _Frozen(
         (
             _Affine.of(parts[:3], dtype, (own.scaling, 1.0, 1.0)),
@@ -304,15 +304,15 @@ def fused_layer(layer: Any, dtype: torch.dtype) -> Callable[..., torch.Tensor]: 
     def fused(
         hidden: torch.Tensor,
         attention_mask: torch.Tensor | None = None,
-        *rest: Any,  # noqa: ANN401
+        *_: Any,  # noqa: ANN401
         groups: Sequence[Group] | None = None,
-        **named: Any,  # noqa: ANN401
+        **__: Any,  # noqa: ANN401
     ) -> torch.Tensor:
-        if groups is None and attention_mask is not None and not attention_mask.is_floating_point():
-            return forward(hidden, attention_mask, *rest, **named)  # type: ignore[no-any-return]
         shares = tuple(drop.p if drop.training else 0.0 for drop in drops)
         with torch.autocast("cpu", enabled=False):
             if groups is None:
+                if attention_mask is not None and attention_mask.dtype is torch.bool:  # as SDPA takes it
+                    attention_mask = hidden.new_zeros(attention_mask.shape).masked_fill_(~attention_mask, float("-inf"))
                 groups = [Group(hidden.shape[0], hidden.shape[1], None, attention_mask)]
             result: torch.Tensor = _Layer.apply(hidden.to(dtype), groups, frozen, shares, *adapters)  # type: ignore[no-untyped-call]
         return result
