@@ -103,6 +103,13 @@ def test_empty_text_has_one_window_and_no_entity(kind: str) -> None:
     assert round_trip(kind, Document("e", "")) == set()
 
 
+def test_labels_of_other_people_may_begin_with_an_entity() -> None:
+    (window,) = encode(tokenizer("wordpiece"), ["asthma"], window_tokens=64, stride_tokens=16)
+    ids, ones = np.zeros(len(window), dtype=np.int64), np.ones(len(window), dtype=np.float32)
+    assert decode(window, ids, ones, ["B-Disease", "I-Disease", "O"]) == [Entity(0, 6, "Disease", 1.0)]
+    assert decode(window, ids + 2, ones, ["B-Disease", "I-Disease", "O"]) == []
+
+
 def test_every_sub_token_is_labelled_and_special_tokens_are_ignored() -> None:
     text = "severe migraine today"
     (window,) = encode(tokenizer("wordpiece"), [text], window_tokens=64, stride_tokens=16)

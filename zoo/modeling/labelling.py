@@ -155,9 +155,9 @@ def _is_open(window: Window, found: Labelled, doubt: float, names: Sequence[str]
     # log of p / (1 - p), the difference of the best logit to all others together
     sure = np.log(found.scores[real]) - np.log1p(-np.minimum(found.scores[real], 1 - 1e-7))
     options: list[tuple[int, set[int]]] = []
-    for begin, end in zip(*words_of(window), strict=True):
-        if not suspicious[begin : end + 1].any():
-            continue
+    first, last = words_of(window)
+    for word in np.flatnonzero(np.logical_or.reduceat(suspicious, first)):
+        begin, end = first[word], last[word]
         surest = begin + int(np.argmax(found.scores[real[begin : end + 1]]))
         rivals = [t for t in range(begin, end + 1) if sure[t] >= sure[surest] - 2 * doubt]
         if any(near[t].sum() == _MOST_LABELS for t in rivals):  # and who knows how many more

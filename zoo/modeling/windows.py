@@ -165,32 +165,40 @@ def decode(
         names: Label names by id.
     """
     real = np.flatnonzero(window.real)
-    if not real.size or not label_ids[real].any():
+    if not real.size:
         return []
     first, last = words_of(window)
-    surest = [begin + int(np.argmax(scores[real[begin : end + 1]])) for begin, end in zip(first, last, strict=True)]
+    surest = real[_surest_tokens(scores[real], first, last)]
+    found = label_ids[surest].tolist()
+    parsed = {label: _parse_label(names[label]) for label in set(found)}
+    if not any(entity_type for _, entity_type in parsed.values()):
+        return []
     entities: list[Entity] = []
-    current: list[int] = []
-    current_type = ""
+    sure = scores[surest].tolist()
+    begin, current_type = 0, ""
 
-    def close() -> None:
-        if current and current_type:
-            start, end = (
-                int(window.offsets[real[first[current[0]]], 0]),
-                int(window.offsets[real[last[current[-1]]], 1]),
-            )
-            score = float(np.mean([scores[real[surest[word]]] for word in current]))
-            entities.append(Entity(start, end, current_type, score))
+    def close(end: int) -> None:
+        """End the entity, if it is one, before the word `end`."""
+        if current_type:
+            span = int(window.offsets[real[first[begin]], 0]), int(window.offsets[real[last[end - 1]], 1])
+            entities.append(Entity(*span, current_type, sum(sure[begin:end]) / (end - begin)))
 
-    for word, token in enumerate(surest):
-        prefix, entity_type = _parse_label(names[label_ids[real[token]]])
-        if current and prefix != "B" and entity_type == current_type:
-            current.append(word)
-        else:
-            close()
-            current, current_type = [word], entity_type
-    close()
+    for word, label in enumerate(found):
+        prefix, entity_type = parsed[label]
+        if prefix == "B" or entity_type != current_type:
+            close(word)
+            begin, current_type = word, entity_type
+    close(len(found))
     return entities
+
+
+def _surest_tokens(
+    scores: npt.NDArray[np.float32], first: npt.NDArray[np.int64], last: npt.NDArray[np.int64]
+) -> npt.NDArray[np.int64]:
+    """The token of the highest score in each word, the first of equal ones; scores of shape [T], the rest [W]."""
+    highest = np.repeat(np.maximum.reduceat(scores, first), last - first + 1)
+    reaching = np.flatnonzero(scores == highest)
+    return reaching[np.searchsorted(reaching, first)]
 
 
 def words_of(window: Window) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
