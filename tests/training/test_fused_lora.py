@@ -74,7 +74,7 @@ def test_a_table_of_tokens_has_the_logits_and_gradients_of_padded_windows(model)
     pad_id = model.config.pad_token_id
     padded = pad_batch(sorted(pairs, key=lambda pair: -len(pair[0])), pad_id=pad_id, step=4, most=30)
     table = pack_batch(pairs, pad_id=pad_id, first_position=first_position(model))
-    assert len(table.inputs["groups"]) > 1
+    assert len(table.inputs["layout"].groups) > 1
     assert table.gold.numel() < padded.gold.numel() and not table.gold.numel() % 64
     assert torch.equal(table.gold[table.gold != IGNORED], padded.gold[padded.gold != IGNORED])
 

@@ -17,7 +17,7 @@ import torch
 
 from zoo.modeling.lora import plain_lora_layers
 from zoo.training.fast_dropout import dropout_mask
-from zoo.training.packing import Group
+from zoo.training.packing import Group, Layout
 
 _TYPES = frozenset({"bert", "electra", "roberta", "xlm-roberta"})
 Product = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
@@ -56,17 +56,20 @@ class _Affine:
         )
 
     def joined(self, adapters: Sequence[torch.Tensor]) -> tuple[torch.Tensor, torch.Tensor]:
-        """All A below each other [R, K], and all B as blocks of a diagonal [N, R], scaled."""
-        a, b = adapters[::2], [each * scale for each, scale in zip(adapters[1::2], self.scales, strict=True)]
+        """All A below each other [R, K], and all B, transposed and scaled, as blocks of a diagonal [R, N].
+
+        Matrices of few rows make narrow products up to seven times as fast as matrices of few columns do.
+        """
+        a, b = adapters[::2], [each.t() * scale for each, scale in zip(adapters[1::2], self.scales, strict=True)]
         dtype = self.bias.dtype
         if len(b) == 1:
-            return a[0].to(dtype), b[0].to(dtype)
+            return a[0].to(dtype), b[0].to(dtype).contiguous()
         return torch.cat(list(a)).to(dtype), torch.block_diag(*b).to(dtype)  # type: ignore[no-untyped-call]
 
     def forward(self, x: torch.Tensor, a: torch.Tensor, b: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """What comes out, and `A x`, of which the gradient of B is made."""
         inner = x @ a.t()
-        return self.ahead(x, torch.addmm(self.bias, inner, b.t())), inner
+        return self.ahead(x, torch.addmm(self.bias, inner, b)), inner
 
     def backward(
         self,
@@ -79,13 +82,13 @@ class _Affine:
     ) -> tuple[torch.Tensor | None, list[torch.Tensor]]:
         """Gradients of x, with a summand, and of the adapters."""
         a, b, inner = saved
-        through = gradient @ b
-        of_a, of_b = (through.t() @ x).float(), (gradient.t() @ inner).float()
+        through = gradient @ b.t()
+        of_a, of_b = (through.t() @ x).float(), (inner.t() @ gradient).float()
         rank = len(a) // len(self.sizes)
         adapters: list[torch.Tensor] = []
         row = column = 0
         for size, scale in zip(self.sizes, self.scales, strict=True):
-            adapters += [of_a[row : row + rank], of_b[column : column + size, row : row + rank] * scale]
+            adapters += [of_a[row : row + rank], of_b[row : row + rank, column : column + size].t() * scale]
             row, column = row + rank, column + size
         if not of_input:
             return None, adapters
@@ -108,7 +111,7 @@ class _Layer(torch.autograd.Function):
     def forward(
         ctx: Any,  # noqa: ANN401 - of autograd
         hidden: torch.Tensor,
-        groups: Sequence[Group],
+        layout: Layout,
         layer: _Frozen,
         shares: tuple[float, float],
         *adapters: torch.Tensor,
@@ -117,7 +120,7 @@ class _Layer(torch.autograd.Function):
         joined = [part.joined(own) for part, own in zip(layer.parts, _parted(adapters), strict=True)]
 
         three, of_three = layer.parts[0].forward(x, *joined[0])
-        mixed, attended = _attend(three, groups, layer.heads, shares[0])
+        mixed, attended = _attend(three, layout, layer.heads, shares[0])
 
         out, of_out = layer.parts[1].forward(mixed, *joined[1])
         first, kept_first = _added(x, out, shares[1])
@@ -131,7 +134,7 @@ class _Layer(torch.autograd.Function):
         inner = (of_three, of_out, of_up, of_down)
         ctx.save_for_backward(x, mixed, first, kept_first, *of_norm, middle, up, active)
         ctx.rest = (second, kept_second, *of_last)
-        ctx.groups, ctx.attended = groups, attended
+        ctx.layout, ctx.attended = layout, attended
         ctx.products = [(*ab, each) for ab, each in zip(joined, inner, strict=True)]
         ctx.layer, ctx.shape = layer, hidden.shape
         return result.view(hidden.shape)
@@ -155,21 +158,21 @@ class _Layer(torch.autograd.Function):
         of_first, *_ = backward_norm(of_middle, first, shape, mean, rstd, *norm, [True, False, False])
         of_out = of_first if kept_first is None else of_first * kept_first
         of_mixed, out = layer.parts[1].backward(of_out, mixed, products[1])
-        of_three = _attend_backward(of_mixed, ctx.attended, ctx.groups, layer.heads)
+        of_three = _attend_backward(of_mixed, ctx.attended, ctx.layout, layer.heads)
         of_x, inward = layer.parts[0].backward(of_three, x, products[0], of_first, of_input=ctx.needs_input_grad[0])
         return (None if of_x is None else of_x.view(ctx.shape), None, None, None, *inward, *out, *upward, *down)
 
 
 def _attend(
-    joined: torch.Tensor, groups: Sequence[Group], heads: int, share: float
+    joined: torch.Tensor, layout: Layout, heads: int, share: float
 ) -> tuple[torch.Tensor, list[tuple[torch.Tensor, torch.Tensor, torch.Tensor | None, torch.Tensor]]]:
     """Attention [N, H] within each window, from query, key and value [N, 3 H]; and what its gradient needs."""
-    width = joined.shape[1] // 3
-    mixed, kept = joined.new_zeros(len(joined), width), []
-    for group in groups:
-        windows, length = group.windows, group.length
-        rows = joined if group.rows is None else joined.index_select(0, group.rows)
-        three = rows.view(windows, length, 3, heads, -1).permute(2, 0, 3, 1, 4)
+    rows = joined if layout.padded is None else joined.index_select(0, layout.padded)
+    found = rows.new_empty(len(rows) + 1, rows.shape[1] // 3)
+    kept, start = [], 0
+    for group in layout.groups:
+        windows, length, stop = group.windows, group.length, start + group.windows * group.length
+        three = rows[start:stop].view(windows, length, 3, heads, -1).permute(2, 0, 3, 1, 4)
         three = three.reshape(3, windows * heads, length, -1)
         query, key, value = three.unbind()
         scores = query @ key.transpose(1, 2)
@@ -178,26 +181,28 @@ def _attend(
         odds = scores.softmax(-1)
         mask = dropout_mask(odds, share) if share else None
         used = odds if mask is None else odds * mask
-        found = (used @ value).view(windows, heads, length, -1).transpose(1, 2).reshape(-1, width)
-        mixed = found if group.rows is None else mixed.index_copy_(0, group.rows, found)
+        mixed = (used @ value).view(windows, heads, length, -1).transpose(1, 2)
+        found[start:stop].view(mixed.shape).copy_(mixed)
         kept.append((three, odds, mask, used))
-    return mixed, kept
+        start = stop
+    return _in_places(found, layout), kept
 
 
 def _attend_backward(
     of_mixed: torch.Tensor,
     kept: Sequence[tuple[torch.Tensor, torch.Tensor, torch.Tensor | None, torch.Tensor]],
-    groups: Sequence[Group],
+    layout: Layout,
     heads: int,
 ) -> torch.Tensor:
     """Gradient of query, key and value [N, 3 H]."""
-    width = of_mixed.shape[1]
-    joined = of_mixed.new_zeros(len(of_mixed), 3 * width)
-    for group, (three, odds, mask, used) in zip(groups, kept, strict=True):
-        windows, length = group.windows, group.length
+    rows = of_mixed if layout.padded is None else of_mixed.index_select(0, layout.padded)
+    found = rows.new_empty(len(rows) + 1, 3 * rows.shape[1])
+    start = 0
+    for group, (three, odds, mask, used) in zip(layout.groups, kept, strict=True):
+        windows, length, stop = group.windows, group.length, start + group.windows * group.length
         query, key, value = three.unbind()
-        gradient = of_mixed if group.rows is None else of_mixed.index_select(0, group.rows)
-        gradient = gradient.view(windows, length, heads, -1).transpose(1, 2).reshape(windows * heads, length, -1)
+        gradient = rows[start:stop].view(windows, length, heads, -1).transpose(1, 2)
+        gradient = gradient.reshape(windows * heads, length, -1)
         of_odds = gradient @ value.transpose(1, 2)
         if mask is not None:
             of_odds.mul_(mask)
@@ -206,9 +211,18 @@ def _attend_backward(
         torch.bmm(of_scores, key, out=of_three[0])
         torch.bmm(of_scores.transpose(1, 2), query, out=of_three[1])
         torch.bmm(used.transpose(1, 2), gradient, out=of_three[2])
-        found = of_three.view(3, windows, heads, length, -1).permute(1, 3, 0, 2, 4).reshape(-1, 3 * width)
-        joined = found if group.rows is None else joined.index_copy_(0, group.rows, found)
-    return joined
+        of_three = of_three.view(3, windows, heads, length, -1).permute(1, 3, 0, 2, 4)
+        found[start:stop].view(of_three.shape).copy_(of_three)
+        start = stop
+    return _in_places(found, layout)
+
+
+def _in_places(found: torch.Tensor, layout: Layout) -> torch.Tensor:
+    """The table of padded windows; 0 where no token is, for which `found` has one row more than they have."""
+    if layout.places is None:
+        return found[:-1]
+    found[-1] = 0
+    return found.index_select(0, layout.places)
 
 
 def _parted(adapters: Sequence[torch.Tensor]) -> list[Sequence[torch.Tensor]]:
@@ -278,7 +292,7 @@ def _norms(layer: Any) -> list[Any]:  # noqa: ANN401
 
 
 def fused_layer(layer: Any, dtype: torch.dtype) -> Callable[..., torch.Tensor]:  # noqa: ANN401
-    """The forward pass of a layer in one function; given `groups`, it takes one table of tokens [1, N, H], not windows.
+    """The forward pass of a layer in one function; given a `layout`, it takes a table of tokens [1, N, H].
 
     Args:
         layer: One of `fusible_layers`.
@@ -305,16 +319,16 @@ def fused_layer(layer: Any, dtype: torch.dtype) -> Callable[..., torch.Tensor]: 
         hidden: torch.Tensor,
         attention_mask: torch.Tensor | None = None,
         *_: Any,  # noqa: ANN401
-        groups: Sequence[Group] | None = None,
+        layout: Layout | None = None,
         **__: Any,  # noqa: ANN401
     ) -> torch.Tensor:
         shares = tuple(drop.p if drop.training else 0.0 for drop in drops)
         with torch.autocast("cpu", enabled=False):
-            if groups is None:
+            if layout is None:
                 if attention_mask is not None and attention_mask.dtype is torch.bool:  # as SDPA takes it
                     attention_mask = hidden.new_zeros(attention_mask.shape).masked_fill_(~attention_mask, float("-inf"))
-                groups = [Group(hidden.shape[0], hidden.shape[1], None, attention_mask)]
-            result: torch.Tensor = _Layer.apply(hidden.to(dtype), groups, frozen, shares, *adapters)  # type: ignore[no-untyped-call]
+                layout = Layout((Group(hidden.shape[0], hidden.shape[1], attention_mask),))
+            result: torch.Tensor = _Layer.apply(hidden.to(dtype), layout, frozen, shares, *adapters)  # type: ignore[no-untyped-call]
         return result
 
     return fused

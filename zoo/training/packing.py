@@ -32,16 +32,29 @@ class Group:
     Attributes:
         windows: Number of windows.
         length: Tokens to which they are padded.
-        rows: Row of each token in the table, and a row without token where a window has none, shape
-            [windows * length]; None: the table is [windows, length] as it is.
-        mask: What is added to attention, -inf where there is no token, shape [windows, 1, 1 or length, length]; or
-            None.
+        mask: What is added to attention, -inf where there is no token, shape [windows, 1, 1 or length, length]; None:
+            there is a token everywhere.
     """
 
     windows: int
     length: int
-    rows: torch.Tensor | None
     mask: torch.Tensor | None
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """Where the windows of a table stand.
+
+    Attributes:
+        groups: All windows; padded, they follow one another as M rows.
+        padded: Row of the table for each of the M, one without token where there is none, shape [M]; None: the table
+            is [windows, length] as it is.
+        places: Which of the M each row of the table is, M where it has no token, shape [N]; or None.
+    """
+
+    groups: tuple[Group, ...]
+    padded: torch.Tensor | None = None
+    places: torch.Tensor | None = None
 
 
 @dataclass(frozen=True)
@@ -80,7 +93,7 @@ def pad_batch(pairs: Pairs, *, pad_id: int, step: int, most: int) -> Batch:
 
 
 def pack_batch(pairs: Pairs, *, pad_id: int, first_position: int = 0) -> Batch:
-    """Lay windows one after another, for layers that take `groups`.
+    """Lay windows one after another, for layers that take a `layout`.
 
     Args:
         pairs: Windows with their label ids.
@@ -91,23 +104,24 @@ def pack_batch(pairs: Pairs, *, pad_id: int, first_position: int = 0) -> Batch:
     ids = [token for window, _ in pairs for token in window.input_ids]
     positions = [first_position + place for window, _ in pairs for place in range(len(window))]
     rest = _ROWS - len(ids) % _ROWS  # at least one row that is no token's
-    groups, start, first = [], 0, 0
+    groups, real, first = [], [], 0
     while first < len(pairs):
         length = -(-len(pairs[first][0]) // _STEP) * _STEP
         together = pairs[first : first + max(1, _TOGETHER // length)]
         lengths = torch.tensor([len(window) for window, _ in together])
-        places = torch.arange(length)
-        beyond = places >= lengths[:, None]
-        rows = (start + lengths.cumsum(0) - lengths)[:, None] + places
-        rows.masked_fill_(beyond, len(ids))
-        mask = torch.zeros(beyond.shape).masked_fill_(beyond, float("-inf"))[:, None, None]
-        groups.append(Group(len(lengths), length, rows.flatten(), mask))
-        start, first = start + int(lengths.sum()), first + len(together)
+        inside = torch.arange(length) < lengths[:, None]
+        mask = torch.zeros(inside.shape).masked_fill_(~inside, float("-inf"))[:, None, None]
+        groups.append(Group(len(together), length, None if inside.all() else mask))
+        real.append(inside.flatten())
+        first += len(together)
+    token = torch.cat(real)
+    padded = torch.where(token, token.cumsum(0) - 1, len(ids))
+    places = torch.cat([token.nonzero()[:, 0], torch.full((rest,), len(token))])
     tokens = torch.tensor([[*ids, *[pad_id] * rest]])
     inputs = {
         "input_ids": tokens,
         "position_ids": torch.tensor([[*positions, *[first_position] * rest]]),
         "token_type_ids": torch.zeros_like(tokens),
-        "groups": groups,
+        "layout": Layout(tuple(groups), padded, places),
     }
     return Batch(inputs, torch.tensor([*(label for _, target in pairs for label in target), *[IGNORED] * rest]))
