@@ -36,9 +36,9 @@ class _LoraLinear(torch.autograd.Function):
         y = rows @ weight.t() if bias is None else torch.addmm(bias, rows, weight.t())
         kept = dropout_mask(rows, dropout) if dropout else None
         rows = rows if kept is None else rows * kept
-        a, b = a.to(x.dtype), (b * scale).to(x.dtype)
+        a, b = a.to(x.dtype), (b.t() * scale).to(x.dtype).contiguous()  # few rows: see `fused_layers`
         inner = rows @ a.t()
-        y.addmm_(inner, b.t())
+        y.addmm_(inner, b)
         ctx.save_for_backward(rows, weight, a, b, inner, kept)
         ctx.scale, ctx.shape = scale, x.shape
         return y.view(*x.shape[:-1], -1)
@@ -47,9 +47,9 @@ class _LoraLinear(torch.autograd.Function):
     def backward(ctx: Any, *gradients: torch.Tensor) -> tuple[torch.Tensor | None, ...]:  # noqa: ANN401
         rows, weight, a, b, inner, kept = ctx.saved_tensors
         gradient = gradients[0].reshape(-1, weight.shape[0])
-        through_b = gradient @ b
+        through_b = gradient @ b.t()
         of_a = (through_b.t() @ rows).float()
-        of_b = (gradient.t() @ inner).float() * ctx.scale
+        of_b = (inner.t() @ gradient).t().float() * ctx.scale
         of_x = None
         if ctx.needs_input_grad[0]:
             of_x = gradient @ weight
