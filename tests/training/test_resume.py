@@ -210,6 +210,24 @@ def test_rows_of_foreign_types_never_change(tiny: Tiny) -> None:
         check_foreign_rows(model, label_space(), TYPES)
 
 
+def test_loraplus_moves_b_faster_and_nothing_else(tiny: Tiny) -> None:
+    """Adam's first step is the learning rate in the direction of the gradient."""
+    moved = {}
+    for ratio in (1.0, 4.0):
+        wanted = recipe(
+            epochs=1, batch_size=12, warmup_share=0.0, weight_decay=0.0, learning_rate=1e-3, loraplus_lr_ratio=ratio
+        )
+        before = weights(tiny.model(wanted))
+        model, _ = tiny.train(wanted)
+        moved[ratio] = {name: (p - before[name]).abs().max().item() for name, p in weights(model).items()}
+    for name, most in moved[1.0].items():
+        if "lora_A" not in name and most:  # A's gradient is 0 while B is
+            ratio = 4 if "lora_B" in name else 1
+            assert moved[4.0][name] == pytest.approx(ratio * most, rel=1e-3), name
+            assert moved[4.0][name] == pytest.approx(ratio * 1e-3, rel=1e-2), name
+    assert any("lora_B" in name for name, most in moved[1.0].items() if most)
+
+
 def test_what_is_frozen_stays_as_it_was(tiny: Tiny, undisturbed: tuple[PeftModel, TrainingLog]) -> None:
     fresh = tiny.model(RECIPE)
     frozen = {name for name, parameter in fresh.named_parameters() if not parameter.requires_grad}

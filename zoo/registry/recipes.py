@@ -34,6 +34,9 @@ class FinetuneRecipe(Entry):
     epochs: int = Field(default=10, ge=1)
     batch_size: int = Field(default=16, ge=1, description="documents in one step; a run counts as many as it joins")
     learning_rate: float = Field(default=5e-4, gt=0)
+    loraplus_lr_ratio: float = Field(
+        default=1.0, gt=0, description="learning rate of LoRA's B over that of all else: LoRA+, arXiv 2402.12354"
+    )
     warmup_share: float = Field(default=0.1, ge=0, lt=1, description="share of all steps with rising learning rate")
     weight_decay: float = Field(default=0.01, ge=0)
     label_smoothing: float = Field(default=0.0, ge=0, lt=1)

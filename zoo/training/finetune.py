@@ -133,7 +133,7 @@ def finetune(
     dev_texts = [document.text for document in dev]
     dev_windows = encode(tokenizer, dev_texts, window_tokens=tagger.window_tokens, stride_tokens=tagger.stride_tokens)
 
-    optimizer = torch.optim.AdamW(_parameter_groups(model, recipe.weight_decay), lr=recipe.learning_rate, fused=True)
+    optimizer = torch.optim.AdamW(_parameter_groups(model, recipe), lr=recipe.learning_rate, fused=True)
     steps = recipe.epochs * math.ceil(len(train) / recipe.batch_size)
     schedule = get_linear_schedule_with_warmup(optimizer, round(recipe.warmup_share * steps), steps)
     packs, pad_id, first = takes_tables(model), int(tokenizer.pad_token_id or 0), first_position(model)
@@ -288,12 +288,23 @@ def _training_windows(
     return windows, targets, [runs[window.text][1] / pieces[window.text] for window in windows]
 
 
-def _parameter_groups(model: torch.nn.Module, weight_decay: float) -> list[dict[str, object]]:
-    """Weight decay for the encoder's matrices alone: the head's foreign rows must stay as they are."""
-    named = [(name, p) for name, p in model.named_parameters() if p.requires_grad]
-    decays = [p for name, p in named if p.ndim > 1 and not _HEAD.search(name)]
-    rest = [p for name, p in named if p.ndim <= 1 or _HEAD.search(name)]
-    return [{"params": decays, "weight_decay": weight_decay}, {"params": rest, "weight_decay": 0.0}]
+def _parameter_groups(model: torch.nn.Module, recipe: FinetuneRecipe) -> list[dict[str, object]]:
+    """Weight decay for the encoder's matrices alone: the head's foreign rows must stay as they are.
+
+    Which is why PEFT's `create_loraplus_optimizer`, which lets the head decay, does not serve here.
+    """
+    groups: dict[tuple[bool, bool], list[torch.nn.Parameter]] = {}
+    for name, p in model.named_parameters():
+        if p.requires_grad:
+            groups.setdefault((p.ndim > 1 and not _HEAD.search(name), ".lora_B." in name), []).append(p)
+    return [
+        {
+            "params": own,
+            "weight_decay": recipe.weight_decay if decays else 0.0,
+            "lr": recipe.learning_rate * (recipe.loraplus_lr_ratio if is_b else 1.0),
+        }
+        for (decays, is_b), own in groups.items()
+    ]
 
 
 def _trained(model: torch.nn.Module) -> dict[str, torch.Tensor]:
