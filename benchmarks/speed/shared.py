@@ -22,7 +22,7 @@ from zoo.modeling.windows import encode, label_window
 from zoo.registry.loader import Checkpoint
 from zoo.training.finetune import TrainingLog, finetune
 
-_PEAK_SECONDS = 30
+_PEAK_SECONDS = 10
 
 
 def prepared_base(context: Context, checkpoint: Checkpoint) -> Path:
@@ -37,8 +37,10 @@ def prepared_base(context: Context, checkpoint: Checkpoint) -> Path:
     return context.store.get(stage.kind, stage.fingerprint) / "model"
 
 
-def replace_recipe(checkpoint: Checkpoint, fine: Any) -> Checkpoint:
-    """The checkpoint with another recipe of fine-tuning; single sentences, so that all ways see the same tokens."""
+def alike(checkpoint: Checkpoint, **values: Any) -> Checkpoint:
+    """The checkpoint with a recipe that the plain script can follow: single sentences, one learning rate for all."""
+    values = {"join_sentences": 0.0, "loraplus_lr_ratio": 1.0, **values}
+    fine = checkpoint.recipe.finetune.model_copy(update=values)
     return replace(checkpoint, recipe=checkpoint.recipe.model_copy(update={"finetune": fine}))
 
 
@@ -132,7 +134,7 @@ def flop_per_token(base: Path) -> int:
 def peak_flop_per_second(dtype: str, size: int = 2048) -> float:
     """Operations per second of the best product of two square matrices: float32, bfloat16 or int8.
 
-    The best of a hundred, or of as many as half a minute allows where a machine has no units for the format.
+    The best of a hundred, or of as many as ten seconds allow where a machine has no units for the format.
     """
     import torch
 

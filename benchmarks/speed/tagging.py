@@ -32,6 +32,7 @@ from shared import peak_flop_per_second, threads
 
 from zoo.evaluation.latency import processor_name
 from zoo.modeling.device import Precision
+from zoo.modeling.packed import has_bfloat16, has_fast_bfloat16
 from zoo.modeling.quiet import quiet_libraries
 from zoo.modeling.tagger import Tagger
 from zoo.tagging.stream import tag_stream
@@ -80,6 +81,7 @@ def main() -> None:
     data = {
         "tokens_per_round": tokens / arguments.rounds,
         "flop_per_token": flop_per_token(tagger),
+        "fast_bfloat16": has_fast_bfloat16(),
         "peak_flop_per_second": {name: peak_flop_per_second(name) for name in ("float32", "bfloat16")},
         "command": f"python benchmarks/speed/tagging.py MODEL --documents {arguments.documents}"
         + (" --together" + " MODEL" * len(arguments.together) if arguments.together else ""),
@@ -130,7 +132,8 @@ def _ways(model: str, together: Sequence[str]) -> dict[str, Callable[[Sequence[T
     ways |= {f"pipeline, batch_size={size}": lambda texts, size=size: plain(texts, size) for size in BATCHES}  # type: ignore[misc]
     ways["zoo tag"] = lambda texts: stream([first], texts)
     ways["zoo tag --precision float32"] = lambda texts: stream([first], texts, "float32")
-    ways["zoo tag --precision bfloat16"] = lambda texts: stream([first], texts, "bfloat16")
+    if has_bfloat16():  # else it is emulated, and takes minutes
+        ways["zoo tag --precision bfloat16"] = lambda texts: stream([first], texts, "bfloat16")
     if together:
         every = Tagger.load_all(together)
         alone = Tagger.load(together[0])
@@ -225,7 +228,8 @@ def _write(data: dict[str, Any], results: Path) -> None:
         differ = data["differing_documents"].get(name, "")
         share = ""
         if "upper" not in name:
-            precision = "bfloat16" if name in ("zoo tag", "zoo tag --precision bfloat16") else "float32"
+            rough = name.endswith("bfloat16") or (name == "zoo tag" and data["fast_bfloat16"])
+            precision = "bfloat16" if rough else "float32"
             peak = data["peak_flop_per_second"][precision]
             share = f"{100 * data['tokens_per_round'] * data['flop_per_token'] / seconds / peak:.0f} % of {precision}"
         lines.append(

@@ -26,11 +26,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from shared import (
+    alike,
     flop_per_token,
     peak_flop_per_second,
     plain_script,
     prepared_base,
-    replace_recipe,
     run_finetune,
     threads,
 )
@@ -105,9 +105,7 @@ def _ways(
     context: Context, checkpoint: Checkpoint, base: Path, train: Sequence[Document]
 ) -> dict[str, Callable[[], float]]:
     """Name -> seconds of one epoch."""
-    fine = checkpoint.recipe.finetune
-    plain = replace_recipe(checkpoint, fine.model_copy(update={"join_sentences": 0.0}))
-    quick = replace_recipe(checkpoint, fine.model_copy(update={"join_sentences": 0.0, "backbone_dropout": False}))
+    plain, quick = alike(checkpoint), alike(checkpoint, backbone_dropout=False)
     return {
         "Trainer + PEFT": lambda: _trainer(context, plain, base, train),
         "Trainer + PEFT, group_by_length": lambda: _trainer(

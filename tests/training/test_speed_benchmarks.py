@@ -59,9 +59,8 @@ def test_pre_training_is_timed_beside_a_plain_script(tmp_path: Path) -> None:
     (once,) = data["rounds"]
     assert data["passages"] == 6 and once["tokens"] > 6
     assert {"Trainer + PEFT", "zoo"} <= set(once["seconds"]) and all(s > 0 for s in once["seconds"].values())
-    assert (
-        0 < once["tokens"] / once["seconds"]["zoo"] * data["flop_per_token"] < data["peak_flop_per_second"]["bfloat16"]
-    )
+    speed = once["tokens"] / once["seconds"]["zoo"] * data["flop_per_token"]
+    assert 0 < speed < max(data["peak_flop_per_second"].values())
     assert "| Trainer + PEFT | " in table and "6 passages a round" in table
 
 
@@ -70,9 +69,11 @@ def test_f1_of_both_ways_is_compared_on_what_the_plain_script_found_once(tmp_pat
     run(tmp_path, "f1.py", *options)
     run(tmp_path, "f1.py", *options, "--keep-plain", "--like-length")
     (mixed,), (alike,) = (read(tmp_path / "results", name)[0]["runs"] for name in ("f1", "f1_like_length"))
-    of_plain = {key for key in mixed if key.startswith("plain_")}
-    assert of_plain and all(mixed[key] == alike[key] for key in of_plain)
-    assert mixed["zoo_seconds"] != alike["zoo_seconds"] and 0 <= mixed["zoo_test_micro_f1"] < 1
+    assert list(mixed["ways"]) == list(alike["ways"]) == ["Trainer + PEFT", "zoo", "zoo, LoRA+ 4"]
+    assert mixed["ways"]["Trainer + PEFT"] == alike["ways"]["Trainer + PEFT"]
+    for way in ("zoo", "zoo, LoRA+ 4"):
+        assert mixed["ways"][way]["seconds"] != alike["ways"][way]["seconds"]
+        assert 0 <= mixed["ways"][way]["test_micro_f1"] < 1
     assert "The Trainer's figures are of an earlier run" in read(tmp_path / "results", "f1_like_length")[1]
 
 
