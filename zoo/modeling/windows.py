@@ -197,7 +197,7 @@ def _surest_tokens(
 ) -> npt.NDArray[np.int64]:
     """The token of the highest score in each word, the first of equal ones; scores of shape [T], the rest [W]."""
     highest = np.repeat(np.maximum.reduceat(scores, first), last - first + 1)
-    reaching = np.flatnonzero(scores == highest)
+    reaching = np.flatnonzero(~(scores < highest))  # also where a score is not a number
     return reaching[np.searchsorted(reaching, first)]
 
 
