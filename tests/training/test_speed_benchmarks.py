@@ -67,14 +67,16 @@ def test_pre_training_is_timed_beside_a_plain_script(tmp_path: Path) -> None:
 def test_f1_of_both_ways_is_compared_on_what_the_plain_script_found_once(tmp_path: Path) -> None:
     options = ["minilm-l6/sample-disease", "--epochs", 1, "--seeds", "13", "--results", tmp_path / "results"]
     run(tmp_path, "f1.py", *options)
-    run(tmp_path, "f1.py", *options, "--keep-plain", "--like-length")
+    run(tmp_path, "f1.py", *options, "--keep", "--like-length")
     (mixed,), (alike,) = (read(tmp_path / "results", name)[0]["runs"] for name in ("f1", "f1_like_length"))
     assert list(mixed["ways"]) == list(alike["ways"]) == ["Trainer + PEFT", "zoo", "zoo, LoRA+ 4"]
     assert mixed["ways"]["Trainer + PEFT"] == alike["ways"]["Trainer + PEFT"]
     for way in ("zoo", "zoo, LoRA+ 4"):
         assert mixed["ways"][way]["seconds"] != alike["ways"][way]["seconds"]
         assert 0 <= mixed["ways"][way]["test_micro_f1"] < 1
-    assert "The Trainer's figures are of an earlier run" in read(tmp_path / "results", "f1_like_length")[1]
+    assert "zoo with batches of like length" in read(tmp_path / "results", "f1_like_length")[1]
+    run(tmp_path, "f1.py", *options, "--keep")
+    assert read(tmp_path / "results", "f1")[0]["runs"] == [mixed], "nothing was lacking"
 
 
 @pytest.mark.skipif(not has_bfloat16(), reason="this processor does not compute in bfloat16")
