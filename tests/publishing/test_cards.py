@@ -153,6 +153,18 @@ def test_emissions_are_in_grams() -> None:
     }
 
 
+@pytest.mark.parametrize(
+    ("ratio", "said"), [(4.0, "0.0005 (of LoRA's B 4 times as much: [LoRA+]"), (1.0, "0.0005, "), (None, "0.0005, ")]
+)
+def test_loraplus_is_said_where_a_recipe_has_it(ratio: float | None, said: str) -> None:
+    """Results of older builds know nothing of it."""
+    recipe = result_data()["recipe"]
+    recipe["finetune"].pop("loraplus_lr_ratio")
+    if ratio is not None:
+        recipe["finetune"]["loraplus_lr_ratio"] = ratio
+    assert f"AdamW, learning rate {said}" in card(result(recipe=recipe))
+
+
 def test_the_model_index_holds_the_test_scores() -> None:
     (model,) = metadata(published())["model-index"]
     assert model["name"] == "tiny-bert-notes"
