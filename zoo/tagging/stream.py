@@ -26,7 +26,7 @@ BUFFER_TOKENS = 1 << 17
 MERGE_TOKENS = 1 << 12
 """From so many on, adapters are added to the weights for the time of a buffer."""
 BLOCK_CHARACTERS = 100_000
-"""Documents longer than this are tokenized in blocks, cut at the first white space after so many characters."""
+"""Documents are tokenized so much at a time: shorter ones together, longer ones in blocks, cut at white space."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,10 +91,10 @@ def tag_stream(
     opened: deque[_Open] = deque()
     buffer: list[tuple[_Open, int, Window]] = []
     size = 0
-    for text in texts:
+    for text, windows in _windowed(taggers[0], texts, min(BLOCK_CHARACTERS, buffer_tokens)):
         document = _Open(text, len(taggers))
         opened.append(document)
-        for window in stream_windows(taggers[0], text.text):
+        for window in windows:
             buffer.append((document, document.slot(), window))
             size += len(window)
             if size >= buffer_tokens:
@@ -104,6 +104,36 @@ def tag_stream(
         yield from _finished(opened)
     _run(taggers, buffer, batch_tokens, precision, progress)
     yield from _finished(opened)
+
+
+def _windowed(tagger: Tagger, texts: Iterable[Text], most: int) -> Iterator[tuple[Text, Iterable[Window]]]:
+    """Texts with their windows; up to `most` characters are tokenized together, which tokenizers do on all cores."""
+
+    def tokenized() -> Iterator[tuple[Text, list[Window]]]:
+        windows = encode(
+            tagger.tokenizer,
+            [text.text for text in together],
+            window_tokens=tagger.window_tokens,
+            stride_tokens=tagger.stride_tokens,
+        )
+        per_text: list[list[Window]] = [[] for _ in together]
+        for window in windows:
+            per_text[window.text].append(window)
+        yield from zip(together, per_text, strict=True)
+
+    together: list[Text] = []
+    characters = 0
+    for text in texts:
+        characters += len(text.text)
+        if characters > most:
+            yield from tokenized()
+            together, characters = [], len(text.text)
+        if characters > most:
+            yield text, stream_windows(tagger, text.text, block_characters=BLOCK_CHARACTERS)
+            characters = 0
+        else:
+            together.append(text)
+    yield from tokenized()
 
 
 def _finished(opened: deque[_Open]) -> Iterator[Tagged]:
