@@ -5,7 +5,7 @@
 `minilm-l6` is trained on each corpus as its recipe says (or for `--epochs`): seconds, tokens per second, Wh, strict
 micro-F1. Then BERT encoders of other sizes with random weights, one epoch over the first `--documents` of the first
 corpus, for their speed alone. The share of the peak is that of LoRA's operations (see `training.py`) in the fastest
-product of large bfloat16 matrices that the device was seen to do.
+product of large matrices that the device was seen to do in the number format that training takes there.
 
 Writes `benchmarks/results/device-NAME.{json,md}` after each training, so that nothing is lost when a lease ends.
 """
@@ -31,6 +31,7 @@ from zoo.modeling.tagger import Tagger
 from zoo.publishing.carbon import measure
 from zoo.registry.loader import Checkpoint, load_registry
 from zoo.settings import Settings
+from zoo.training.precision import use_bfloat16
 
 RESULTS = Path(__file__).parents[1] / "results"
 SIZES = {"tiny": (2, 64, 2), "base": (12, 768, 12), "large": (24, 1024, 16)}
@@ -50,10 +51,12 @@ def main() -> None:
     settings = Settings.load()
     context = Context(load_registry(settings.registry), settings)
     gpu = torch.cuda.is_available()
+    form = "bfloat16" if use_bfloat16("auto") else "float32"
     data: dict[str, Any] = {
         "command": "python benchmarks/speed/device.py",
         "device": torch.cuda.get_device_name() if gpu else processor_name(),
-        "peak_bfloat16_flop_per_second": peak_flop_per_second("bfloat16", 8192 if gpu else 2048),
+        "format": form,
+        "peak_flop_per_second": peak_flop_per_second(form, 8192 if gpu else 2048),
         "rows": [],
     }
     values: dict[str, Any] = {"dapt.passages": (), "finetune.backbone_dropout": False}
@@ -129,11 +132,11 @@ def _write(data: dict[str, Any], folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     name = "device-" + "".join(c if c.isalnum() else "-" for c in data["device"].lower())
     (folder / f"{name}.json").write_text(json.dumps(data, indent=1) + "\n")
-    peak = data["peak_bfloat16_flop_per_second"]
+    peak = data["peak_flop_per_second"]
     lines = [
         f"# Training on {data['device']}",
         "",
-        f"`{data['command']}`; large bfloat16 products reach {peak / 1e12:.2f} TFLOP/s.",
+        f"`{data['command']}`; large {data['format']} products reach {peak / 1e12:.2f} TFLOP/s.",
         "",
         "| model | corpus | documents | epochs | seconds | tokens/s | share of the peak | Wh | test F1 |",
         "|---|---|---|---|---|---|---|---|---|",

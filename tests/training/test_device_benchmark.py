@@ -21,6 +21,6 @@ def test_real_and_random_encoders_are_timed_and_scored(tmp_path: Path) -> None:
     assert 0 <= real["test_micro_f1"] <= 1 and random["test_micro_f1"] is None
     assert random["flop_per_token"] < real["flop_per_token"] / 50
     for row in data["rows"]:
-        assert 0 < row["tokens_per_second"] * row["flop_per_token"] < data["peak_bfloat16_flop_per_second"]
+        assert 0 < row["tokens_per_second"] * row["flop_per_token"] < data["peak_flop_per_second"]
         assert row["energy"]["energy_wh"] > 0
     assert "BERT tiny, random weights | sample-disease | 20 |" in path.with_suffix(".md").read_text()
