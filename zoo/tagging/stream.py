@@ -108,32 +108,32 @@ def tag_stream(
 
 def _windowed(tagger: Tagger, texts: Iterable[Text], most: int) -> Iterator[tuple[Text, Iterable[Window]]]:
     """Texts with their windows; up to `most` characters are tokenized together, which tokenizers do on all cores."""
-
-    def tokenized() -> Iterator[tuple[Text, list[Window]]]:
-        windows = encode(
-            tagger.tokenizer,
-            [text.text for text in together],
-            window_tokens=tagger.window_tokens,
-            stride_tokens=tagger.stride_tokens,
-        )
-        per_text: list[list[Window]] = [[] for _ in together]
-        for window in windows:
-            per_text[window.text].append(window)
-        yield from zip(together, per_text, strict=True)
-
     together: list[Text] = []
     characters = 0
     for text in texts:
         characters += len(text.text)
         if characters > most:
-            yield from tokenized()
+            yield from _encoded(tagger, together)
             together, characters = [], len(text.text)
         if characters > most:
             yield text, stream_windows(tagger, text.text, block_characters=BLOCK_CHARACTERS)
             characters = 0
         else:
             together.append(text)
-    yield from tokenized()
+    yield from _encoded(tagger, together)
+
+
+def _encoded(tagger: Tagger, texts: Sequence[Text]) -> Iterator[tuple[Text, list[Window]]]:
+    windows = encode(
+        tagger.tokenizer,
+        [text.text for text in texts],
+        window_tokens=tagger.window_tokens,
+        stride_tokens=tagger.stride_tokens,
+    )
+    per_text: list[list[Window]] = [[] for _ in texts]
+    for window in windows:
+        per_text[window.text].append(window)
+    yield from zip(texts, per_text, strict=True)
 
 
 def _finished(opened: deque[_Open]) -> Iterator[Tagged]:

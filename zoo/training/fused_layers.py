@@ -169,10 +169,12 @@ def _attend(
     """Attention [N, H] within each window, from query, key and value [N, 3 H]; and what its gradient needs."""
     rows = joined if layout.padded is None else joined.index_select(0, layout.padded)
     found = rows.new_empty(len(rows) + 1, rows.shape[1] // 3)
-    kept, start = [], 0
-    for group in layout.groups:
-        windows, length, stop = group.windows, group.length, start + group.windows * group.length
-        three = rows[start:stop].view(windows, length, 3, heads, -1).permute(2, 0, 3, 1, 4)
+    kept = []
+    for group, own, place in zip(
+        layout.groups, rows.split_with_sizes(layout.sizes), found[:-1].split_with_sizes(layout.sizes), strict=True
+    ):
+        windows, length = group.windows, group.length
+        three = own.view(windows, length, 3, heads, -1).permute(2, 0, 3, 1, 4)
         three = three.reshape(3, windows * heads, length, -1)
         query, key, value = three.unbind()
         scores = query @ key.transpose(1, 2)
@@ -182,9 +184,8 @@ def _attend(
         mask = dropout_mask(odds, share) if share else None
         used = odds if mask is None else odds * mask
         mixed = (used @ value).view(windows, heads, length, -1).transpose(1, 2)
-        found[start:stop].view(mixed.shape).copy_(mixed)
+        place.view(mixed.shape).copy_(mixed)
         kept.append((three, odds, mask, used))
-        start = stop
     return _in_places(found, layout), kept
 
 
@@ -197,12 +198,13 @@ def _attend_backward(
     """Gradient of query, key and value [N, 3 H]."""
     rows = of_mixed if layout.padded is None else of_mixed.index_select(0, layout.padded)
     found = rows.new_empty(len(rows) + 1, 3 * rows.shape[1])
-    start = 0
-    for group, (three, odds, mask, used) in zip(layout.groups, kept, strict=True):
-        windows, length, stop = group.windows, group.length, start + group.windows * group.length
+    parts = zip(
+        layout.groups, kept, rows.split_with_sizes(layout.sizes), found[:-1].split_with_sizes(layout.sizes), strict=True
+    )
+    for group, (three, odds, mask, used), own, place in parts:
+        windows, length = group.windows, group.length
         query, key, value = three.unbind()
-        gradient = rows[start:stop].view(windows, length, heads, -1).transpose(1, 2)
-        gradient = gradient.reshape(windows * heads, length, -1)
+        gradient = own.view(windows, length, heads, -1).transpose(1, 2).reshape(windows * heads, length, -1)
         of_odds = gradient @ value.transpose(1, 2)
         if mask is not None:
             of_odds.mul_(mask)
@@ -212,8 +214,7 @@ def _attend_backward(
         torch.bmm(of_scores.transpose(1, 2), query, out=of_three[1])
         torch.bmm(used.transpose(1, 2), gradient, out=of_three[2])
         of_three = of_three.view(3, windows, heads, length, -1).permute(1, 3, 0, 2, 4)
-        found[start:stop].view(of_three.shape).copy_(of_three)
-        start = stop
+        place.view(of_three.shape).copy_(of_three)
     return _in_places(found, layout)
 
 

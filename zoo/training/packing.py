@@ -56,6 +56,11 @@ class Layout:
     padded: torch.Tensor | None = None
     places: torch.Tensor | None = None
 
+    @property
+    def sizes(self) -> list[int]:
+        """Rows of each group among the M."""
+        return [group.windows * group.length for group in self.groups]
+
 
 @dataclass(frozen=True)
 class Batch:
