@@ -1,13 +1,13 @@
 """What strangers get: the quickstart zoo pushed to a Hub on loopback, then loaded by transformers and peft alone.
 
-    python benchmarks/hub_roundtrip.py [--out builds] [--others "transformers==4.57.* peft==0.18.*"]
+    python benchmarks/hub_roundtrip.py [--out builds] [--others "transformers==4.57.* peft==0.18.*" ...]
 
 builds `--suite quickstart` (what is built already is not built again), pushes it twice, and then, in processes that do
 not have `zoo` and start with an empty `HF_HOME`, loads every adapter by its id through `pipeline`,
 `AutoModelForTokenClassification` and `AutoPeftModelForTokenClassification`, puts all four on one loaded base, and does
-it again offline. Entities and logits are compared with those of the adapters on disk. `--others` does the same in a
-new virtual environment with those versions. Writes `benchmarks/results/hub_roundtrip.{json,md}`; exit code 1:
-something differs.
+it again offline. Entities and logits are compared with those of the adapters on disk, loaded here. `--others` does the
+same in a new virtual environment for each set of versions. Writes `benchmarks/results/hub_roundtrip.{json,md}`; exit
+code 1: other entities, or logits that differ at all here or by more than rounding there.
 """
 
 from __future__ import annotations
@@ -15,10 +15,12 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import shlex
 import subprocess
 import sys
 import tempfile
 import venv
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +28,8 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 from tests.loopback_hub import WRITER, LoopbackHub, loopback_hub
 
 RESULTS = Path(__file__).parent / "results"
+HERE = "this environment"
+ROUNDING = 1e-4
 NAMES = ("sample-disease", "sample-chemical", "sample-gene", "sample-species")
 TEXTS = (
     "She was treated for type 2 diabetes and chronic kidney disease.",
@@ -75,7 +79,7 @@ def main() -> None:
     """Push, load, compare, write."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", type=Path, default=Path("builds"))
-    parser.add_argument("--others", help="requirements of a second environment")
+    parser.add_argument("--others", nargs="*", default=[], help="requirements of a further environment, each")
     arguments = parser.parse_args()
     out = arguments.out.absolute()
     with tempfile.TemporaryDirectory() as folder, loopback_hub() as hub:
@@ -84,10 +88,15 @@ def main() -> None:
     (RESULTS / "hub_roundtrip.json").write_text(json.dumps(runs, indent=1) + "\n")
     (RESULTS / "hub_roundtrip.md").write_text(_table(runs))
     sys.stdout.write(_table(runs))
-    sys.exit(0 if all(run["max_logit_difference"] == 0.0 and run["same_entities"] for run in runs["loads"]) else 1)
+    sys.exit(0 if all(_agrees(load) for load in runs["loads"]) else 1)
 
 
-def _round_trips(hub: LoopbackHub, out: Path, folder: Path, others: str | None) -> dict[str, Any]:
+def _agrees(load: dict[str, Any]) -> bool:
+    allowed = 0.0 if load["environment"] == HERE else ROUNDING
+    return load["max_logit_difference"] <= allowed and load["same_entities"] and load["entities"] > 0
+
+
+def _round_trips(hub: LoopbackHub, out: Path, folder: Path, others: Sequence[str]) -> dict[str, Any]:
     online = {"HF_ENDPOINT": hub.url, "HF_HUB_OFFLINE": "0", "HF_TOKEN": WRITER, "HF_HOME": str(folder / "pusher")}
     push = ["-m", "zoo", "build", "--all", "--suite", "quickstart", "--out", str(out), "--push", "--json"]
     first = json.loads(_run([sys.executable, *push], {"ZOO_COUNTRY": "DEU", **online}))
@@ -99,22 +108,21 @@ def _round_trips(hub: LoopbackHub, out: Path, folder: Path, others: str | None) 
     (base,) = bases  # of all four
     remote = {name: f"openmed/minilm-l6-{name}" for name in NAMES}
     local = {name: str(out / "checkpoints/minilm-l6" / name / "adapter") for name in NAMES}
-    pythons = {"this environment": sys.executable}
-    if others:
-        venv.create(folder / "venv", with_pip=True)
-        pythons["a second one"] = str(folder / "venv/bin/python")
-        _run([pythons["a second one"], "-m", "pip", "install", "--quiet", "torch<2.14", *others.split()], {})
+    pythons = {HERE: sys.executable}
+    for number, requirements in enumerate(others, 1):
+        venv.create(folder / f"venv-{number}", with_pip=True)
+        python = pythons[requirements] = str(folder / f"venv-{number}/bin/python")
+        _run([python, "-m", "pip", "install", "--quiet", "torch<2.14", *requirements.split()], {})
+    on_disk = str(out / "bases" / base.split("/")[1].replace("-ner", ""))
+    here = _plain(sys.executable, local, on_disk, {"HF_HUB_OFFLINE": "1"})
     loads = []
     for name, python in pythons.items():
-        here = _plain(
-            python, local, str(out / "bases" / base.split("/")[1].replace("-ner", "")), {"HF_HUB_OFFLINE": "1"}
-        )
         home = {"HF_HOME": str(folder / f"home-{len(loads)}")}
         for how, env in (("by Hub id, empty cache", {"HF_ENDPOINT": hub.url}), ("offline", {"HF_HUB_OFFLINE": "1"})):
             there = _plain(python, remote, base, {**home, **env})
             loads.append({"environment": name, "how": how, "versions": there["versions"], **_compare(here, there)})
     return {
-        "command": "python benchmarks/hub_roundtrip.py",
+        "command": shlex.join(["python", "benchmarks/hub_roundtrip.py", *(["--others", *others] if others else [])]),
         "pushed": [{key: item[key] for key in ("subject", "status", "verified")} for item in first["published"]],
         "pushed_again": [item["status"] for item in again["published"]],
         "writes_of_second_push": len(hub.asked("^(PUT|POST|DELETE)")),
@@ -138,7 +146,10 @@ def _run(command: list[str], env: dict[str, str]) -> str:
 
 
 def _compare(here: dict[str, Any], there: dict[str, Any]) -> dict[str, Any]:
-    """Largest difference of any logit from the adapter on disk, over adapters, ways to load, texts and tokens."""
+    """Largest difference of any logit from the adapter on disk, over adapters, ways to load, texts and tokens.
+
+    Those of types that no training has seen, far below all others, are compared too.
+    """
     import numpy as np
 
     differences = [

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 from safetensors.torch import load_file
 
 from tests.conftest import FAMILIES, TINY_SENTENCES
@@ -68,9 +69,14 @@ def test_trained_adapter_loads_exactly_with_plain_transformers(family: str, buil
     result = json.loads((folder / "result.json").read_text())
     assert result["scores"]["test"]["micro_f1"] > 0.8, result["training"]
     assert logits[0] == logits[1] == logits[2]
-    assert {str(w.dtype) for w in load_file(folder / "adapter" / "adapter_model.safetensors").values()} == {
-        "torch.float16"
-    }
+    weights = load_file(folder / "adapter" / "adapter_model.safetensors")
+    assert {str(tensor.dtype) for tensor in weights.values()} == {"torch.float16"}
+    # The head has the names that PEFT reads and those that transformers 5.6 to 5.17 looks for.
+    heads = {name: tensor for name, tensor in weights.items() if ".lora_" not in name}
+    own = {name: tensor for name, tensor in heads.items() if ".modules_to_save.default." in name}
+    assert own and len(heads) == 2 * len(own)
+    for name, tensor in own.items():
+        assert torch.equal(tensor, heads[name.replace(".modules_to_save.default", "")])
 
     # Whole entities, exactly as our own decoding finds them (but for the space some tokenizers keep before a word).
     predictions = [json.loads(line) for line in (folder / "predictions.jsonl").read_text().splitlines()][: len(TEXTS)]

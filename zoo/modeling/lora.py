@@ -246,7 +246,8 @@ def round_adapter(model: PeftModel) -> None:
 def save_adapter(model: PeftModel, destination: Path, base_name: str) -> None:
     """Write the PEFT files of an adapter, pointing at `base_name` (a folder beside it, or a Hub id).
 
-    Weights are stored in float16, half the size; PEFT and transformers compute with them in the type of the base.
+    Weights are stored in float16, half the size; PEFT and transformers compute with them in the type of the base. Those
+    of the head are there twice, for versions of transformers that know them by another name.
 
     Args:
         model: Rounded by `round_adapter`.
@@ -258,9 +259,27 @@ def save_adapter(model: PeftModel, destination: Path, base_name: str) -> None:
 
     model.save_pretrained(destination, safe_serialization=True)
     path = destination / ADAPTER_WEIGHTS
-    save_file({k: v.to(torch.float16) for k, v in load_file(path).items()}, path, metadata={"format": "pt"})
+    weights = {name: tensor.to(torch.float16) for name, tensor in load_file(path).items()}
+    weights |= {name: weights[stored].clone() for stored, name in _names_in_the_model(model).items()}
+    save_file(weights, path, metadata={"format": "pt"})
     (destination / "README.md").unlink(missing_ok=True)
     point_at_base(destination, base_name)
+
+
+def _names_in_the_model(model: PeftModel) -> dict[str, str]:
+    """Name of each of the head's tensors in PEFT's files -> its name in a model with the adapter `default`.
+
+    Files have both: transformers 5.6 to 5.17 looks for the second alone, and without it leaves the head as the base has
+    it, which finds nothing.
+    """
+    from peft.utils.other import ModulesToSaveWrapper
+
+    return {
+        f"{name}.{stored}": f"{name}.{own}"
+        for name, module in model.named_modules()
+        if isinstance(module, ModulesToSaveWrapper)
+        for stored, own in module.adapter_state_dict_load_map("default").items()
+    }
 
 
 def point_at_base(adapter: Path, base_name: str) -> None:
