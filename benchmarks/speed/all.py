@@ -4,7 +4,7 @@
 
 BUILDS is the output folder of `zoo build`: `minilm-l6/ncbi-disease` in it is what tagging is measured with. A script
 that fails does not keep the others from running; the exit status is then 1. With `--quick` everything runs on a handful
-of texts, to see that it runs: figures mean nothing, and go to `quick/` beside the results unless `--results` says
+of texts, to see that it runs: figures mean nothing, and go to `results/quick` unless `--results` says
 where. `--only` takes some of them.
 """
 
@@ -19,12 +19,6 @@ from pathlib import Path
 
 HERE = Path(__file__).parent
 RESULTS = HERE.parent / "results"
-RUN = (
-    "import importlib, pathlib, sys; sys.path.insert(0, sys.argv[1]); "
-    "script = importlib.import_module(sys.argv[2]); script.RESULTS = pathlib.Path(sys.argv[3]); "
-    "sys.argv = sys.argv[3:]; script.main()"
-)
-"""Scripts say in `RESULTS` where they write; not each has an option for it."""
 
 
 def main() -> None:
@@ -41,8 +35,8 @@ def main() -> None:
     model = (arguments.builds / "checkpoints" / arguments.model).resolve()
     if not (model / "adapter").is_dir():
         parser.error(f"there is no adapter in {model}: zoo build {arguments.model} --out {arguments.builds}")
-    results = (arguments.results or (RESULTS / "quick" if arguments.quick else RESULTS)).resolve()
-    results.mkdir(parents=True, exist_ok=True)
+    results = arguments.results or (RESULTS / "quick" if arguments.quick else None)
+    where = ["--results", str(results.resolve())] if results else []
     env = os.environ | {"ZOO_OUT": str(arguments.builds.resolve())}
     failed = []
     scripts = _scripts(str(model), str(arguments.texts.resolve()), arguments.together, quick=arguments.quick)
@@ -51,7 +45,7 @@ def main() -> None:
             continue
         sys.stderr.write(f"== {name}.py {' '.join(options)}\n")
         started = time.perf_counter()
-        command = [sys.executable, "-c", RUN, str(HERE), name, str(results), *options]
+        command = [sys.executable, str(HERE / f"{name}.py"), *options, *where]
         if subprocess.run(command, env=env).returncode:
             failed.append(name)
         sys.stderr.write(f"== {name}.py: {time.perf_counter() - started:.0f} s\n")

@@ -9,7 +9,7 @@ are within a round, and their median is reported. The share of the peak is that 
 LoRA needs (forward and gradients of activations: 4 per frozen weight and token, of the head per masked token) in the
 fastest product of two large matrices that this machine was seen to do in the same number format.
 
-Writes `dapt.{json,md}` to `benchmarks/results`, or to `--results`.
+Writes `dapt.{json,md}` to `benchmarks/results/amx` or `no-amx`, or to `--results`.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from shared import peak_flop_per_second, threads
+from shared import peak_flop_per_second, results_folder, threads
 
 from zoo.build.context import Context
 from zoo.corpora.passages import load_passages
@@ -40,7 +40,6 @@ from zoo.settings import Settings
 from zoo.training.dapt import DaptProgress, adapt, attach, load_masked_language_model
 from zoo.training.precision import use_bfloat16
 
-RESULTS = Path(__file__).parents[1] / "results"
 REGISTRY = Path(__file__).parents[1] / "registry"
 
 
@@ -52,7 +51,7 @@ def main() -> None:
     parser.add_argument("--documents", type=int, default=384, help="passages of one round")
     parser.add_argument("--batch-size", type=int, default=32)
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--results", type=Path, default=RESULTS)
+    parser.add_argument("--results", type=Path, default=results_folder())
     arguments = parser.parse_args()
     quiet_libraries()
     settings = Settings.load()

@@ -10,7 +10,7 @@ estimate beside what was found, the share of windows it leaves open, and by how 
 Windows missed are estimated as half the windows that open per logit of further doubt, times the mean excess of errors
 above the estimate (exponential: that above the 95th percentile), times the thousandth of ties that exceed it.
 
-Writes `doubt.{json,md}` to `benchmarks/results`, or to `--results`.
+Writes `doubt.{json,md}` to `benchmarks/results/amx` or `no-amx`, or to `--results`.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from shared import results_folder
 
 from zoo.evaluation.latency import processor_name
 from zoo.modeling.labelling import _RARE, Labelled, _errors, _is_open, _label, _likely_doubt
@@ -33,8 +34,6 @@ from zoo.modeling.windows import Window, decode
 from zoo.tagging.stream import stream_windows
 from zoo.tagging.texts import Text, read_texts
 
-RESULTS = Path(__file__).parents[1] / "results"
-
 
 def main() -> None:
     """Measure and write."""
@@ -42,7 +41,7 @@ def main() -> None:
     parser.add_argument("models", nargs="+", metavar="MODEL")
     parser.add_argument("--texts", type=Path, required=True)
     parser.add_argument("--documents", type=int, default=400)
-    parser.add_argument("--results", type=Path, default=RESULTS)
+    parser.add_argument("--results", type=Path, default=results_folder())
     arguments = parser.parse_args()
     quiet_libraries()
     texts = list(islice(read_texts(arguments.texts), arguments.documents))

@@ -9,7 +9,7 @@ are compared with those of `pipeline()` with its defaults. A way whose package i
 the table with the reason. GLiNER's weights are not those of MODEL: it is built with random ones around an encoder of
 MODEL's size, so its speed alone means something.
 
-Writes `peers.{json,md}` to `benchmarks/results`, or to `--results`.
+Writes `peers.{json,md}` to `benchmarks/results/amx` or `no-amx`, or to `--results`.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from shared import threads
+from shared import results_folder, threads
 
 from zoo.evaluation.latency import processor_name
 from zoo.modeling.device import Precision
@@ -43,7 +43,6 @@ from zoo.modeling.windows import aggregation_strategy, decode, encode, finish
 from zoo.tagging.stream import tag_stream
 from zoo.tagging.texts import Text, read_texts
 
-RESULTS = Path(__file__).parents[1] / "results"
 REFERENCE = "pipeline, defaults"
 PACKAGES = ("transformers", "torch", "peft", "onnxruntime", "spacy", "openmed", "gliner")
 Found = list[list[tuple[int, int, str]]]
@@ -57,7 +56,7 @@ def main() -> None:
     parser.add_argument("--texts", type=Path, required=True)
     parser.add_argument("--documents", type=int, default=100, help="of one round")
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--results", type=Path, default=RESULTS)
+    parser.add_argument("--results", type=Path, default=results_folder())
     arguments = parser.parse_args()
     quiet_libraries()
     needed = arguments.documents * arguments.rounds

@@ -6,7 +6,7 @@ The plain `Trainer` + PEFT script trains the checkpoint's recipe for all its epo
 many trials from nothing, then the plain script once more, so that a change of the machine's speed shows. The search is
 that of the recipe: its space, its pruning, one worker.
 
-Writes `benchmarks/results/search.{json,md,png}`.
+Writes `benchmarks/results/{amx,no-amx}/search.{json,md,png}`.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
-from shared import plain_script, prepared_base
+from shared import plain_script, prepared_base, results_folder
 
 from zoo.build.context import Context
 from zoo.build.local import LocalEngine
@@ -37,14 +37,13 @@ from zoo.registry.loader import load_registry
 from zoo.settings import Settings
 from zoo.training.tune import StudySummary
 
-RESULTS = Path(__file__).parents[1] / "results"
-
 
 def main() -> None:
     """Measure and write."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("checkpoint", nargs="?", default="minilm-l6/cll")
     parser.add_argument("--trials", type=int, default=20)
+    parser.add_argument("--results", type=Path, default=results_folder())
     arguments = parser.parse_args()
     quiet_libraries()
     with tempfile.TemporaryDirectory() as folder:
@@ -67,7 +66,8 @@ def main() -> None:
             "plain_seconds": plain,
             "search_seconds": study.seconds,
             "study": study.model_dump(mode="json", exclude={"trials": {"__all__": {"energy"}}}),
-        }
+        },
+        arguments.results,
     )
 
 
@@ -80,9 +80,9 @@ def _search(context: Context, checkpoint: Any) -> StudySummary:
     return read_record(context.store.get("tune", stage.fingerprint), StudySummary)
 
 
-def _write(data: dict[str, Any]) -> None:
-    RESULTS.mkdir(exist_ok=True)
-    (RESULTS / "search.json").write_text(json.dumps(data, indent=1) + "\n")
+def _write(data: dict[str, Any], folder: Path) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "search.json").write_text(json.dumps(data, indent=1) + "\n")
     study, plain = data["study"], statistics.mean(data["plain_seconds"])
     states = Counter(trial["state"] for trial in study["trials"])
     epochs = sum(trial["epochs"] for trial in study["trials"])
@@ -104,12 +104,12 @@ def _write(data: dict[str, Any]) -> None:
         "![seconds of the search after each trial, beside as many trainings of the plain script](search.png)",
         "",
     ]
-    _plot(study["trials"], plain)
-    (RESULTS / "search.md").write_text("\n".join(lines))
+    _plot(study["trials"], plain, folder / "search.png")
+    (folder / "search.md").write_text("\n".join(lines))
     sys.stdout.write("\n".join(lines))
 
 
-def _plot(trials: list[dict[str, Any]], plain_seconds: float) -> None:
+def _plot(trials: list[dict[str, Any]], plain_seconds: float, destination: Path) -> None:
     """How the cost grows with the trials."""
     import matplotlib
 
@@ -132,7 +132,7 @@ def _plot(trials: list[dict[str, Any]], plain_seconds: float) -> None:
     axis.grid(alpha=0.3)
     axis.legend(fontsize=8)
     figure.tight_layout()
-    figure.savefig(RESULTS / "search.png", dpi=140)
+    figure.savefig(destination, dpi=140)
 
 
 if __name__ == "__main__":

@@ -17,12 +17,19 @@ from zoo.build.schedule import Schedule
 from zoo.corpora.document import Document
 from zoo.modeling.device import best_device
 from zoo.modeling.lora import attach_lora
+from zoo.modeling.packed import has_fast_bfloat16
 from zoo.modeling.tagger import longest_window
 from zoo.modeling.windows import encode, label_window
 from zoo.registry.loader import Checkpoint
 from zoo.training.finetune import TrainingLog, finetune
 
+RESULTS = Path(__file__).parents[1] / "results"
 _PEAK_SECONDS = 10
+
+
+def results_folder() -> Path:
+    """Where results of this kind of machine are kept: AMX multiplies bfloat16 so fast that all figures are others."""
+    return RESULTS / ("amx" if has_fast_bfloat16() else "no-amx")
 
 
 def prepared_base(context: Context, checkpoint: Checkpoint) -> Path:

@@ -10,7 +10,7 @@ cold `zoo tag` of one sentence and `zoo --help`, the peak memory, and how time g
 adapters. The share of the peak is that of the encoder's products (2 operations per weight and token) in the fastest
 product of two large matrices that this machine was seen to do in the same number format.
 
-Writes `benchmarks/results/tagging.{json,md,png}`.
+Writes `benchmarks/results/{amx,no-amx}/tagging.{json,md,png}`.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from shared import peak_flop_per_second, threads
+from shared import peak_flop_per_second, results_folder, threads
 
 from zoo.evaluation.latency import processor_name
 from zoo.modeling.device import Precision
@@ -38,7 +38,6 @@ from zoo.modeling.tagger import Tagger
 from zoo.tagging.stream import tag_stream
 from zoo.tagging.texts import Text, read_texts
 
-RESULTS = Path(__file__).parents[1] / "results"
 BATCHES = (8,)
 """Batch sizes of `pipeline()` that are tried (larger ones were slower still); the best of them counts."""
 Found = list[list[tuple[int, int, str]]]
@@ -52,7 +51,7 @@ def main() -> None:
     parser.add_argument("--texts", type=Path, required=True)
     parser.add_argument("--documents", type=int, default=5000)
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--results", type=Path, default=RESULTS)
+    parser.add_argument("--results", type=Path, default=results_folder())
     arguments = parser.parse_args()
     quiet_libraries()
     everything = list(islice(read_texts(arguments.texts), arguments.documents))
@@ -207,7 +206,7 @@ def _cold_start(*arguments: str) -> float:
 
 
 def _write(data: dict[str, Any], results: Path) -> None:
-    results.mkdir(exist_ok=True)
+    results.mkdir(parents=True, exist_ok=True)
     names = list(data["rounds"][0])
     words = data["words_per_round"]
     best = min((n for n in names if "batch_size" in n), key=lambda n: statistics.median(r[n] for r in data["rounds"]))

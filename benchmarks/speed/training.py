@@ -8,7 +8,7 @@ their median is reported. The share of the peak is that of the floating-point op
 gradients of activations through the encoder: 4 per frozen weight and token) in the fastest product of two large
 matrices that this machine was seen to do in the same number format. What F1 comes of it: `f1.py`.
 
-Writes `benchmarks/results/training.{json,md}`.
+Writes `benchmarks/results/{amx,no-amx}/training.{json,md}`.
 """
 
 from __future__ import annotations
@@ -31,6 +31,7 @@ from shared import (
     peak_flop_per_second,
     plain_script,
     prepared_base,
+    results_folder,
     run_finetune,
     threads,
 )
@@ -46,8 +47,6 @@ from zoo.training.precision import use_bfloat16
 if TYPE_CHECKING:
     import torch
 
-RESULTS = Path(__file__).parents[1] / "results"
-
 
 def main() -> None:
     """Measure and write."""
@@ -56,6 +55,7 @@ def main() -> None:
     parser.add_argument("--documents", type=int, default=1200)
     parser.add_argument("--batch-sizes", default="16,32")
     parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--results", type=Path, default=results_folder())
     arguments = parser.parse_args()
     quiet_libraries()
     settings = Settings.load()  # bases are kept in its output folder
@@ -73,7 +73,8 @@ def main() -> None:
             "machine": {"processor": processor_name(), "cores": os.cpu_count(), "threads": threads()},
             "peak_flop_per_second": {name: peak_flop_per_second(name) for name in ("float32", "bfloat16")},
             "measured": measured,
-        }
+        },
+        arguments.results,
     )
 
 
@@ -197,9 +198,9 @@ def _sorted_together(measured: dict[str, Any], batch: int) -> int:
     return max(1, min(measured["documents"] // (batch * 4), 50))
 
 
-def _write(data: dict[str, Any]) -> None:
-    RESULTS.mkdir(exist_ok=True)
-    (RESULTS / "training.json").write_text(json.dumps(data, indent=1) + "\n")
+def _write(data: dict[str, Any], folder: Path) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "training.json").write_text(json.dumps(data, indent=1) + "\n")
     peak, ours = data["peak_flop_per_second"], "bfloat16" if use_bfloat16("auto") else "float32"
     lines = [
         "# Training",
@@ -230,7 +231,7 @@ def _write(data: dict[str, Any]) -> None:
         )
     lines += ["", *(line for note in notes for line in (note, ""))]
     lines.append(f"Peak memory of the whole benchmark: {data['peak_memory_mib']:,.0f} MiB.")
-    (RESULTS / "training.md").write_text("\n".join([*lines, ""]))
+    (folder / "training.md").write_text("\n".join([*lines, ""]))
     sys.stdout.write("\n".join([*lines, ""]))
 
 
