@@ -57,6 +57,7 @@ def _scripts(model: str, texts: str, together: list[str], *, quick: bool) -> dic
     """Name of each script -> its options, the short ones first."""
     if quick:
         return {
+            "products": ["--rows", "64"],
             "dapt": ["--passages", "sample-passages", "--documents", "8", "--batch-size", "4", "--rounds", "1"],
             "peers": [model, "--texts", texts, "--documents", "4", "--rounds", "1"],
             "device": ["--corpora", "sample-disease", "--epochs", "1", "--sizes", "tiny", "--documents", "20"],
@@ -67,6 +68,7 @@ def _scripts(model: str, texts: str, together: list[str], *, quick: bool) -> dic
             "search": ["minilm-l6/sample-disease", "--trials", "2"],
         }
     return {
+        "products": [],
         "dapt": [],
         "peers": [model, "--texts", texts],
         "tagging": [model, "--texts", texts, *(["--together", *together] if together else [])],

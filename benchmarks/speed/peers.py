@@ -1,6 +1,6 @@
 """Other ways to tag the same abstracts with the same model: `pipeline()`, ONNX Runtime, spaCy, openmed, GLiNER.
 
-    pip install 'biomedical-ner-zoo[onnx,peers]'
+    pip install 'biomedical-ner-zoo[onnx,peers]' && pip install --no-deps gliner  # it asks for an older transformers
     python benchmarks/speed/peers.py MODEL --texts FILE_OR_FOLDER [--documents 100] [--rounds 5]
 
 `zoo export` writes MODEL merged and in ONNX for those that cannot load an adapter. One round measures every way once
