@@ -37,6 +37,7 @@ from shared import results_folder, threads
 from zoo.evaluation.latency import processor_name
 from zoo.modeling.device import Precision
 from zoo.modeling.int8 import check_int8
+from zoo.modeling.packed import has_bfloat16
 from zoo.modeling.quiet import quiet_libraries
 from zoo.modeling.tagger import Tagger, pad, resolve_model, token_batches
 from zoo.modeling.windows import aggregation_strategy, decode, encode, finish
@@ -189,6 +190,8 @@ def _zoo(model: str, precision: Precision) -> Way:
     tagger = Tagger.load(model)
     if precision == "int8":
         check_int8(tagger.model.device)
+    if precision == "bfloat16" and not has_bfloat16():
+        raise NotImplementedError("this processor has no products of bfloat16, and takes minutes to emulate them")
 
     def tag(texts: Sequence[str]) -> Found:
         stream = tag_stream([tagger], [Text("", text) for text in texts], precision=precision)

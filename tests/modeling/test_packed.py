@@ -65,8 +65,12 @@ def theirs(one: Tagger, windows: list[Window]) -> list[torch.Tensor]:
         return [forward(one.model, [window], int(one.tokenizer.pad_token_id or 0))[0] for window in windows]
 
 
+@pytest.mark.parametrize("capability", ["AVX2", "AVX512"])  # products by PyTorch or by oneDNN
 @pytest.mark.parametrize("family", ["bert", "electra", "roberta", "xlm-roberta"])
-def test_logits_are_those_of_transformers(family: str, tmp_path: Path) -> None:
+def test_logits_are_those_of_transformers(
+    family: str, capability: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(torch.backends.cpu, "get_cpu_capability", lambda: capability)
     taggers = two_adapters(family, tmp_path)
     windows = windows_of(taggers[0])
     encoders = pack([(each.model, each.adapter) for each in taggers], "float32")

@@ -2,7 +2,8 @@
 
 transformers computes what a window needs in some twenty kernels a layer, on weights that oneDNN arranges anew at each
 call. Here adapters are added to the weights, query, key and value are one product, GELU is part of the product before
-it, weights are arranged once, and the tokens of a batch stand in one table, so that only attention knows of windows.
+it where that is faster, weights are arranged once, and the tokens of a batch stand in one table, so that only attention
+knows of windows.
 Logits are transformers' up to rounding.
 """
 
@@ -230,10 +231,10 @@ def _product(
 ) -> Callable[[torch.Tensor], torch.Tensor]:
     """`x W' + bias`, and its GELU where asked for.
 
-    Without AVX-512, oneDNN's float32 products take a sixth longer than PyTorch's own (MKL's), and a GELU within them
-    five times as long as one after them (`benchmarks/speed/products.py`).
+    Where there is AVX2 and no AVX-512, oneDNN's float32 products take a sixth longer than PyTorch's own (MKL's), and a
+    GELU within them five times as long as one after them (`benchmarks/speed/products.py`).
     """
-    if form == "float32" and torch.backends.cpu.get_cpu_capability() != "AVX512":
+    if form == "float32" and torch.backends.cpu.get_cpu_capability() == "AVX2":
         ready = weight.t().contiguous()
         if gelu:
             return lambda x: torch.nn.functional.gelu(torch.addmm(bias, x, ready))
