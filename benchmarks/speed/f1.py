@@ -23,7 +23,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from shared import alike, plain_script, prepared_base, run_finetune, threads
+from shared import alike, command_line, plain_script, prepared_base, run_finetune, threads
 
 from zoo.build.context import Context
 from zoo.evaluation.latency import processor_name
@@ -56,7 +56,7 @@ def main() -> None:
     settings = Settings.load()  # bases are kept in its output folder
     context = Context(load_registry(settings.registry), settings)
     data: dict[str, Any] = {
-        "command": "python benchmarks/speed/f1.py " + " ".join(sys.argv[1:]),
+        "command": command_line(),
         "machine": {"processor": processor_name(), "cores": os.cpu_count(), "threads": threads()},
         "epochs": arguments.epochs,
         "batch_size": arguments.batch_size,
@@ -125,7 +125,7 @@ def _write(data: dict[str, Any], folder: Path) -> None:
     lines = [
         "# F1 and time",
         "",
-        f"`{data['command'].strip()}`: {', '.join(f'({n}) {each}' for n, each in enumerate(processors, 1))}; threads: "
+        f"`{data['command']}`: {', '.join(f'({n}) {each}' for n, each in enumerate(processors, 1))}; threads: "
         f"{data['machine']['threads']}; whole corpora, {data['epochs']} epochs, batches of {data['batch_size']}, "
         "strict micro-F1." + (" zoo with batches of like length." if data["like_length"] else ""),
         "",

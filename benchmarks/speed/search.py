@@ -23,7 +23,7 @@ from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
-from shared import plain_script, prepared_base, results_folder
+from shared import command_line, plain_script, prepared_base, results_folder
 
 from zoo.build.context import Context
 from zoo.build.local import LocalEngine
@@ -59,7 +59,7 @@ def main() -> None:
         plain.append(plain_script(context, checkpoint, base, train)[0])
     _write(
         {
-            "command": "python benchmarks/speed/search.py " + " ".join(sys.argv[1:]),
+            "command": command_line(),
             "machine": {"processor": processor_name(), "cores": os.cpu_count()},
             "checkpoint": checkpoint.id,
             "recipe_epochs": checkpoint.recipe.finetune.epochs,
@@ -89,7 +89,7 @@ def _write(data: dict[str, Any], folder: Path) -> None:
     lines = [
         "# Search",
         "",
-        f"`{data['command'].strip()}`: {data['machine']['processor']}, {data['machine']['cores']} cores, "
+        f"`{data['command']}`: {data['machine']['processor']}, {data['machine']['cores']} cores, "
         f"{data['checkpoint']}, {data['recipe_epochs']} epochs.",
         "",
         "| what | seconds | full trainings of the plain script |",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shlex
+import sys
 import tempfile
 import time
 from collections.abc import Sequence
@@ -30,6 +32,15 @@ _PEAK_SECONDS = 10
 def results_folder() -> Path:
     """Where results of this kind of machine are kept: AMX multiplies bfloat16 so fast that all figures are others."""
     return RESULTS / ("amx" if has_fast_bfloat16() else "no-amx")
+
+
+def command_line() -> str:
+    """The command as it stands in results: without the folder that they go to."""
+    words = sys.argv[1:]
+    if "--results" in words:
+        place = words.index("--results")
+        del words[place : place + 2]
+    return shlex.join(["python", f"benchmarks/speed/{Path(sys.argv[0]).name}", *words])
 
 
 def prepared_base(context: Context, checkpoint: Checkpoint) -> Path:

@@ -27,6 +27,7 @@ from typing import TYPE_CHECKING, Any
 
 from shared import (
     alike,
+    command_line,
     flop_per_token,
     peak_flop_per_second,
     plain_script,
@@ -68,7 +69,7 @@ def main() -> None:
             measured.append(_measured(context, checkpoint, arguments.documents, arguments.rounds))
     _write(
         {
-            "command": "python benchmarks/speed/training.py " + " ".join(sys.argv[1:]),
+            "command": command_line(),
             "peak_memory_mib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
             "machine": {"processor": processor_name(), "cores": os.cpu_count(), "threads": threads()},
             "peak_flop_per_second": {name: peak_flop_per_second(name) for name in ("float32", "bfloat16")},
