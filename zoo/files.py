@@ -1,4 +1,4 @@
-"""Writing files so that a reader never sees half of one."""
+"""Writing files so that a reader never sees half of one, and others may read what they may read."""
 
 from __future__ import annotations
 
@@ -18,3 +18,10 @@ def write_whole(path: Path, content: str | bytes) -> None:
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def share_weights(folder: Path, like: Path) -> None:
+    """Give the weights in a folder the permissions of another file: safetensors lets their owner alone read them."""
+    mode = like.stat().st_mode
+    for path in folder.rglob("*.safetensors"):
+        path.chmod(mode)

@@ -13,6 +13,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
+from safetensors.torch import save_file
 
 from zoo.build.store import ARTEFACT_FILE, RESUME, Store, differences, is_free, note_energy, spent_energy
 from zoo.publishing.carbon import Energy
@@ -38,6 +40,18 @@ def files(folder: Path) -> set[str]:
 
 
 WHOLE = {ARTEFACT_FILE, "adapter/weights", "training.json"}
+
+
+def test_who_may_read_an_artefact_may_read_its_weights(tmp_path: Path) -> None:
+    store = Store(tmp_path / "artefacts")
+    work = store.work_folder("train", PRINT)
+    (work / "adapter").mkdir()
+    (work / "adapter" / "adapter_config.json").write_text("{}")
+    save_file({"a": torch.zeros(2)}, work / "adapter" / "adapter_model.safetensors")
+    store.finish(work, "train", "tiny/notes", PRINT, KEY)
+    adapter = store.get("train", PRINT) / "adapter"
+    modes = {path.stat().st_mode for path in adapter.iterdir()}
+    assert len(list(adapter.iterdir())) == 2 and len(modes) == 1
 
 
 def test_an_artefact_appears_whole_at_the_end(tmp_path: Path) -> None:

@@ -122,6 +122,7 @@ class TestMerged:
         assert [config["id2label"][str(k)] for k in range(5)] == LABELS and len(config["id2label"]) == 5
         assert config["label2id"] == {name: k for k, name in enumerate(LABELS)}
         assert not (folder / "adapter_config.json").exists()
+        assert len({path.stat().st_mode for path in folder.iterdir()}) == 1
         assert (folder / "result.json").read_bytes() == (checkpoint / "result.json").read_bytes()
         (file,) = record_of(folder).files
         assert file.agreement.max_logit_difference <= 1e-5

@@ -21,7 +21,7 @@ from typing import Any
 from filelock import FileLock, Timeout
 from pydantic import BaseModel, ConfigDict, Field
 
-from zoo.files import write_whole
+from zoo.files import share_weights, write_whole
 from zoo.publishing.carbon import Energy
 
 ARTEFACT_FILE = "artefact.json"
@@ -138,6 +138,7 @@ class Store:
             created=datetime.now(timezone.utc).isoformat(timespec="seconds"),
         )
         write_whole(work / ARTEFACT_FILE, artefact.model_dump_json(indent=2) + "\n")
+        share_weights(work, work / ARTEFACT_FILE)
         if self.remote is not None:  # first: what lies here counts as done, and the other machines will look for it
             self._put(kind, fingerprint, work)
         resume = self._out_of_sight(work / RESUME)

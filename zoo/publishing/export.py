@@ -14,6 +14,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from zoo.errors import ZooError
+from zoo.files import share_weights
 from zoo.modeling.backbones import file_sha256
 from zoo.modeling.tagger import Tagger
 from zoo.modeling.windows import aggregation_strategy
@@ -67,6 +68,7 @@ def export_merged(model: MergedModel, destination: Path) -> ExportRecord:
     """
     with fresh_folder(destination) as folder:
         model.merged.model.save_pretrained(folder)
+        share_weights(folder, folder / "config.json")
         save_tokenizer(model, folder)
         written = Tagger.load(folder)
         written.model.to("cpu")
