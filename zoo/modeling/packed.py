@@ -3,8 +3,7 @@
 transformers computes what a window needs in some twenty kernels a layer, on weights that oneDNN arranges anew at each
 call. Here adapters are added to the weights, query, key and value are one product, GELU is part of the product before
 it where that is faster, weights are arranged once, and the tokens of a batch stand in one table, so that only attention
-knows of windows.
-Logits are transformers' up to rounding.
+knows of windows. Logits are transformers' up to rounding.
 """
 
 from __future__ import annotations
@@ -231,8 +230,8 @@ def _product(
 ) -> Callable[[torch.Tensor], torch.Tensor]:
     """`x W' + bias`, and its GELU where asked for.
 
-    Where there is AVX2 and no AVX-512, oneDNN's float32 products take a sixth longer than PyTorch's own (MKL's), and a
-    GELU within them five times as long as one after them (`benchmarks/speed/products.py`).
+    Where there is AVX2 and no AVX-512, oneDNN's float32 products take an eighth longer than PyTorch's own (MKL's), and
+    a GELU within them several times as long as one after them (`benchmarks/speed/products.py`).
     """
     if form == "float32" and torch.backends.cpu.get_cpu_capability() == "AVX2":
         ready = weight.t().contiguous()
@@ -242,5 +241,5 @@ def _product(
     ops = torch.ops.mkldnn
     after = "gelu" if gelu else "none"
     dtype = torch.bfloat16 if form == "bfloat16" else torch.float32
-    packed, own_bias = ops._reorder_linear_weight(weight.to(dtype)), bias.to(dtype)
-    return lambda x: ops._linear_pointwise(x, packed, own_bias, after, [], "none")
+    packed, bias = ops._reorder_linear_weight(weight.to(dtype)), bias.to(dtype)
+    return lambda x: ops._linear_pointwise(x, packed, bias, after, [], "none")
