@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from shared import flop_per_token, peak_flop_per_second, prepared_base, run_finetune
+from shared import RESULTS, flop_per_token, peak_flop_per_second, prepared_base, run_finetune
 
 from zoo.build.context import Context
 from zoo.evaluation.latency import processor_name
@@ -33,7 +33,6 @@ from zoo.registry.loader import Checkpoint, load_registry
 from zoo.settings import Settings
 from zoo.training.precision import use_bfloat16
 
-RESULTS = Path(__file__).parents[1] / "results"
 SIZES = {"tiny": (2, 64, 2), "base": (12, 768, 12), "large": (24, 1024, 16)}
 """Layers, width, heads; `base` and `large` are those of BERT (arXiv 1810.04805, 3)."""
 

@@ -23,7 +23,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from shared import alike, command_line, plain_script, prepared_base, run_finetune, threads
+from shared import RESULTS, alike, command_line, plain_script, prepared_base, run_finetune, threads
 
 from zoo.build.context import Context
 from zoo.evaluation.latency import processor_name
@@ -34,7 +34,6 @@ from zoo.registry.loader import Checkpoint, load_registry
 from zoo.settings import Settings
 from zoo.training import fused_layers
 
-RESULTS = Path(__file__).parents[1] / "results"
 PLAIN = "Trainer + PEFT"
 
 
