@@ -11,97 +11,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 import torch
 
 from zoo.modeling.lora import plain_lora_layers
 from zoo.training.fast_dropout import dropout_mask
+from zoo.training.joined_linear import JoinedLinear
 from zoo.training.packing import Group, Layout
 
 _TYPES = frozenset({"bert", "electra", "roberta", "xlm-roberta"})
-Product = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
-"""`x, summand -> x W' + summand` for a frozen W; the summand may be overwritten."""
-
-
-@dataclass(frozen=True)
-class _Affine:
-    """Frozen linear layers of one input beside each other, and where their adapters stand.
-
-    Attributes:
-        ahead: Product with the weights.
-        back: Product with their transpose.
-        bias: Of all of them.
-        sizes: Outputs of each.
-        scales: Factor of each adapter; query's holds that of attention, as do its weights.
-    """
-
-    ahead: Product
-    back: Product
-    bias: torch.Tensor
-    sizes: list[int]
-    scales: list[float]
-
-    @classmethod
-    def of(cls, layers: Sequence[Any], dtype: torch.dtype, factors: Sequence[float] = (1.0,)) -> _Affine:
-        bases = [layer.base_layer for layer in layers]
-        weight = torch.cat([base.weight.detach() * factor for base, factor in zip(bases, factors, strict=True)])
-        bias = torch.cat([base.bias.detach() * factor for base, factor in zip(bases, factors, strict=True)])
-        return cls(
-            _product(weight.to(dtype)),
-            _product(weight.t().contiguous().to(dtype)),
-            bias.to(dtype),
-            [base.out_features for base in bases],
-            [layer.scaling[layer.active_adapters[0]] * f for layer, f in zip(layers, factors, strict=True)],
-        )
-
-    def joined(self, adapters: Sequence[torch.Tensor]) -> tuple[torch.Tensor, torch.Tensor]:
-        """All A below each other [R, K], and all B, transposed and scaled, as blocks of a diagonal [R, N].
-
-        Matrices of few rows make narrow products up to seven times as fast as matrices of few columns do.
-        """
-        a, b = adapters[::2], [each.t() * scale for each, scale in zip(adapters[1::2], self.scales, strict=True)]
-        dtype = self.bias.dtype
-        if len(b) == 1:
-            return a[0].to(dtype), b[0].to(dtype).contiguous()
-        return torch.cat(list(a)).to(dtype), torch.block_diag(*b).to(dtype)  # type: ignore[no-untyped-call]
-
-    def forward(self, x: torch.Tensor, a: torch.Tensor, b: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """What comes out, and `A x`, of which the gradient of B is made."""
-        inner = x @ a.t()
-        return self.ahead(x, torch.addmm(self.bias, inner, b)), inner
-
-    def backward(
-        self,
-        gradient: torch.Tensor,
-        x: torch.Tensor,
-        saved: tuple[torch.Tensor, torch.Tensor, torch.Tensor],
-        summand: torch.Tensor | None = None,
-        *,
-        of_input: bool = True,
-    ) -> tuple[torch.Tensor | None, list[torch.Tensor]]:
-        """Gradients of x, with a summand, and of the adapters."""
-        a, b, inner = saved
-        through = gradient @ b.t()
-        of_a, of_b = (through.t() @ x).float(), (inner.t() @ gradient).float()
-        rank = len(a) // len(self.sizes)
-        adapters: list[torch.Tensor] = []
-        row = column = 0
-        for size, scale in zip(self.sizes, self.scales, strict=True):
-            adapters += [of_a[row : row + rank], of_b[row : row + rank, column : column + size].t() * scale]
-            row, column = row + rank, column + size
-        if not of_input:
-            return None, adapters
-        added = through @ a if summand is None else torch.addmm(summand, through, a)
-        return self.back(gradient, added), adapters
-
-
-def _product(weight: torch.Tensor) -> Product:
-    ops = torch.ops.mkldnn
-    if weight.dtype is torch.bfloat16 and ops._is_mkldnn_bf16_supported():
-        packed = ops._reorder_linear_weight(weight)
-        return lambda x, summand: ops._linear_pointwise.binary(x, summand, packed, None, "add")
-    return lambda x, summand: summand.addmm_(x, weight.t())
 
 
 class _Layer(torch.autograd.Function):
@@ -113,29 +33,30 @@ class _Layer(torch.autograd.Function):
         hidden: torch.Tensor,
         layout: Layout,
         layer: _Frozen,
-        shares: tuple[float, float],
+        shares: tuple[float, float, float],
         *adapters: torch.Tensor,
     ) -> torch.Tensor:
         x = hidden.reshape(-1, hidden.shape[-1])
-        joined = [part.joined(own) for part, own in zip(layer.parts, _parted(adapters), strict=True)]
+        in_attention, in_sums, in_adapters = shares
+        matrices = iter(adapters)
+        own = [list(islice(matrices, 2 * part.adapters)) for part in layer.parts]
 
-        three, of_three = layer.parts[0].forward(x, *joined[0])
-        mixed, attended = _attend(three, layout, layer.heads, shares[0])
+        three, of_three = layer.parts[0].forward(x, own[0], in_adapters)
+        mixed, attended = _attend(three, layout, layer.heads, in_attention)
 
-        out, of_out = layer.parts[1].forward(mixed, *joined[1])
-        first, kept_first = _added(x, out, shares[1])
+        out, of_out = layer.parts[1].forward(mixed, own[1], in_adapters)
+        first, kept_first = _added(x, out, in_sums)
         middle, *of_norm = torch.native_layer_norm(first, *layer.norms[0])
-        up, of_up = layer.parts[2].forward(middle, *joined[2])
+        up, of_up = layer.parts[2].forward(middle, own[2], in_adapters)
         active = torch.nn.functional.gelu(up)
-        down, of_down = layer.parts[3].forward(active, *joined[3])
-        second, kept_second = _added(middle, down, shares[1])
+        down, of_down = layer.parts[3].forward(active, own[3], in_adapters)
+        second, kept_second = _added(middle, down, in_sums)
         result, *of_last = torch.native_layer_norm(second, *layer.norms[1])
 
-        inner = (of_three, of_out, of_up, of_down)
         ctx.save_for_backward(x, mixed, first, kept_first, *of_norm, middle, up, active)
         ctx.rest = (second, kept_second, *of_last)
         ctx.layout, ctx.attended = layout, attended
-        ctx.products = [(*ab, each) for ab, each in zip(joined, inner, strict=True)]
+        ctx.products = (of_three, of_out, of_up, of_down)
         ctx.layer, ctx.shape = layer, hidden.shape
         return result.view(hidden.shape)
 
@@ -226,11 +147,6 @@ def _in_places(found: torch.Tensor, layout: Layout) -> torch.Tensor:
     return found.index_select(0, layout.places)
 
 
-def _parted(adapters: Sequence[torch.Tensor]) -> list[Sequence[torch.Tensor]]:
-    """A and B of query, key and value; of attention's output; of both products of the feed-forward network."""
-    return [adapters[:6], adapters[6:8], adapters[8:10], adapters[10:]]
-
-
 def _added(x: torch.Tensor, y: torch.Tensor, share: float) -> tuple[torch.Tensor, torch.Tensor | None]:
     """`x + d(y)`, and the factors of dropout."""
     if not share:
@@ -243,13 +159,13 @@ def _added(x: torch.Tensor, y: torch.Tensor, share: float) -> tuple[torch.Tensor
 class _Frozen:
     """What no step changes: weights, norms (as arguments of `native_layer_norm`) and number of heads."""
 
-    parts: tuple[_Affine, _Affine, _Affine, _Affine]
+    parts: tuple[JoinedLinear, JoinedLinear, JoinedLinear, JoinedLinear]
     norms: list[tuple[Any, ...]]
     heads: int
 
 
 def fusible_layers(model: Any) -> list[Any]:  # noqa: ANN401 - of transformers
-    """Layers of an encoder of BERT's shape on a CPU, every product of which has an adapter without dropout."""
+    """Layers of an encoder of BERT's shape on a CPU, all weights of which are frozen but those of plain adapters."""
     if (
         not hasattr(model, "peft_config")
         or model.device.type != "cpu"
@@ -257,7 +173,7 @@ def fusible_layers(model: Any) -> list[Any]:  # noqa: ANN401 - of transformers
         or model.config.hidden_act != "gelu"
     ):
         return []
-    plain = {id(layer) for layer in plain_lora_layers(model) if not _dropout_of_adapter(layer)}
+    plain = {id(layer) for layer in plain_lora_layers(model)}
     return [layer for layer in model.base_model.model.base_model.encoder.layer if _is_fusible(layer, plain)]
 
 
@@ -273,19 +189,28 @@ def linear_parts(layer: Any) -> list[Any]:  # noqa: ANN401 - of transformers
     return [own.query, own.key, own.value, layer.attention.output.dense, layer.intermediate.dense, layer.output.dense]
 
 
-def _dropout_of_adapter(layer: Any) -> float:  # noqa: ANN401 - PEFT's layers are not typed
-    return getattr(layer.lora_dropout[layer.active_adapters[0]], "p", 0.0)
-
-
 def _is_fusible(layer: Any, plain: set[int]) -> bool:  # noqa: ANN401
     parts = linear_parts(layer)
     return (
-        all(id(part) in plain and part.base_layer.bias is not None for part in parts)
-        and len({part.r[part.active_adapters[0]] for part in parts[:3]}) == 1
-        and not any(p.requires_grad for norm in _norms(layer) for p in norm.parameters())
+        all(id(part) in plain or type(part) is torch.nn.Linear for part in parts)
+        and all(getattr(part, "base_layer", part).bias is not None for part in parts)
+        and len({drop.p for drop in _adapter_dropouts(parts)}) <= 1
+        and not any(p.requires_grad for each in _frozen_modules(layer) for p in each.parameters())
         and not layer.is_decoder
         and layer.chunk_size_feed_forward == 0
     )
+
+
+def _adapter_dropouts(parts: Sequence[Any]) -> list[Any]:
+    """PEFT puts an `Identity` where there is no dropout."""
+    dropouts = [
+        part.lora_dropout[name] for part in parts if hasattr(part, "base_layer") for name in part.active_adapters
+    ]
+    return [drop for drop in dropouts if isinstance(drop, torch.nn.Dropout)]
+
+
+def _frozen_modules(layer: Any) -> list[Any]:  # noqa: ANN401
+    return [*_norms(layer), *(getattr(part, "base_layer", part) for part in linear_parts(layer))]
 
 
 def _norms(layer: Any) -> list[Any]:  # noqa: ANN401
@@ -302,8 +227,8 @@ def fused_layer(layer: Any, dtype: torch.dtype) -> Callable[..., torch.Tensor]: 
     own, parts = layer.attention.self, linear_parts(layer)
     frozen = _Frozen(
         (
-            _Affine.of(parts[:3], dtype, (own.scaling, 1.0, 1.0)),
-            *(_Affine.of([part], dtype) for part in parts[3:]),  # type: ignore[arg-type]
+            JoinedLinear.of(parts[:3], dtype, (own.scaling, 1.0, 1.0)),
+            *(JoinedLinear.of([part], dtype) for part in parts[3:]),  # type: ignore[arg-type]
         ),
         [(norm.normalized_shape, norm.weight.detach(), norm.bias.detach(), norm.eps) for norm in _norms(layer)],
         own.num_attention_heads,
@@ -311,10 +236,11 @@ def fused_layer(layer: Any, dtype: torch.dtype) -> Callable[..., torch.Tensor]: 
     adapters = [
         matrix.weight
         for part in parts
+        if hasattr(part, "base_layer")
         for name in part.active_adapters
         for matrix in (part.lora_A[name], part.lora_B[name])
     ]
-    drops = own.dropout, layer.output.dropout
+    drops = own.dropout, layer.output.dropout, next(iter(_adapter_dropouts(parts)), torch.nn.Dropout(0.0))
 
     def fused(
         hidden: torch.Tensor,
