@@ -37,7 +37,8 @@ from zoo.registry.loader import load_registry
 from zoo.registry.recipes import DaptRecipe
 from zoo.registry.schema import Family
 from zoo.settings import Settings
-from zoo.training.dapt import DaptProgress, adapt, attach, load_masked_language_model
+from zoo.training.dapt import DaptProgress, adapt, attach
+from zoo.training.masked_lm import load_masked_language_model
 from zoo.training.precision import use_bfloat16
 
 REGISTRY = Path(__file__).parents[1] / "registry"

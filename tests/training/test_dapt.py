@@ -20,7 +20,10 @@ from tests.training.conftest import Tiny, family, save_bert
 from zoo.errors import ZooError
 from zoo.registry.recipes import DaptRecipe
 from zoo.training import dapt
-from zoo.training.dapt import DaptLog, DaptProgress, adapt, adapt_in_parallel, load_masked_language_model, merge
+from zoo.training.dapt import DaptLog, DaptProgress, adapt, adapt_in_parallel, attach, merge
+from zoo.training.fused_layers import takes_tables
+from zoo.training.fused_lora import fused_lora
+from zoo.training.masked_lm import head_parameters, load_masked_language_model, masked_batch, masked_loss, perplexity
 from zoo.training.snapshot import read_snapshot
 
 if TYPE_CHECKING:
@@ -46,6 +49,9 @@ def dapt_recipe(**values: Any) -> DaptRecipe:
         "precision": "float32",
     }
     return DaptRecipe(**{**given, **values})
+
+
+CALM = dapt_recipe(dropout=0.0, learning_rate=1e-2)
 
 
 @dataclass(frozen=True)
@@ -94,14 +100,14 @@ def headed(even: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def undisturbed(even: Path, tmp_path_factory: pytest.TempPathFactory) -> Outcome:
-    """One process, no dropout."""
-    return run(even, tmp_path_factory.mktemp("undisturbed"), dapt_recipe(dropout=0.0))
+    """One process, no dropout; a learning rate at which ten steps lower the perplexity whatever the seed."""
+    return run(even, tmp_path_factory.mktemp("undisturbed"), CALM)
 
 
 def test_perplexity_falls_and_the_head_is_trained_first_where_there_is_none(undisturbed: Outcome) -> None:
     log = undisturbed.log
     assert log.head_trained and log.steps == STEPS
-    assert log.perplexity_after < 0.8 * log.perplexity_before
+    assert log.perplexity_after < 0.95 * log.perplexity_before
     assert 1 < log.perplexity_before < 15, "of some 80 tokens a trained head should do better than chance"
     assert [(phase, step) for phase, step, _ in log.losses] == [("head", STEPS), ("lora", STEPS)]
     assert log.trained_parameters == 2 * 2 * 2 * 16 * 64  # layers, query and value, A and B, rank, hidden size
@@ -213,7 +219,6 @@ def test_two_processes_give_what_one_gives(even: Path, undisturbed: Outcome, tmp
     import torch
     from safetensors.torch import load
 
-    recipe = dapt_recipe(dropout=0.0)
     log = adapt_in_parallel(
         2,
         destination=tmp_path / "adapter",
@@ -221,7 +226,7 @@ def test_two_processes_give_what_one_gives(even: Path, undisturbed: Outcome, tmp
         family=family(),
         epochs=[TEXTS] * 2,
         heldout=TEXTS,
-        recipe=recipe,
+        recipe=CALM,
     )
     one = undisturbed.log
     assert (log.head_trained, log.steps, log.tokens, log.heldout_tokens) == (
@@ -340,14 +345,14 @@ def test_of_every_family(name: str, tmp_path: Path) -> None:
     assert new
     tokenizer = AutoTokenizer.from_pretrained(tmp_path)
     ids = tokenizer([text[:40] for text in TEXTS[:8]])["input_ids"]
-    inputs, labels = dapt._masked(tokenizer, ids, 0.3, 5)
+    batch = masked_batch(tokenizer, ids, 0.3, 5)
     with torch.inference_mode():
-        mask = inputs.ne(tokenizer.pad_token_id).long()
-        whole = model.eval()(input_ids=inputs, attention_mask=mask, labels=labels).loss
-        summed, count = dapt._loss(model, tokenizer, family(name), inputs, labels, bfloat16=False)
-    assert torch.allclose(summed / count, whole, atol=1e-5) and count == int((labels != -100).sum())
+        whole = model.eval()(**batch.inputs, labels=batch.labels).loss
+        summed = masked_loss(model, family(name), batch, bfloat16=False)
+    assert torch.allclose(summed / batch.masked, whole, atol=1e-5)
+    assert batch.masked == int((batch.labels != -100).sum()) > 0
     encoder = {id(parameter) for parameter in model.base_model.parameters()}
-    heads = dapt._head_parameters(model)
+    heads = head_parameters(model)
     assert heads and not encoder & {id(parameter) for parameter in heads}
 
     longest = 62 if "roberta" in name else 64  # positions of RoBERTa start after the padding index
@@ -360,15 +365,50 @@ def test_of_every_family(name: str, tmp_path: Path) -> None:
     assert log.head_trained and math.isfinite(log.perplexity_after)
 
 
+@pytest.mark.parametrize("name", ["bert", "electra", "roberta"])
+def test_a_table_has_the_loss_of_padded_sequences(name: str, tmp_path: Path) -> None:
+    import torch
+    from transformers import AutoTokenizer
+
+    save_tiny_backbone(name, tmp_path)
+    encoder, _ = load_masked_language_model(tmp_path, family(name))
+    tokenizer = AutoTokenizer.from_pretrained(tmp_path)
+    model = attach(encoder, family(name), dapt_recipe())
+    for parameter in model.parameters():
+        if parameter.requires_grad:
+            torch.nn.init.normal_(parameter, std=0.1)
+    assert takes_tables(model.eval())
+    sequences = sorted(tokenizer([text[:90] for text in TEXTS[:8]])["input_ids"], key=len, reverse=True)
+    table = masked_batch(tokenizer, sequences, 0.3, 5, table_for=model)
+    rows, labels = (
+        each[0, : sum(map(len, sequences))].split([len(row) for row in sequences])
+        for each in (table.inputs["input_ids"], table.labels)
+    )
+    fill = torch.nn.utils.rnn.pad_sequence
+    ids = fill(rows, batch_first=True, padding_value=tokenizer.pad_token_id)
+    mask = fill([torch.ones_like(row) for row in rows], batch_first=True)
+    expected = model(input_ids=ids, attention_mask=mask, labels=fill(labels, batch_first=True, padding_value=-100)).loss
+    expected.backward()
+    wanted = {name: p.grad.clone() for name, p in model.named_parameters() if p.grad is not None}
+    model.zero_grad()
+    with fused_lora(model, bfloat16=False, whole_layers=True):
+        loss = masked_loss(model, family(name), table, bfloat16=False) / table.masked
+        loss.backward()  # type: ignore[no-untyped-call]
+    torch.testing.assert_close(loss, expected, rtol=1e-5, atol=1e-6)
+    assert len(wanted) == 2 * 2 * 2
+    for name, gradient in wanted.items():
+        torch.testing.assert_close(model.get_parameter(name).grad, gradient, rtol=1e-3, atol=1e-6, msg=name)
+
+
 def test_held_out_masks_are_always_the_same(even: Path) -> None:
     from transformers import AutoTokenizer
 
     model, _ = load_masked_language_model(even, family())
     tokenizer = AutoTokenizer.from_pretrained(even)
     ids = tokenizer(TEXTS)["input_ids"]
-    values = {dapt.perplexity(model, tokenizer, ids, dapt_recipe(), family()) for _ in range(3)}
+    values = {perplexity(model, tokenizer, ids, dapt_recipe(), family()) for _ in range(3)}
     assert len(values) == 1
-    assert dapt.perplexity(model, tokenizer, ids, dapt_recipe(masked_share=0.3), family()) not in values
+    assert perplexity(model, tokenizer, ids, dapt_recipe(masked_share=0.3), family()) not in values
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,7 @@ import random
 import socket
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import nullcontext
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -25,10 +25,18 @@ from zoo.errors import ZooError
 from zoo.files import write_whole
 from zoo.modeling.device import best_device, plain_attention
 from zoo.modeling.lora import open_dropout
-from zoo.modeling.tagger import longest_window, pad
+from zoo.modeling.tagger import longest_window
 from zoo.registry.recipes import DaptRecipe
 from zoo.registry.schema import Family
 from zoo.training.batching import epoch_batches
+from zoo.training.masked_lm import (
+    encode_passages,
+    head_parameters,
+    load_masked_language_model,
+    masked_batch,
+    masked_loss,
+    perplexity,
+)
 from zoo.training.precision import use_bfloat16
 from zoo.training.snapshot import (
     Snapshot,
@@ -47,7 +55,6 @@ if TYPE_CHECKING:
 
 _SNAPSHOT_SECONDS = 60.0
 """At most this much work is lost when a run is killed; when a snapshot is taken does not change the outcome."""
-_HELDOUT_MASK_SEED = 20_000
 
 
 @dataclass(frozen=True)
@@ -126,15 +133,15 @@ def adapt(
     encoder.to(best_device())
     model = attach(encoder, family, recipe)
     length = min(recipe.length_tokens, longest_window(encoder, tokenizer))
-    sequences = [_encode(tokenizer, texts, length) for texts in epochs]
-    if not all(sequences) or not (held := _encode(tokenizer, heldout, length)):
+    sequences = [encode_passages(tokenizer, texts, length) for texts in epochs]
+    if not all(sequences) or not (held := encode_passages(tokenizer, heldout, length)):
         raise ZooError("there are no passages to train on, or none to measure perplexity on", where="dapt.passages")
     run = _Run(model, tokenizer, recipe, family, sequences, snapshot_path, progress, log_every, processes)
     run.resume()
     if processes.num_processes > 1:  # each has its own dropout
         set_seed(recipe.seed + processes.process_index)
     if new_head and run.phase == "head":
-        run.train("head", _head_parameters(encoder), recipe.head_learning_rate)
+        run.train("head", head_parameters(encoder), recipe.head_learning_rate)
     if run.before is None:
         with model.disable_adapter():
             run.before = perplexity(model, tokenizer, held, recipe, family)[0]
@@ -221,15 +228,6 @@ def _process(rank: int, processes: int, port: int, arguments: dict[str, Any]) ->
     torch.distributed.destroy_process_group()
 
 
-def load_masked_language_model(folder: Path, family: Family) -> tuple[PreTrainedModel, bool]:
-    """A backbone with its language-modelling head, and whether that head is new (random)."""
-    import torch
-    from transformers import AutoModelForMaskedLM
-
-    model, info = AutoModelForMaskedLM.from_pretrained(folder, dtype=torch.float32, output_loading_info=True)
-    return model, any(key.startswith(f"{family.mlm_head}.") for key in info["missing_keys"])
-
-
 def attach(encoder: PreTrainedModel, family: Family, recipe: DaptRecipe) -> PeftModel:
     """Wrap a masked language model with LoRA; everything else is frozen."""
     from peft import LoraConfig, get_peft_model
@@ -255,32 +253,6 @@ def merge(backbone: Path, family: Family, adapter: Path, destination: Path) -> N
     merged: Any = PeftModel.from_pretrained(encoder, str(adapter)).merge_and_unload()
     merged.save_pretrained(destination)
     AutoTokenizer.from_pretrained(backbone).save_pretrained(destination)
-
-
-def perplexity(
-    model: torch.nn.Module,
-    tokenizer: PreTrainedTokenizerBase,
-    sequences: Sequence[list[int]],
-    recipe: DaptRecipe,
-    family: Family,
-) -> tuple[float, int]:
-    """Exponential of the mean negative log-likelihood of masked tokens, under masks that do not change from run to run.
-
-    Returns:
-        Perplexity, and the number of masked tokens.
-    """
-    import torch
-
-    model.eval()
-    order = sorted(range(len(sequences)), key=lambda index: len(sequences[index]))
-    total, count = 0.0, 0
-    with torch.inference_mode():
-        for number, start in enumerate(range(0, len(order), recipe.micro_batch_size)):
-            batch = [sequences[i] for i in order[start : start + recipe.micro_batch_size]]
-            inputs, labels = _masked(tokenizer, batch, recipe.masked_share, _HELDOUT_MASK_SEED + number)
-            loss, size = _loss(model, tokenizer, family, inputs, labels, bfloat16=False)
-            total, count = total + float(loss), count + size
-    return math.exp(min(total / max(count, 1), 700.0)), count
 
 
 class _Run:
@@ -329,6 +301,7 @@ class _Run:
         from transformers import get_cosine_schedule_with_warmup
 
         from zoo.training.fast_dropout import fast_dropout
+        from zoo.training.fused_layers import takes_tables
         from zoo.training.fused_lora import fused_lora
 
         recipe, bfloat16 = self.recipe, use_bfloat16(self.recipe.precision)
@@ -351,11 +324,13 @@ class _Run:
         saved = started = time.perf_counter()
         before = self.seconds
         recent: list[float] = []
-        with plain_attention(self.model), fused_lora(self.model, bfloat16=bfloat16), fast_dropout(self.model):
+        packs = takes_tables(self.model)
+        attention = nullcontext() if packs else plain_attention(self.model)
+        with attention, fused_lora(self.model, bfloat16=bfloat16, whole_layers=True), fast_dropout(self.model):
             for step, batch in enumerate(self._batches(), start=1):
                 if step <= self.step:
                     continue
-                recent.append(self._step(phase, step, batch, bfloat16))
+                recent.append(self._step(phase, step, batch, bfloat16=bfloat16, packs=packs))
                 self._sum_gradients(parameters)
                 torch.nn.utils.clip_grad_norm_(parameters, recipe.max_grad_norm)
                 optimizer.step()
@@ -378,26 +353,26 @@ class _Run:
             for batch in epoch_batches([len(s) for s in epoch], self.recipe.batch_size, rng):
                 yield [epoch[i] for i in batch]
 
-    def _step(self, phase: str, step: int, batch: Sequence[list[int]], bfloat16: bool) -> float:
+    def _step(self, phase: str, step: int, batch: Sequence[list[int]], *, bfloat16: bool, packs: bool) -> float:
         """Gradients of this process's part of a batch, in passes of `micro_batch_size` sequences; its mean loss."""
         import torch
         from accelerate.utils import reduce
 
         size = self.recipe.micro_batch_size
         parts = [
-            _masked(
+            masked_batch(
                 self.tokenizer,
                 batch[start : start + size],
                 self.recipe.masked_share,
                 ((self.recipe.seed * 2 + (phase == "lora")) << 40) + (step << 16) + start,
+                table_for=self.model if packs else None,
             )
             for start in range(0, len(batch), size)
         ]
-        masked = sum(int((labels != -100).sum()) for _, labels in parts)
+        masked = sum(part.masked for part in parts)
         mean = 0.0
-        for inputs, labels in parts[self.processes.process_index :: self.processes.num_processes]:
-            loss: Any
-            loss, _ = _loss(self.model, self.tokenizer, self.family, inputs, labels, bfloat16=bfloat16)
+        for part in parts[self.processes.process_index :: self.processes.num_processes]:
+            loss: Any = masked_loss(self.model, self.family, part, bfloat16=bfloat16)
             (loss / max(masked, 1)).backward()
             mean += float(loss.detach()) / max(masked, 1)
         if self.processes.num_processes > 1:
@@ -424,7 +399,7 @@ class _Run:
         if self.snapshot_path is None or not self.processes.is_main_process:
             return
         trained = {id(p) for group in optimizer.param_groups for p in group["params"]}
-        head = {id(p) for p in _head_parameters(self.model.get_base_model())}
+        head = {id(p) for p in head_parameters(self.model.get_base_model())}
         tensors = {f"model.{name}": p for name, p in self.model.named_parameters() if id(p) in trained or id(p) in head}
         values = {
             "phase": phase,
@@ -435,66 +410,3 @@ class _Run:
             "groups": optimizer.state_dict()["param_groups"],
         }
         Snapshot(tensors | optimizer_tensors(optimizer) | random_state(), values).save(self.snapshot_path)
-
-
-def _head_parameters(model: PreTrainedModel) -> list[torch.nn.Parameter]:
-    """Parameters outside the encoder; a decoder tied to the embeddings belongs to the encoder."""
-    encoder = {id(p) for p in model.base_model.parameters()}
-    return [p for p in model.parameters() if id(p) not in encoder]
-
-
-def _encode(tokenizer: PreTrainedTokenizerBase, texts: Sequence[str], length: int) -> list[list[int]]:
-    """Token ids of sequences of at most `length`; longer texts are cut, nothing is left out."""
-    if not texts:
-        return []
-    encoded = tokenizer(list(texts), truncation=True, max_length=length, return_overflowing_tokens=True)
-    return list(encoded["input_ids"])
-
-
-def _masked(
-    tokenizer: PreTrainedTokenizerBase, batch: Sequence[list[int]], share: float, seed: int
-) -> tuple[torch.Tensor, torch.Tensor]:
-    """Inputs and labels [B, T] of a batch masked 80/10/10 (arXiv 1810.04805); labels are -100 elsewhere."""
-    import torch
-    from transformers import DataCollatorForLanguageModeling
-
-    collator = DataCollatorForLanguageModeling(tokenizer, mlm_probability=share)
-    collator.generator = torch.Generator().manual_seed(seed)
-    ids = pad(batch, int(tokenizer.pad_token_id or 0))
-    return collator.torch_mask_tokens(ids)  # type: ignore[no-any-return]
-
-
-def _loss(
-    model: torch.nn.Module,
-    tokenizer: PreTrainedTokenizerBase,
-    family: Family,
-    inputs: torch.Tensor,
-    labels: torch.Tensor,
-    *,
-    bfloat16: bool,
-) -> tuple[torch.Tensor, int]:
-    """Summed cross-entropy of the masked tokens, and their number."""
-    import torch
-
-    device = next(model.parameters()).device
-    inputs, labels = inputs.to(device), labels.to(device)
-    chosen = labels != -100
-    autocast = torch.autocast(device.type, torch.bfloat16) if bfloat16 else nullcontext()
-    with autocast, _head_sees(model, family, chosen):
-        mask = inputs.ne(int(tokenizer.pad_token_id or 0)).long()
-        logits = model(input_ids=inputs, attention_mask=mask).logits
-    loss = torch.nn.functional.cross_entropy(logits[0].float(), labels[chosen], reduction="sum")
-    return loss, int(chosen.sum())
-
-
-@contextmanager
-def _head_sees(model: torch.nn.Module, family: Family, chosen: torch.Tensor) -> Iterator[None]:
-    """Let the head compute logits of chosen positions alone, [1, chosen, V]: 15% of the work on a large vocabulary."""
-    plain: Any = getattr(model, "get_base_model", lambda: model)()
-    handle = plain.get_submodule(family.mlm_head).register_forward_pre_hook(
-        lambda module, args: (args[0][chosen][None], *args[1:])
-    )
-    try:
-        yield
-    finally:
-        handle.remove()

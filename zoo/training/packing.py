@@ -106,14 +106,29 @@ def pack_batch(pairs: Pairs, *, pad_id: int, first_position: int = 0) -> Batch:
         first_position: Position id of the first token of a window.
     """
     pairs = sorted(pairs, key=lambda pair: -len(pair[0]))
-    ids = [token for window, _ in pairs for token in window.input_ids]
-    positions = [first_position + place for window, _ in pairs for place in range(len(window))]
-    rest = _ROWS - len(ids) % _ROWS  # at least one row that is no token's
+    inputs = table([window.input_ids for window, _ in pairs], pad_id=pad_id, first_position=first_position)
+    gold = torch.full((inputs["input_ids"].numel(),), IGNORED)
+    labels = [label for _, target in pairs for label in target]
+    gold[: len(labels)] = torch.tensor(labels)
+    return Batch(inputs, gold)
+
+
+def table(sequences: Sequence[Sequence[int]], *, pad_id: int, first_position: int = 0) -> dict[str, Any]:
+    """What a model takes for a table [1, N] of token sequences, which stand one after another.
+
+    Args:
+        sequences: Token ids, the longest first.
+        pad_id: Token id where there is no token: in at least one row at the end.
+        first_position: Position id of the first token of a sequence.
+    """
+    ids = [token for sequence in sequences for token in sequence]
+    positions = [first_position + place for sequence in sequences for place in range(len(sequence))]
+    rest = _ROWS - len(ids) % _ROWS
     groups, real, first = [], [], 0
-    while first < len(pairs):
-        length = -(-len(pairs[first][0]) // _STEP) * _STEP
-        together = pairs[first : first + max(1, _TOGETHER // length)]
-        lengths = torch.tensor([len(window) for window, _ in together])
+    while first < len(sequences):
+        length = -(-len(sequences[first]) // _STEP) * _STEP
+        together = sequences[first : first + max(1, _TOGETHER // length)]
+        lengths = torch.tensor([len(sequence) for sequence in together])
         inside = torch.arange(length) < lengths[:, None]
         mask = torch.zeros(inside.shape).masked_fill_(~inside, float("-inf"))[:, None, None]
         groups.append(Group(len(together), length, None if inside.all() else mask))
@@ -123,10 +138,9 @@ def pack_batch(pairs: Pairs, *, pad_id: int, first_position: int = 0) -> Batch:
     padded = torch.where(token, token.cumsum(0) - 1, len(ids))
     places = torch.cat([token.nonzero()[:, 0], torch.full((rest,), len(token))])
     tokens = torch.tensor([[*ids, *[pad_id] * rest]])
-    inputs = {
+    return {
         "input_ids": tokens,
         "position_ids": torch.tensor([[*positions, *[first_position] * rest]]),
         "token_type_ids": torch.zeros_like(tokens),
         "layout": Layout(tuple(groups), padded, places),
     }
-    return Batch(inputs, torch.tensor([*(label for _, target in pairs for label in target), *[IGNORED] * rest]))
