@@ -20,7 +20,8 @@ from tests.training.conftest import Tiny, family, save_bert
 from zoo.errors import ZooError
 from zoo.registry.recipes import DaptRecipe
 from zoo.training import dapt
-from zoo.training.dapt import DaptLog, DaptProgress, adapt, adapt_in_parallel, attach, merge
+from zoo.training.dapt import DaptLog, DaptProgress, adapt, attach, merge
+from zoo.training.dapt_processes import adapt_in_parallel
 from zoo.training.fused_layers import takes_tables
 from zoo.training.fused_lora import fused_lora
 from zoo.training.masked_lm import head_parameters, load_masked_language_model, masked_batch, masked_loss, perplexity
@@ -250,7 +251,7 @@ import signal, sys
 from pathlib import Path
 from tests.training.conftest import family
 from tests.training.test_dapt import TEXTS, dapt_recipe
-from zoo.training.dapt import adapt_in_parallel
+from zoo.training.dapt_processes import adapt_in_parallel
 signal.signal(signal.SIGINT, signal.SIG_IGN)  # as in the workers of a build
 adapt_in_parallel(
     1, destination=Path(sys.argv[2]) / "adapter", backbone=Path(sys.argv[1]), family=family(), epochs=[TEXTS],
@@ -363,6 +364,20 @@ def test_of_every_family(name: str, tmp_path: Path) -> None:
     log = run(tmp_path, tmp_path / "out", recipe, family=family(name), epochs=[texts], heldout=texts).log
     assert log.tokens == sum(size + 2 * math.ceil(size / (longest - 2)) for size in pieces)
     assert log.head_trained and math.isfinite(log.perplexity_after)
+
+
+@pytest.mark.parametrize(
+    ("lengths", "packs", "starts"),
+    [
+        ([9] * 7, False, [0, 3, 6]),
+        ([9] * 7, True, [0, 3, 6]),
+        ([1000, 1000, 1000, 9, 9, 9], False, [0, 3]),
+        ([1000, 1000, 1000, 9, 9, 9], True, [0, 2, 5]),
+        ([3000, 3000, 9], True, [0, 1, 2]),
+    ],
+)
+def test_a_pass_holds_few_sequences_and_a_table_few_tokens(lengths: list[int], packs: bool, starts: list[int]) -> None:
+    assert dapt._passes(lengths, 3, packs=packs) == starts
 
 
 @pytest.mark.parametrize("name", ["bert", "electra", "roberta"])

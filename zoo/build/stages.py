@@ -36,7 +36,8 @@ from zoo.modeling.tagger import Tagger, check_same_logits
 from zoo.publishing.carbon import measure
 from zoo.publishing.results import EpochRecord
 from zoo.registry.recipes import Recipe, with_values
-from zoo.training.dapt import DaptProgress, adapt, adapt_in_parallel, merge
+from zoo.training.dapt import DaptProgress, adapt, merge
+from zoo.training.dapt_processes import adapt_in_parallel
 from zoo.training.finetune import EpochLog, Progress, TrainingLog, finetune
 from zoo.training.tune import JOURNAL, StudySummary, TuneProgress, open_study, plot_study, search, work_on
 

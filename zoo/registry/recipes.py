@@ -18,7 +18,7 @@ class LoraRecipe(Entry):
 
     rank: int = Field(default=8, ge=1, le=256)
     alpha: float = Field(default=16, gt=0)
-    dropout: float = Field(default=0.0, ge=0, lt=1, description="above 0 it halves the speed of training on CPUs")
+    dropout: float = Field(default=0.0, ge=0, lt=1, description="share of what each adapter is given that is dropped")
     targets: tuple[str, ...] | None = Field(default=None, description="null: what the backbone's family says")
     upper_layers: int | None = Field(
         default=None,

@@ -4,25 +4,22 @@ The encoder alone goes into the base; the language-modelling head only serves th
 without one (sentence encoders, replaced-token discriminators), a head is first trained on the frozen encoder for as
 many steps as DAPT has, and stays as it is afterwards: the perplexities before and after then differ by LoRA alone.
 
-On several devices each process takes its part of every batch, and gradients are summed: see `adapt_in_parallel`.
+On several devices each process takes its part of every batch, and gradients are summed: see `dapt_processes`.
 """
 
 from __future__ import annotations
 
-import json
 import math
-import os
 import random
-import socket
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import nullcontext
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from zoo.errors import ZooError
-from zoo.files import write_whole
 from zoo.modeling.device import best_device, plain_attention
 from zoo.modeling.lora import open_dropout
 from zoo.modeling.tagger import longest_window
@@ -53,6 +50,8 @@ if TYPE_CHECKING:
     from peft import PeftModel
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
+_TABLE_TOKENS = 2048
+"""Tensors of larger tables are given back to the system at every operator, which takes a fifth of the time."""
 _SNAPSHOT_SECONDS = 60.0
 """At most this much work is lost when a run is killed; when a snapshot is taken does not change the outcome."""
 
@@ -166,66 +165,6 @@ def adapt(
         train_seconds=run.seconds,
         precision="bfloat16 autocast" if use_bfloat16(recipe.precision) else "float32",
     )
-
-
-def adapt_in_parallel(processes: int, *, destination: Path, **arguments: Any) -> DaptLog:  # noqa: ANN401
-    """As `adapt`, in several processes of this machine, a GPU each (or CPU cores); callbacks are not called.
-
-    The outcome equals that of one process but for the order in which floats are summed, and dropout.
-
-    Raises:
-        ZooError: As `adapt`.
-    """
-    from torch.multiprocessing.spawn import ProcessRaisedException, start_processes
-
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    work = (processes, port, {**arguments, "destination": destination})
-    start: Any = start_processes
-    log, error = (destination.with_name(name) for name in ("log.json", "error.json"))
-    try:
-        start(_process, args=work, nprocs=processes, start_method="spawn")
-    except ProcessRaisedException:
-        if not error.is_file():
-            raise
-        said = json.loads(error.read_text(encoding="utf-8"))
-        error.unlink()
-        raise ZooError(said["what"], where=said["where"], fix=said["fix"]) from None
-    values = json.loads(log.read_text(encoding="utf-8"))
-    log.unlink()
-    return DaptLog(**{**values, "losses": tuple((phase, step, loss) for phase, step, loss in values["losses"])})
-
-
-def _process(rank: int, processes: int, port: int, arguments: dict[str, Any]) -> None:
-    import torch
-
-    from zoo.build.processes import follow_parent
-    from zoo.modeling.quiet import quiet_libraries
-
-    follow_parent()  # what is left of a killed run would write beside the one that goes on
-    quiet_libraries()
-    os.environ |= {
-        "RANK": str(rank),
-        "LOCAL_RANK": str(rank),
-        "WORLD_SIZE": str(processes),
-        "MASTER_ADDR": "127.0.0.1",
-        "MASTER_PORT": str(port),
-    }
-    if torch.cuda.is_available():
-        torch.cuda.set_device(rank)
-    else:
-        os.environ["ACCELERATE_USE_CPU"] = "true"
-    destination: Path = arguments["destination"]
-    try:
-        log = adapt(**arguments)
-    except ZooError as error:
-        said = {"what": error.what, "where": error.where, "fix": error.fix}
-        write_whole(destination.with_name("error.json"), json.dumps(said))
-        raise
-    if rank == 0:
-        destination.with_name("log.json").write_text(json.dumps(asdict(log)), encoding="utf-8")
-    torch.distributed.destroy_process_group()
 
 
 def attach(encoder: PreTrainedModel, family: Family, recipe: DaptRecipe) -> PeftModel:
@@ -354,20 +293,20 @@ class _Run:
                 yield [epoch[i] for i in batch]
 
     def _step(self, phase: str, step: int, batch: Sequence[list[int]], *, bfloat16: bool, packs: bool) -> float:
-        """Gradients of this process's part of a batch, in passes of `micro_batch_size` sequences; its mean loss."""
+        """Gradients of this process's part of a batch, in passes of up to `micro_batch_size` sequences; mean loss."""
         import torch
         from accelerate.utils import reduce
 
-        size = self.recipe.micro_batch_size
+        starts = _passes([len(sequence) for sequence in batch], self.recipe.micro_batch_size, packs=packs)
         parts = [
             masked_batch(
                 self.tokenizer,
-                batch[start : start + size],
+                batch[start:stop],
                 self.recipe.masked_share,
                 ((self.recipe.seed * 2 + (phase == "lora")) << 40) + (step << 16) + start,
                 table_for=self.model if packs else None,
             )
-            for start in range(0, len(batch), size)
+            for start, stop in pairwise([*starts, len(batch)])
         ]
         masked = sum(part.masked for part in parts)
         mean = 0.0
@@ -410,3 +349,14 @@ class _Run:
             "groups": optimizer.state_dict()["param_groups"],
         }
         Snapshot(tensors | optimizer_tensors(optimizer) | random_state(), values).save(self.snapshot_path)
+
+
+def _passes(lengths: Sequence[int], size: int, *, packs: bool) -> list[int]:
+    """First sequence of each forward pass: tables have at most `_TABLE_TOKENS`, or a single sequence."""
+    starts, tokens = [0], 0
+    for index, length in enumerate(lengths):
+        if index - starts[-1] == size or (packs and index > starts[-1] and tokens + length > _TABLE_TOKENS):
+            starts.append(index)
+            tokens = 0
+        tokens += length
+    return starts

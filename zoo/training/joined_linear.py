@@ -10,8 +10,8 @@ import torch
 
 from zoo.training.fast_dropout import dropout_mask
 
-Product = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
-"""`x, summand -> x W' + summand` for a frozen W; the summand may be overwritten."""
+Product = Callable[[torch.Tensor, torch.Tensor | None], torch.Tensor]
+"""`x, summand -> x W' + summand` for a frozen W; the summand may be overwritten. None: there is none."""
 
 
 @dataclass(frozen=True)
@@ -113,12 +113,12 @@ class JoinedLinear:
         if not of_input:
             return None, adapters
         if saved.kept:
-            added = torch.zeros_like(x) if summand is None else summand.clone()
             for own, a, mask in zip(columns, torch.split(saved.a, self._adapted), saved.kept, strict=True):
-                added.addcmul_(own @ a, mask)
-        else:
-            added = through @ saved.a if summand is None else torch.addmm(summand, through, saved.a)
-        return self.back(gradient, added), adapters
+                of_d = own @ a
+                summand = of_d.mul_(mask) if summand is None else torch.addcmul(summand, of_d, mask)
+        elif self._adapted:
+            summand = through @ saved.a if summand is None else torch.addmm(summand, through, saved.a)
+        return self.back(gradient, summand), adapters
 
     def _joined(self, adapters: Sequence[torch.Tensor]) -> tuple[torch.Tensor, torch.Tensor]:
         """All A below each other [R, K], and all B, transposed and scaled, as blocks of a diagonal [R, N].
@@ -156,5 +156,9 @@ def _product(weight: torch.Tensor) -> Product:
     ops = torch.ops.mkldnn
     if weight.dtype is torch.bfloat16 and ops._is_mkldnn_bf16_supported():
         packed = ops._reorder_linear_weight(weight)
-        return lambda x, summand: ops._linear_pointwise.binary(x, summand, packed, None, "add")
-    return lambda x, summand: summand.addmm_(x, weight.t())
+        return lambda x, summand: (
+            ops._linear_pointwise(x, packed, None, "none", [], "none")
+            if summand is None
+            else ops._linear_pointwise.binary(x, summand, packed, None, "add")
+        )
+    return lambda x, summand: x @ weight.t() if summand is None else summand.addmm_(x, weight.t())
