@@ -26,7 +26,9 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from shared import peak_flop_per_second, results_folder, threads
+from profiling import profiler, time_shares
+from shared import command_line, peak_flop_per_second, results_folder, threads
+from torch.profiler import profile
 
 from zoo.build.context import Context
 from zoo.corpora.passages import load_passages
@@ -73,11 +75,10 @@ def main() -> None:
                 sys.stderr.write(f"round {number + 1}: {name}: {tokens / seconds[name]:,.0f} tokens/s\n")
             rounds.append({"tokens": tokens, "seconds": seconds})
         flop = _flop_per_token(base, recipe)
+        profile_shares = _profile(base, family, recipe, texts[1 : 1 + size], texts[:1])
     _write(
         {
-            "command": "python benchmarks/speed/dapt.py "
-            f"--backbone {arguments.backbone} --passages {arguments.passages} --documents {arguments.documents} "
-            f"--batch-size {arguments.batch_size} --rounds {arguments.rounds}",
+            "command": command_line(),
             "machine": {"processor": processor_name(), "cores": os.cpu_count(), "threads": threads()},
             "peak_flop_per_second": {name: peak_flop_per_second(name) for name in ("float32", "bfloat16")},
             "bfloat16": use_bfloat16(recipe.precision),
@@ -86,6 +87,7 @@ def main() -> None:
             "recipe": recipe.model_dump(mode="json"),
             "flop_per_token": flop,
             "rounds": rounds,
+            "profile": profile_shares,
         },
         arguments.results,
     )
@@ -129,20 +131,44 @@ def _ways(
     return dict(sorted(ways.items()))
 
 
-def _zoo(base: Path, family: Family, recipe: DaptRecipe, texts: Sequence[str], heldout: Sequence[str]) -> float:
+def _zoo(
+    base: Path,
+    family: Family,
+    recipe: DaptRecipe,
+    texts: Sequence[str],
+    heldout: Sequence[str],
+    profiled: profile | None = None,
+) -> float:
     """Seconds from the start of the phase of LoRA to its last step; held-out text is measured outside of it."""
-    marks = [0.0, 0.0]
+    marks, left = [0.0, 0.0], [0]
 
-    def begin(*_: Any) -> None:
+    def begin(_: str, steps: int, __: int) -> None:
+        left[0] = steps
+        if profiled:
+            profiled.start()
         marks[0] = time.perf_counter()
 
     def step() -> None:
         marks[1] = time.perf_counter()
+        left[0] -= 1
+        if profiled and not left[0]:
+            profiled.stop()
 
     with tempfile.TemporaryDirectory() as folder:
         progress = DaptProgress(on_phase=begin, on_step=step)
         adapt(base, family, [texts], heldout, recipe=recipe, destination=Path(folder) / "dapt", progress=progress)
     return marks[1] - marks[0]
+
+
+def _profile(
+    base: Path, family: Family, recipe: DaptRecipe, texts: Sequence[str], heldout: Sequence[str]
+) -> dict[str, float]:
+    from transformers import AutoConfig
+
+    with profiler() as profiled:
+        _zoo(base, family, recipe, texts, heldout, profiled)
+    ranks = (recipe.rank, 2 * recipe.rank)  # query and value are one product
+    return time_shares(profiled, ranks, AutoConfig.from_pretrained(base).vocab_size)
 
 
 def _trainer(base: Path, family: Family, recipe: DaptRecipe, texts: Sequence[str], **options: Any) -> float:
@@ -230,7 +256,8 @@ def _write(data: dict[str, Any], folder: Path) -> None:
         "",
         f"{data['backbone']}, {data['passages']:,} passages a round (the first: {rounds[0]['tokens']:,} tokens), at "
         f"most {recipe['length_tokens']} tokens each, LoRA of rank {recipe['rank']}, batches of {recipe['batch_size']} "
-        f"in passes of {recipe['micro_batch_size']}, medians of {len(rounds)} rounds.",
+        f"in passes of {recipe['micro_batch_size']}, medians of {len(rounds)} rounds. "
+        f"Where the time of `zoo` goes: {', '.join(f'{k} {100 * v:.0f} %' for k, v in data['profile'].items())}.",
         "",
     ]
     (folder / "dapt.md").write_text("\n".join(lines))

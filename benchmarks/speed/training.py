@@ -19,12 +19,12 @@ import os
 import resource
 import statistics
 import sys
-from collections import defaultdict
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from profiling import profiler, time_shares
 from shared import (
     alike,
     command_line,
@@ -44,9 +44,6 @@ from zoo.modeling.quiet import quiet_libraries
 from zoo.registry.loader import Checkpoint, load_registry
 from zoo.settings import Settings
 from zoo.training.precision import use_bfloat16
-
-if TYPE_CHECKING:
-    import torch
 
 
 def main() -> None:
@@ -150,42 +147,11 @@ def _trainer(context: Context, checkpoint: Checkpoint, base: Path, train: Sequen
 
 
 def _profile(epoch: Callable[[], float], rank: int) -> dict[str, float]:
-    """Share of each kind of work in the time of operators of one epoch, by PyTorch's profiler."""
-    from torch.profiler import ProfilerActivity, profile, record_function
-
-    from zoo.training import fused_layers
-
-    def drawn(like: torch.Tensor, share: float) -> torch.Tensor:  # NumPy draws the numbers, which no operator shows
-        with record_function("dropout_mask"):
-            return own(like, share)
-
-    own, fused_layers.dropout_mask = fused_layers.dropout_mask, drawn
-    with profile(activities=[ProfilerActivity.CPU], record_shapes=True) as profiler:
+    with profiler() as profiled:
+        profiled.start()
         epoch()
-    fused_layers.dropout_mask = own
-    times: dict[str, float] = defaultdict(float)
-    for event in profiler.key_averages(group_by_input_shape=True):
-        name = event.key.removeprefix("aten::").strip("_")
-        if name == "mkldnn::_linear_pointwise":
-            kind = "products with frozen weights"
-        elif name in ("mm", "addmm"):  # three adapters of one input are one product
-            inner = any(rank in shape or 3 * rank in shape for shape in event.input_shapes if shape)
-            kind = "products with LoRA's matrices" if inner else "products with frozen weights"
-        else:
-            kind = next((kind for kind, names in _KINDS.items() if name in names), "the rest, Python included")
-        times[kind] += event.self_cpu_time_total
-    return {kind: each / sum(times.values()) for kind, each in sorted(times.items(), key=lambda item: -item[1])}
-
-
-_KINDS = {
-    "attention": ("bmm", "softmax", "softmax_backward_data"),
-    "activations, norms, sums": (
-        *("gelu", "gelu_backward", "add", "mul", "div", "native_layer_norm", "native_layer_norm_backward"),
-    ),
-    "copies and casts": ("copy", "to_copy", "clone", "contiguous"),
-    "dropout masks": ("dropout_mask", "random", "clamp", "sub"),
-    "optimizer": ("fused_adamw", "Optimizer.step#AdamW.step", "linalg_vector_norm", "foreach_norm", "foreach_mul"),
-}
+        profiled.stop()
+    return time_shares(profiled, (rank, 3 * rank))  # query, key and value are one product
 
 
 def _tokens(base: Path, train: Sequence[Document]) -> int:
