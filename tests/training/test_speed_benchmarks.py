@@ -62,6 +62,15 @@ def test_pre_training_is_timed_beside_a_plain_script(tmp_path: Path) -> None:
     speed = once["tokens"] / once["seconds"]["zoo"] * data["flop_per_token"]
     assert 0 < speed < max(data["peak_flop_per_second"].values())
     assert "| Trainer + PEFT | " in table and "6 passages a round" in table
+    shares = data["profile"]
+    assert sum(shares.values()) == pytest.approx(1)
+    named = {
+        "products with frozen weights",
+        "products with LoRA's matrices",
+        "language-modelling head",
+        "dropout masks",
+    }
+    assert named <= {kind for kind, share in shares.items() if share > 0}
 
 
 def test_f1_of_both_ways_is_compared_on_what_the_plain_script_found_once(tmp_path: Path) -> None:
