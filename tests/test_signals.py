@@ -57,6 +57,22 @@ try:
 except BaseException:
     threading.Event().wait()
 """,
+    "swallowed, and its end is slow to be told": """
+class Slow:
+    def write(self, text):
+        threading.Event().wait(0.5)
+        os.write(2, text.encode())
+
+    def flush(self):
+        pass
+
+sys.stderr = Slow()
+try:
+    os.kill(me, signal.NAME)
+    signal.pause()
+except BaseException:
+    threading.Event().wait()
+""",
 }
 
 

@@ -14,6 +14,8 @@ from types import FrameType
 GRACE_SECONDS = 8.0
 """What does not end by itself so soon after the signal is ended."""
 _NUDGE_SECONDS = 0.2
+_SAY_SECONDS = 2.0
+"""Whoever reads the message may have stopped reading."""
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
@@ -31,6 +33,7 @@ class Signals:
     def __init__(self) -> None:
         self.message = "stopped"
         self._number: int | None = None
+        self._saying = threading.Lock()
 
     @contextlib.contextmanager
     def answered(self) -> Iterator[None]:
@@ -85,12 +88,18 @@ class Signals:
             signal.signal(number, signal.SIG_IGN)
 
     def _say(self) -> None:
-        """Write the message, once."""
-        message, self.message = self.message, ""
-        if message:
-            with contextlib.suppress(OSError):  # nobody reads any more
-                sys.stderr.write(f"{message}\n")
+        """Write the message, once; who comes second waits for it, as the process ends when `_say` has."""
+        if not self._saying.acquire(timeout=_SAY_SECONDS):
+            return
+        try:
+            if self.message:
+                sys.stderr.write(f"{self.message}\n")
                 sys.stderr.flush()
+        except OSError:  # nobody reads any more
+            pass
+        finally:
+            self.message = ""
+            self._saying.release()
 
     def _end(self, number: int) -> None:
         """Cleaning up hangs, or a library has swallowed the exception; worker processes follow this one."""
