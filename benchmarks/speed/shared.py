@@ -19,7 +19,7 @@ from zoo.build.schedule import Schedule
 from zoo.corpora.document import Document
 from zoo.modeling.device import best_device
 from zoo.modeling.lora import attach_lora
-from zoo.modeling.packed import has_fast_bfloat16
+from zoo.modeling.packed import has_bfloat16, has_fast_bfloat16
 from zoo.modeling.tagger import longest_window
 from zoo.modeling.windows import encode, label_window
 from zoo.registry.loader import Checkpoint
@@ -157,6 +157,8 @@ def peak_flop_per_second(dtype: str, size: int = 2048) -> float:
     import torch
 
     device = best_device()
+    if dtype == "bfloat16" and device.type == "cpu" and not has_bfloat16():
+        size //= 8  # where it is emulated, one product of large matrices takes a minute, and is no faster
     a, b = ((10 * torch.randn(size, size, device=device)).to(getattr(torch, dtype)) for _ in range(2))
     product = torch._int_mm if dtype == "int8" else torch.mm
     wait = torch.cuda.synchronize if device.type == "cuda" else (lambda: None)
