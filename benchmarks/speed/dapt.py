@@ -256,7 +256,7 @@ def _write(data: dict[str, Any], folder: Path) -> None:
         "",
         f"{data['backbone']}, {data['passages']:,} passages a round (the first: {rounds[0]['tokens']:,} tokens), at "
         f"most {recipe['length_tokens']} tokens each, LoRA of rank {recipe['rank']}, batches of {recipe['batch_size']} "
-        f"in passes of {recipe['micro_batch_size']}, medians of {len(rounds)} rounds. "
+        f"in passes of up to {recipe['micro_batch_size']}, medians of {len(rounds)} rounds. "
         f"Where the time of `zoo` goes: {', '.join(f'{k} {100 * v:.0f} %' for k, v in data['profile'].items())}.",
         "",
     ]

@@ -20,11 +20,9 @@ from tests.training.conftest import Tiny, family, save_bert
 from zoo.errors import ZooError
 from zoo.registry.recipes import DaptRecipe
 from zoo.training import dapt
-from zoo.training.dapt import DaptLog, DaptProgress, adapt, attach, merge
+from zoo.training.dapt import DaptLog, DaptProgress, adapt, merge
 from zoo.training.dapt_processes import adapt_in_parallel
-from zoo.training.fused_layers import takes_tables
-from zoo.training.fused_lora import fused_lora
-from zoo.training.masked_lm import head_parameters, load_masked_language_model, masked_batch, masked_loss, perplexity
+from zoo.training.masked_lm import head_parameters, load_masked_language_model, masked_batch, masked_loss
 from zoo.training.snapshot import read_snapshot
 
 if TYPE_CHECKING:
@@ -348,10 +346,10 @@ def test_of_every_family(name: str, tmp_path: Path) -> None:
     ids = tokenizer([text[:40] for text in TEXTS[:8]])["input_ids"]
     batch = masked_batch(tokenizer, ids, 0.3, 5)
     with torch.inference_mode():
-        whole = model.eval()(**batch.inputs, labels=batch.labels).loss
+        whole = model.eval()(**batch.inputs, labels=batch.gold.view(batch.inputs["input_ids"].shape)).loss
         summed = masked_loss(model, family(name), batch, bfloat16=False)
-    assert torch.allclose(summed / batch.masked, whole, atol=1e-5)
-    assert batch.masked == int((batch.labels != -100).sum()) > 0
+    assert torch.allclose(summed / batch.labelled, whole, atol=1e-5)
+    assert batch.labelled == int((batch.gold != -100).sum()) > 0
     encoder = {id(parameter) for parameter in model.base_model.parameters()}
     heads = head_parameters(model)
     assert heads and not encoder & {id(parameter) for parameter in heads}
@@ -378,52 +376,6 @@ def test_of_every_family(name: str, tmp_path: Path) -> None:
 )
 def test_a_pass_holds_few_sequences_and_a_table_few_tokens(lengths: list[int], packs: bool, starts: list[int]) -> None:
     assert dapt._passes(lengths, 3, packs=packs) == starts
-
-
-@pytest.mark.parametrize("name", ["bert", "electra", "roberta"])
-def test_a_table_has_the_loss_of_padded_sequences(name: str, tmp_path: Path) -> None:
-    import torch
-    from transformers import AutoTokenizer
-
-    save_tiny_backbone(name, tmp_path)
-    encoder, _ = load_masked_language_model(tmp_path, family(name))
-    tokenizer = AutoTokenizer.from_pretrained(tmp_path)
-    model = attach(encoder, family(name), dapt_recipe())
-    for parameter in model.parameters():
-        if parameter.requires_grad:
-            torch.nn.init.normal_(parameter, std=0.1)
-    assert takes_tables(model.eval())
-    sequences = sorted(tokenizer([text[:90] for text in TEXTS[:8]])["input_ids"], key=len, reverse=True)
-    table = masked_batch(tokenizer, sequences, 0.3, 5, table_for=model)
-    rows, labels = (
-        each[0, : sum(map(len, sequences))].split([len(row) for row in sequences])
-        for each in (table.inputs["input_ids"], table.labels)
-    )
-    fill = torch.nn.utils.rnn.pad_sequence
-    ids = fill(rows, batch_first=True, padding_value=tokenizer.pad_token_id)
-    mask = fill([torch.ones_like(row) for row in rows], batch_first=True)
-    expected = model(input_ids=ids, attention_mask=mask, labels=fill(labels, batch_first=True, padding_value=-100)).loss
-    expected.backward()
-    wanted = {name: p.grad.clone() for name, p in model.named_parameters() if p.grad is not None}
-    model.zero_grad()
-    with fused_lora(model, bfloat16=False, whole_layers=True):
-        loss = masked_loss(model, family(name), table, bfloat16=False) / table.masked
-        loss.backward()  # type: ignore[no-untyped-call]
-    torch.testing.assert_close(loss, expected, rtol=1e-5, atol=1e-6)
-    assert len(wanted) == 2 * 2 * 2
-    for name, gradient in wanted.items():
-        torch.testing.assert_close(model.get_parameter(name).grad, gradient, rtol=1e-3, atol=1e-6, msg=name)
-
-
-def test_held_out_masks_are_always_the_same(even: Path) -> None:
-    from transformers import AutoTokenizer
-
-    model, _ = load_masked_language_model(even, family())
-    tokenizer = AutoTokenizer.from_pretrained(even)
-    ids = tokenizer(TEXTS)["input_ids"]
-    values = {perplexity(model, tokenizer, ids, dapt_recipe(), family()) for _ in range(3)}
-    assert len(values) == 1
-    assert perplexity(model, tokenizer, ids, dapt_recipe(masked_share=0.3), family()) not in values
 
 
 @pytest.mark.parametrize(

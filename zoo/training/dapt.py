@@ -51,7 +51,7 @@ if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 _TABLE_TOKENS = 2048
-"""Tensors of larger tables are given back to the system at every operator, which takes a fifth of the time."""
+"""Tensors of larger tables go back to the system at every operator, which takes longer than a second pass does."""
 _SNAPSHOT_SECONDS = 60.0
 """At most this much work is lost when a run is killed; when a snapshot is taken does not change the outcome."""
 
@@ -308,7 +308,7 @@ class _Run:
             )
             for start, stop in pairwise([*starts, len(batch)])
         ]
-        masked = sum(part.masked for part in parts)
+        masked = sum(part.labelled for part in parts)
         mean = 0.0
         for part in parts[self.processes.process_index :: self.processes.num_processes]:
             loss: Any = masked_loss(self.model, self.family, part, bfloat16=bfloat16)

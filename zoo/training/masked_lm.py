@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,25 +18,9 @@ if TYPE_CHECKING:
     from peft import PeftModel
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
+    from zoo.training.packing import Batch
+
 _HELDOUT_MASK_SEED = 20_000
-
-
-@dataclass(frozen=True)
-class MaskedBatch:
-    """A batch.
-
-    Attributes:
-        inputs: What the model takes, B x T tokens or a table of 1 x N (`packing.table`).
-        labels: Ids of the tokens to be told, `IGNORED` elsewhere; of the shape of the tokens.
-    """
-
-    inputs: dict[str, Any]
-    labels: torch.Tensor
-
-    @property
-    def masked(self) -> int:
-        """Number of tokens to be told."""
-        return int((self.labels != IGNORED).sum())
 
 
 def load_masked_language_model(folder: Path, family: Family) -> tuple[PreTrainedModel, bool]:
@@ -70,8 +53,8 @@ def masked_batch(
     seed: int,
     *,
     table_for: PreTrainedModel | PeftModel | None = None,
-) -> MaskedBatch:
-    """Token sequences masked 80/10/10 (arXiv 1810.04805).
+) -> Batch:
+    """Token sequences masked 80/10/10 (arXiv 1810.04805); labels are the ids of the tokens to be told.
 
     Args:
         tokenizer: Its mask token and vocabulary are taken.
@@ -83,7 +66,7 @@ def masked_batch(
     import torch
     from transformers import DataCollatorForLanguageModeling
 
-    from zoo.training.packing import table
+    from zoo.training.packing import Batch, table
 
     collator = DataCollatorForLanguageModeling(tokenizer, mlm_probability=share)
     collator.generator = torch.Generator().manual_seed(seed)
@@ -96,22 +79,21 @@ def masked_batch(
         inputs = {"input_ids": pad(sequences, pad_id)}
         inputs["attention_mask"] = inputs["input_ids"].ne(pad_id).long()
     masked, labels = collator.torch_mask_tokens(inputs["input_ids"])
-    return MaskedBatch({**inputs, "input_ids": masked}, labels)
+    return Batch({**inputs, "input_ids": masked}, labels.flatten())
 
 
-def masked_loss(model: torch.nn.Module, family: Family, batch: MaskedBatch, *, bfloat16: bool) -> torch.Tensor:
+def masked_loss(model: torch.nn.Module, family: Family, batch: Batch, *, bfloat16: bool) -> torch.Tensor:
     """Cross-entropy of the masked tokens, summed."""
     import torch
 
     device = next(model.parameters()).device
-    inputs = {k: v.to(device) if isinstance(v, torch.Tensor) else v for k, v in batch.inputs.items()}
-    labels = batch.labels.to(device)
-    chosen = labels != IGNORED
+    inputs, gold = batch.inputs_on(device), batch.gold.to(device)
+    told = gold != IGNORED
     autocast = torch.autocast(device.type, torch.bfloat16) if bfloat16 else nullcontext()
-    with autocast, _head_sees(model, family, chosen):
+    with autocast, _head_sees(model, family, told.view(inputs["input_ids"].shape)):
         logits = model(**inputs).logits
     # flattened: the gradient of `logits[0]` would be written into zeros of its size
-    return torch.nn.functional.cross_entropy(logits.flatten(0, 1).float(), labels[chosen], reduction="sum")
+    return torch.nn.functional.cross_entropy(logits.flatten(0, 1).float(), gold[told], reduction="sum")
 
 
 @contextmanager
@@ -149,5 +131,5 @@ def perplexity(
             chosen = [sequences[i] for i in order[start : start + recipe.micro_batch_size]]
             batch = masked_batch(tokenizer, chosen, recipe.masked_share, _HELDOUT_MASK_SEED + number)
             total += float(masked_loss(model, family, batch, bfloat16=False))
-            count += batch.masked
+            count += batch.labelled
     return math.exp(min(total / max(count, 1), 700.0)), count

@@ -74,6 +74,11 @@ class Batch:
     inputs: dict[str, Any]
     gold: torch.Tensor
 
+    @property
+    def labelled(self) -> int:
+        """Number of tokens with a label."""
+        return int((self.gold != IGNORED).sum())
+
     def inputs_on(self, device: torch.device) -> dict[str, Any]:
         """The inputs, tensors moved to a device."""
         return {k: v.to(device) if isinstance(v, torch.Tensor) else v for k, v in self.inputs.items()}
