@@ -23,12 +23,7 @@ from typing import Any
 
 from filelock import FileLock
 
-from zoo.build.context import Context
-from zoo.build.local import LocalEngine
-from zoo.build.plan import Stage, chain, digest, library_versions, make_plan
-from zoo.build.progress import ConsoleReporter
-from zoo.build.schedule import Schedule
-from zoo.build.stages import DaptRecord, read_record
+from zoo.energy import measure
 from zoo.errors import ZooError
 from zoo.evaluation.scoring import score_predictions, tag_documents
 from zoo.evaluation.statistics import mean_and_spread
@@ -36,11 +31,16 @@ from zoo.files import write_whole
 from zoo.modeling.device import best_device
 from zoo.modeling.lora import attach_lora, trained_share
 from zoo.modeling.quiet import quiet_libraries
-from zoo.modeling.tagger import Tagger
-from zoo.publishing.carbon import measure
+from zoo.pipeline.context import Context
+from zoo.pipeline.local import LocalEngine
+from zoo.pipeline.plan import Stage, chain, digest, library_versions, make_plan
+from zoo.pipeline.progress import ConsoleReporter
+from zoo.pipeline.schedule import Schedule
+from zoo.pipeline.stages import DaptRecord, read_record
 from zoo.registry.loader import Checkpoint, load_registry
 from zoo.registry.recipes import Recipe, with_values
 from zoo.settings import Settings
+from zoo.tagging.tagger import Tagger
 from zoo.training.finetune import EpochLog, Progress, finetune
 from zoo.training.tune import StudySummary
 

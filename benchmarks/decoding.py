@@ -21,15 +21,15 @@ from typing import Any
 from zoo.corpora.document import Document
 from zoo.corpora.load import load_corpus
 from zoo.errors import ZooError
+from zoo.evaluation.result import write_text
 from zoo.evaluation.scoring import micro_f1
 from zoo.modeling.backbones import file_sha256
 from zoo.modeling.lora import ADAPTER_WEIGHTS
 from zoo.modeling.quiet import quiet_libraries
-from zoo.modeling.tagger import Tagger
 from zoo.modeling.windows import Entity, aggregation_strategy, finish
-from zoo.publishing.results import write_text
 from zoo.registry.loader import Registry, load_registry
 from zoo.settings import Settings
+from zoo.tagging.tagger import Tagger
 
 RESULTS = Path(__file__).parent / "results"
 COMMAND = "ZOO_CORPORA=DIR python benchmarks/decoding.py BUILDS"

@@ -19,13 +19,13 @@ from typing import Any
 from zoo.corpora.load import Corpus, load_corpus
 from zoo.errors import ZooError
 from zoo.evaluation.cross import Cell, Matrix, describe_model, heat_map, predictable_types, score_pair
+from zoo.evaluation.result import Result, find_results, write_text
 from zoo.evaluation.robustness import robustness
 from zoo.evaluation.scoring import SplitScore
 from zoo.modeling.quiet import quiet_libraries
-from zoo.modeling.tagger import Tagger
-from zoo.publishing.results import Result, find_results, write_text
 from zoo.registry.loader import Registry, load_registry
 from zoo.settings import Settings
+from zoo.tagging.tagger import Tagger
 
 RESULTS = Path(__file__).parent / "results"
 COMMAND = "ZOO_CORPORA=DIR ZOO_ORIGINALS=DIR python benchmarks/report.py BUILDS"

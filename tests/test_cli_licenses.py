@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from tests.publishing.records import result, result_data
+from tests.records import result, result_data
 from zoo.cli import app
 from zoo.errors import ZooError
 from zoo.registry.loader import load_registry

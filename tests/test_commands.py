@@ -338,7 +338,7 @@ class TestTag:
             assert own == [(d["id"], e["start"], e["end"], e["type"]) for d in lines for e in d["entities"]]
 
         zoo(*given, "--out", "brat")
-        from zoo.corpora.brat import read_brat
+        from zoo.corpora.readers.brat import read_brat
 
         documents = {document.id: document for document in read_brat(tmp_path / "brat")}
         assert {name: len(d.spans) for name, d in documents.items()} == {

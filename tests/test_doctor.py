@@ -27,7 +27,7 @@ from zoo.doctor.libraries import check_extras, check_libraries
 from zoo.doctor.machine import check_folder, check_memory, check_threads
 from zoo.doctor.project import check_corpora, check_country
 from zoo.errors import ZooError
-from zoo.publishing.access import Access, hub_endpoint
+from zoo.hub.access import Access, hub_endpoint
 from zoo.registry.loader import load_registry
 from zoo.settings import Settings
 

@@ -10,9 +10,9 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
+from zoo.energy import check_country
 from zoo.errors import ZooError
 from zoo.files import write_whole
-from zoo.publishing.carbon import check_country
 from zoo.registry.loader import check
 from zoo.registry.names import BASE_NAME, CHECKPOINT_NAME, DEFAULT_ORG, check_pattern
 from zoo.registry.schema import Entry

@@ -22,15 +22,15 @@ from typing import Any
 import torch
 from shared import RESULTS, flop_per_token, peak_flop_per_second, prepared_base, run_finetune
 
-from zoo.build.context import Context
+from zoo.energy import measure
 from zoo.evaluation.latency import processor_name
 from zoo.evaluation.scoring import micro_f1
 from zoo.modeling.backbones import BackboneFiles, build_base
 from zoo.modeling.quiet import quiet_libraries
-from zoo.modeling.tagger import Tagger
-from zoo.publishing.carbon import measure
+from zoo.pipeline.context import Context
 from zoo.registry.loader import Checkpoint, load_registry
 from zoo.settings import Settings
+from zoo.tagging.tagger import Tagger
 from zoo.training.precision import use_bfloat16
 
 SIZES = {"tiny": (2, 64, 2), "base": (12, 768, 12), "large": (24, 1024, 16)}

@@ -26,12 +26,12 @@ import numpy as np
 from shared import results_folder
 
 from zoo.evaluation.latency import processor_name
-from zoo.modeling.labelling import _RARE, Labelled, _errors, _is_open, _label, _likely_doubt
-from zoo.modeling.packed import Format, pack
+from zoo.kernels.labelling import _RARE, Labelled, _errors, _is_open, _label, _likely_doubt
+from zoo.kernels.packed import Format, pack
 from zoo.modeling.quiet import quiet_libraries
-from zoo.modeling.tagger import _PACKED_TOKENS, Tagger
 from zoo.modeling.windows import Window, decode
 from zoo.tagging.stream import stream_windows
+from zoo.tagging.tagger import _PACKED_TOKENS, Tagger
 from zoo.tagging.texts import Text, read_texts
 
 

@@ -25,14 +25,14 @@ from typing import Any
 
 from shared import RESULTS, alike, command_line, plain_script, prepared_base, run_finetune, threads
 
-from zoo.build.context import Context
 from zoo.evaluation.latency import processor_name
 from zoo.evaluation.scoring import micro_f1
+from zoo.kernels import fused_layers
 from zoo.modeling.quiet import quiet_libraries
-from zoo.modeling.tagger import Tagger
+from zoo.pipeline.context import Context
 from zoo.registry.loader import Checkpoint, load_registry
 from zoo.settings import Settings
-from zoo.training import fused_layers
+from zoo.tagging.tagger import Tagger
 
 PLAIN = "Trainer + PEFT"
 

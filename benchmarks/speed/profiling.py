@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch.profiler import ProfilerActivity, profile, record_function
 
-from zoo.training import fused_layers, fused_lora, joined_linear
+from zoo.kernels import fused_layers, fused_lora, joined_linear
 
 _REST = "the rest, Python included"
 _KINDS = {

@@ -25,14 +25,14 @@ from typing import Any
 
 from shared import command_line, plain_script, prepared_base, results_folder
 
-from zoo.build.context import Context
-from zoo.build.local import LocalEngine
-from zoo.build.plan import chain, make_plan
-from zoo.build.progress import ConsoleReporter
-from zoo.build.schedule import Schedule
-from zoo.build.stages import read_record
 from zoo.evaluation.latency import processor_name
 from zoo.modeling.quiet import quiet_libraries
+from zoo.pipeline.context import Context
+from zoo.pipeline.local import LocalEngine
+from zoo.pipeline.plan import chain, make_plan
+from zoo.pipeline.progress import ConsoleReporter
+from zoo.pipeline.schedule import Schedule
+from zoo.pipeline.stages import read_record
 from zoo.registry.loader import load_registry
 from zoo.settings import Settings
 from zoo.training.tune import StudySummary

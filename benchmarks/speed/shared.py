@@ -11,18 +11,18 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from zoo.build.context import Context
-from zoo.build.local import LocalEngine
-from zoo.build.plan import chain, make_plan
-from zoo.build.progress import ConsoleReporter
-from zoo.build.schedule import Schedule
 from zoo.corpora.document import Document
+from zoo.kernels.packed import has_bfloat16, has_fast_bfloat16
 from zoo.modeling.device import best_device
 from zoo.modeling.lora import attach_lora
-from zoo.modeling.packed import has_bfloat16, has_fast_bfloat16
-from zoo.modeling.tagger import longest_window
 from zoo.modeling.windows import encode, label_window
+from zoo.pipeline.context import Context
+from zoo.pipeline.local import LocalEngine
+from zoo.pipeline.plan import chain, make_plan
+from zoo.pipeline.progress import ConsoleReporter
+from zoo.pipeline.schedule import Schedule
 from zoo.registry.loader import Checkpoint
+from zoo.tagging.tagger import longest_window
 from zoo.training.finetune import TrainingLog, finetune
 
 RESULTS = Path(__file__).parents[1] / "results"

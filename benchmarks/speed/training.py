@@ -37,10 +37,10 @@ from shared import (
     threads,
 )
 
-from zoo.build.context import Context
 from zoo.corpora.document import Document
 from zoo.evaluation.latency import processor_name
 from zoo.modeling.quiet import quiet_libraries
+from zoo.pipeline.context import Context
 from zoo.registry.loader import Checkpoint, load_registry
 from zoo.settings import Settings
 from zoo.training.precision import use_bfloat16

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from tests.corpora.notes import Add, note, write_jsonl
-from zoo.corpora.intake import Added, Request, add_corpus
+from zoo.corpora.add import Added, Request, add_corpus
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from zoo.corpora.intake import Added
+from zoo.corpora.add import Added
 
 Add = Callable[..., Added]
 

@@ -13,7 +13,7 @@ import pytest
 from tests.loopback_files import serve_files
 from zoo.corpora.archive import read_archive
 from zoo.corpora.document import Document
-from zoo.corpora.fetch import FetchOptions, cached_path
+from zoo.corpora.download import FetchOptions, cached_path
 from zoo.corpora.load import load_corpus
 from zoo.errors import ZooError
 from zoo.registry.loader import PACKAGED, load_registry

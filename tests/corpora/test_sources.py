@@ -15,7 +15,7 @@ import pytest
 
 from tests.loopback_files import FileServer, Reply, serve_files
 from zoo.corpora.document import count_mentions, count_tokens
-from zoo.corpora.fetch import FetchOptions, cached_path, git_blob_sha1
+from zoo.corpora.download import FetchOptions, cached_path, git_blob_sha1
 from zoo.corpora.load import Corpus, load_corpus
 from zoo.corpora.sources import availability
 from zoo.errors import ZooError

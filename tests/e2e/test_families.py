@@ -15,7 +15,7 @@ import torch
 from safetensors.torch import load_file
 
 from tests.conftest import FAMILIES, TINY_SENTENCES
-from tests.publishing.conftest import run_zoo
+from tests.publishing import run_zoo
 
 PLAIN = """
 import json, sys

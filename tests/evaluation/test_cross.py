@@ -84,7 +84,7 @@ def models(tmp_path: Path) -> tuple[Path, Path]:
 
 
 def test_switched_off_rows_of_the_head_are_no_types(models: tuple[Path, Path]) -> None:
-    from zoo.modeling.tagger import Tagger
+    from zoo.tagging.tagger import Tagger
 
     assert predictable_types(Tagger.load(models[0])) == ("Disease",)
     assert set(predictable_types(Tagger.load(models[1]))) == {"Disease", "Chemical"}

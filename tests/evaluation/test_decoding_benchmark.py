@@ -9,7 +9,7 @@ import pytest
 
 from tests.conftest import ROOT, TINY_SENTENCES
 from zoo.corpora.document import Document
-from zoo.modeling.tagger import Tagger
+from zoo.tagging.tagger import Tagger
 
 LABELS = ("O", "B-Disease", "I-Disease", "B-Chemical", "I-Chemical")
 

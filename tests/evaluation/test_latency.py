@@ -11,7 +11,7 @@ import torch
 from tests.evaluation.stubs import save_list_model
 from zoo.errors import ZooError
 from zoo.evaluation.latency import LATENCY_FILE, Latency, measure_latency
-from zoo.modeling.tagger import Tagger
+from zoo.tagging.tagger import Tagger
 
 TEXTS = ["With asthma, took aspirin.", "severe migraine;\nno gout " * 6]
 WORDS = 4 + 4 * 6

@@ -12,8 +12,8 @@ import pytest
 from seqeval.metrics import classification_report, f1_score
 from seqeval.scheme import IOB2, Entities
 
-from zoo.corpora.conll import parse_tags, tags_to_spans
 from zoo.corpora.document import Document
+from zoo.corpora.readers.conll import parse_tags, tags_to_spans
 from zoo.errors import ZooError
 from zoo.evaluation.metric import StrictSpanF1, iob2_spans
 from zoo.evaluation.spans import count_documents, macro_f1, per_type, span_only_f1, total

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from seqeval.metrics import f1_score, precision_score, recall_score
 from seqeval.scheme import IOB2
 
-from zoo.corpora.conll import parse_tags, tags_to_spans
+from zoo.corpora.readers.conll import parse_tags, tags_to_spans
 from zoo.evaluation.spans import (
     Counts,
     count,

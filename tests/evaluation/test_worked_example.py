@@ -15,7 +15,7 @@ from typer.testing import CliRunner
 from tests.conftest import ROOT
 from tests.evaluation.stubs import save_list_model
 from zoo.cli import app
-from zoo.modeling.tagger import Tagger
+from zoo.tagging.tagger import Tagger
 
 Zoo = Callable[..., subprocess.CompletedProcess[str]]
 Span = tuple[int, int, str]

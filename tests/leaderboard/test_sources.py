@@ -21,7 +21,7 @@ from tests.leaderboard.boards import save
 from tests.leaderboard.test_space import push
 from tests.loopback_hub import loopback_hub
 from views import View, export_csv
-from zoo.publishing.space import is_stale
+from zoo.board.space import is_stale
 
 Zoo = Callable[..., subprocess.CompletedProcess[str]]
 KEY = "tiny-bert/tiny-disease"

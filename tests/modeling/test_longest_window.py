@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.tiny import TOKENIZER_OF, save_tiny_backbone, tiny_tokenizer
-from zoo.modeling.tagger import Tagger, longest_window
+from zoo.tagging.tagger import Tagger, longest_window
 
 
 @pytest.mark.parametrize(("family", "shifted"), [("bert", False), ("roberta", True), ("xlm-roberta", True)])

@@ -64,7 +64,7 @@ def test_pefts_own_layers_are_back_after_an_error(model: Any) -> None:
 
 
 def test_within_training_the_layers_of_training_are_back_afterwards(model: Any) -> None:
-    from zoo.training.fused_lora import fused_lora
+    from zoo.kernels.fused_lora import fused_lora
 
     with fused_lora(model, bfloat16=False):
         (layer, *_) = plain_lora_layers(model)

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from tests.tiny import TEXTS, TOKENIZER_OF, save_tiny_backbone, tiny_tokenizer
-from zoo.modeling.tagger import Tagger
 from zoo.modeling.windows import aggregation_strategy
+from zoo.tagging.tagger import Tagger
 
 
 @pytest.mark.parametrize("family", ["bert", "deberta-v2", "roberta"])

@@ -15,9 +15,9 @@ from pathlib import Path
 import pytest
 import yaml
 
-from zoo.build.context import Context
 from zoo.errors import ZooError
 from zoo.modeling.backbones import BackboneFiles
+from zoo.pipeline.context import Context
 from zoo.registry.loader import load_registry
 from zoo.registry.lock import LOCK_FILE, Lock, LockedRepo, locked, read_lock, resolve
 from zoo.registry.schema import Backbone
@@ -244,7 +244,7 @@ def test_a_build_takes_the_commit_of_the_lock_file_in_the_current_folder(
         asked.append(backbone)
         return BackboneFiles(folder, "somewhere")
 
-    monkeypatch.setattr("zoo.build.context.locate_backbone", locate)
+    monkeypatch.setattr("zoo.pipeline.context.locate_backbone", locate)
     monkeypatch.chdir(tmp_path)
     if revision:
         (tmp_path / LOCK_FILE).write_text(yaml.safe_dump(LOCK.model_dump()))

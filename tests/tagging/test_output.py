@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from zoo.corpora.brat import read_brat
+from zoo.corpora.readers.brat import read_brat
 from zoo.errors import ZooError
 from zoo.modeling.windows import Entity
 from zoo.tagging.output import Output

@@ -10,10 +10,10 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from tests.tiny import TEXTS, TOKENIZER_OF, save_tiny_backbone, tiny_tokenizer
-from zoo.modeling.tagger import Tagger
 from zoo.modeling.windows import encode
 from zoo.tagging import stream
 from zoo.tagging.stream import stream_windows, tag_stream
+from zoo.tagging.tagger import Tagger
 from zoo.tagging.texts import Text
 
 FAMILIES = ("bert", "deberta-v2", "roberta")

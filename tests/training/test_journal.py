@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from zoo.publishing.carbon import Energy, measure
+from zoo.energy import Energy, measure
 from zoo.registry.recipes import Recipe, with_values
 from zoo.training import tune
 from zoo.training.finetune import EpochLog, TrainingLog

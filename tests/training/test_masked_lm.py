@@ -10,10 +10,10 @@ from transformers import AutoTokenizer
 
 from tests.tiny import save_tiny_backbone
 from tests.training.conftest import Tiny, family
+from zoo.kernels.fused_layers import takes_tables
+from zoo.kernels.fused_lora import fused_lora
 from zoo.registry.recipes import DaptRecipe
 from zoo.training.dapt import attach
-from zoo.training.fused_layers import takes_tables
-from zoo.training.fused_lora import fused_lora
 from zoo.training.masked_lm import load_masked_language_model, masked_batch, masked_loss, perplexity
 
 TEXTS = ["aspirin stopped migraine " * (2 + number % 4) for number in range(40)]

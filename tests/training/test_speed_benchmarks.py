@@ -13,7 +13,7 @@ import pytest
 
 from tests.conftest import TINY_SENTENCES
 from tests.training.conftest import Tiny, recipe
-from zoo.modeling.packed import has_bfloat16
+from zoo.kernels.packed import has_bfloat16
 
 SPEED = Path(__file__).parents[2] / "benchmarks" / "speed"
 

@@ -18,8 +18,8 @@ from zoo.errors import ZooError
 from zoo.settings import Settings
 
 if TYPE_CHECKING:
-    from zoo.build.context import Context
-    from zoo.build.schedule import Engine
+    from zoo.pipeline.context import Context
+    from zoo.pipeline.schedule import Engine
     from zoo.registry.loader import Checkpoint, Registry
 
 
@@ -62,8 +62,8 @@ def build(
 
         plan(ids, build_all, suite, out, settings_, registry, as_json)
         return
-    from zoo.build.progress import ConsoleReporter
-    from zoo.build.run import run
+    from zoo.pipeline.progress import ConsoleReporter
+    from zoo.pipeline.run import run
 
     context = open_context(registry, out, alone=jobs == 1 and engine is EngineName.local)
     checkpoints = choose(context.registry, ids or [], build_all, suite, settings_ or [])
@@ -109,7 +109,7 @@ def build(
 
 def open_context(registry: Path | None, out: Path | None, *, alone: bool = True, tune_workers: int = 1) -> Context:
     """The surroundings of a run, from options and settings."""
-    from zoo.build.context import Context
+    from zoo.pipeline.context import Context
 
     found, settings = open_registry(registry)
     settings = replace(settings, out=out or settings.out)
@@ -123,12 +123,12 @@ def engine_for(name: str, jobs: int, address: str | None) -> Engine:
         ZooError: `ray` is not installed, or an address was given to the engine of this machine.
     """
     if name == "ray":
-        from zoo.build.ray_engine import RayEngine
+        from zoo.pipeline.ray import RayEngine
 
         return RayEngine(address)
     if address:
         raise ZooError("--address is for a Ray cluster", fix="add --engine ray")
-    from zoo.build.local import LocalEngine
+    from zoo.pipeline.local import LocalEngine
 
     return LocalEngine(jobs)
 
@@ -146,7 +146,7 @@ def board(
     as_json: AsJson = False,
 ) -> None:
     """Rank what was built, corpus by corpus; writes board.json and board.csv."""
-    from zoo.publishing.board import refresh_board
+    from zoo.board.rows import refresh_board
 
     folders = list(dict.fromkeys(out or [Settings.load().out]))
     for folder in folders:

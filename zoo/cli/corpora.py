@@ -111,7 +111,7 @@ def show(
 
 
 def _load(entry: CorpusEntry, registry: Registry, settings: Settings) -> Corpus:
-    from zoo.corpora.fetch import FetchOptions
+    from zoo.corpora.download import FetchOptions
 
     with download_bars() as progress:
         return open_corpus(entry, registry, settings, FetchOptions(offline=settings.offline, progress=progress))

@@ -126,7 +126,7 @@ def cross(
     as_json: AsJson = False,
 ) -> None:
     """Score models on the test splits of corpora that share entity types with them, and draw the matrix."""
-    from zoo.build.layout import Layout
+    from zoo.pipeline.layout import Layout
 
     renames = parse_renames(mapping)
     names = [name.strip() for name in corpora.split(",") if name.strip()]
@@ -138,7 +138,7 @@ def cross(
     from zoo.evaluation.cross import REDUCED_NOTE, heat_map
     from zoo.evaluation.cross import cross as score
     from zoo.modeling.quiet import quiet_libraries
-    from zoo.modeling.tagger import resolve_model
+    from zoo.tagging.tagger import resolve_model
 
     for model in models:
         resolve_model(model)  # a misspelt folder must not end hours of scoring

@@ -12,7 +12,7 @@ from zoo.cli.output import print_json, print_line, print_step, print_table
 from zoo.errors import ZooError
 
 if TYPE_CHECKING:
-    from zoo.publishing.export import ExportRecord
+    from zoo.export.merged import ExportRecord
 
 
 def export(
@@ -40,10 +40,10 @@ def export(
     if merged and onnx and (places := {merged.resolve(), onnx.resolve()}) and _nested(places):
         raise ZooError("--merged and --onnx need folders apart", where=merged, fix="name two folders side by side")
     found, settings = open_registry(registry)
+    from zoo.export.merged import check_destination, export_merged
+    from zoo.export.onnx import export_onnx, require_onnx
+    from zoo.export.source import find_source, open_model
     from zoo.modeling.quiet import quiet_libraries
-    from zoo.publishing.export import check_destination, export_merged
-    from zoo.publishing.export_onnx import export_onnx, require_onnx
-    from zoo.publishing.export_source import find_source, open_model
 
     for folder in wanted:
         check_destination(folder)

@@ -70,7 +70,7 @@ def add(
     as_json: AsJson = False,
 ) -> None:
     """Add your own corpus to your registry folder: checked, split by document, ready for `zoo build`."""
-    from zoo.corpora.intake import Request, add_corpus
+    from zoo.corpora.add import Request, add_corpus
 
     settings = Settings.load()
     folder = registry or settings.registry or Path("registry")

@@ -12,7 +12,7 @@ from zoo.cli.output import print_json, print_line, print_step, print_table
 from zoo.errors import ZooError, did_you_mean
 
 if TYPE_CHECKING:
-    from zoo.publishing.results import Result
+    from zoo.evaluation.result import Result
 
 
 def latency(
@@ -79,7 +79,7 @@ def _chosen(ids: list[str], out: Path) -> list[tuple[Path, Result]]:
     Raises:
         ZooError: Nothing was built there, or not one of these, or a record is damaged.
     """
-    from zoo.publishing.results import find_result_files, load_result
+    from zoo.evaluation.result import find_result_files, load_result
 
     files = {f"{path.parent.parent.name}/{path.parent.name}": path for path in find_result_files(out)}
     if not files:

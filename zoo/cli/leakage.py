@@ -14,10 +14,10 @@ from zoo.errors import ZooError, did_you_mean
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from zoo.corpora.contamination import PassageOverlap
-    from zoo.corpora.leakage import LeakageReport, Overlap
     from zoo.corpora.load import Corpus
-    from zoo.corpora.passages import Passage
+    from zoo.evaluation.leakage import LeakageReport, Overlap
+    from zoo.passages.contamination import PassageOverlap
+    from zoo.passages.passage import Passage
     from zoo.registry.loader import Registry
     from zoo.settings import Settings
 
@@ -65,9 +65,9 @@ def run_check(
     Raises:
         ZooError: A name is unknown, something that was named cannot be read, or the threshold is out of range.
     """
-    from zoo.corpora.contamination import check_passages
-    from zoo.corpora.leakage import LeakageReport, check_corpora
     from zoo.corpora.similarity import bands
+    from zoo.evaluation.leakage import LeakageReport, check_corpora
+    from zoo.passages.contamination import check_passages
 
     bands(threshold)  # refuses a bad threshold before the corpora are read
     sources = [_passages(item, registry, settings) for item in passages]
@@ -96,7 +96,7 @@ def load_corpora(registry: Registry, settings: Settings, named: list[str], left_
     Raises:
         ZooError: A named corpus cannot be had.
     """
-    from zoo.corpora.fetch import FetchOptions
+    from zoo.corpora.download import FetchOptions
 
     corpora = []
     for name, entry in registry.corpora.items():
@@ -112,7 +112,7 @@ def load_corpora(registry: Registry, settings: Settings, named: list[str], left_
 
 def _passages(item: str, registry: Registry, settings: Settings) -> tuple[str, Iterator[Passage]]:
     """Name and stream of a registry entry, a file or a folder."""
-    from zoo.corpora.passages import load_passages, read_passage_files
+    from zoo.passages.passage import load_passages, read_passage_files
 
     if item in registry.passages:
         folder = registry.folders[f"passages/{item}"]

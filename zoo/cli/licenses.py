@@ -28,8 +28,8 @@ def licenses(
         raise ZooError("give a checkpoint id or --suite, not both")
     if markdown and (as_json or not suite):
         raise ZooError("--markdown prints the table of a suite", fix="zoo licenses --suite openmed --markdown")
-    from zoo.publishing.license_table import license_page, license_rows
-    from zoo.publishing.licenses import WORDS
+    from zoo.cards.license_table import license_page, license_rows
+    from zoo.cards.licenses import WORDS
     from zoo.registry.recipes import parse_settings
 
     found = open_registry(registry)[0]
@@ -56,8 +56,8 @@ def cards(
     as_json: AsJson = False,
 ) -> None:
     """Write the cards of all checkpoints and bases of an output folder, from their result.json, into one folder."""
-    from zoo.publishing.cards import render_base_card, render_card
-    from zoo.publishing.results import find_results, write_text
+    from zoo.cards.render import render_base_card, render_card
+    from zoo.evaluation.result import find_results, write_text
 
     found, settings = open_registry(registry)
     folder = out or settings.out
@@ -85,7 +85,7 @@ def cards(
 
 
 def _row(row: dict[str, Any]) -> list[str]:
-    from zoo.publishing.licenses import WORDS
+    from zoo.cards.licenses import WORDS
 
     passages = ", ".join(row["passages_licenses"].values())
     license_ = row["license"] if row["publishable"] == "public" else ""
@@ -100,7 +100,7 @@ def _row(row: dict[str, Any]) -> list[str]:
 
 
 def _print_verdict(row: dict[str, Any]) -> None:
-    from zoo.publishing.licenses import WORDS
+    from zoo.cards.licenses import WORDS
 
     under = f", under {row['license']}" if row["publishable"] == "public" else ""
     print_line(f"{row['id']}: may be published {WORDS[row['publishable']]}{under}", wrap=False)

@@ -18,11 +18,11 @@ from zoo.settings import Settings
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from zoo.corpora.fetch import FetchOptions
+    from zoo.corpora.download import FetchOptions
     from zoo.corpora.load import Corpus
-    from zoo.modeling.tagger import Tagger
     from zoo.registry.loader import Registry
     from zoo.registry.schema import CorpusEntry
+    from zoo.tagging.tagger import Tagger
 
 
 class Split(str, Enum):
@@ -126,7 +126,7 @@ def load_taggers(models: Sequence[str]) -> list[Tagger]:
     """
     with _without_collector():
         from zoo.modeling.quiet import quiet_libraries
-        from zoo.modeling.tagger import Tagger
+        from zoo.tagging.tagger import Tagger
 
         quiet_libraries()
         return Tagger.load_all(models)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from zoo.corpora.fetch import Progress
+    from zoo.corpora.download import Progress
 
 
 def console(*, stderr: bool = False) -> Console:

@@ -14,7 +14,7 @@ from zoo.cli.output import print_json, print_line, print_step, print_table
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from zoo.corpora.mixture import PassageCounts
+    from zoo.passages.mixture import PassageCounts
     from zoo.registry.loader import Registry
     from zoo.registry.schema import PassageEntry
     from zoo.settings import Settings
@@ -67,7 +67,7 @@ def show(
     as_json: AsJson = False,
 ) -> None:
     """Show passages: licence, how they are read and drawn, where their files are, and the first of them."""
-    from zoo.corpora.passages import SUFFIXES, load_passages, passage_files
+    from zoo.passages.passage import SUFFIXES, load_passages, passage_files
 
     found, settings = open_registry(registry)
     entry = found.passage(name)
@@ -107,7 +107,7 @@ def check(
     as_json: AsJson = False,
 ) -> None:
     """Count what pre-training would keep: after length, duplicates, and the test text of corpora that are here."""
-    from zoo.corpora.mixture import mixture_license, passages_fingerprint, prepare_passages
+    from zoo.passages.mixture import mixture_license, passages_fingerprint, prepare_passages
 
     found, settings = open_registry(registry)
     entries = [found.passage(name) for name in names]
@@ -145,7 +145,7 @@ def check(
 
 
 def _find(entry: PassageEntry, registry: Registry, settings: Settings) -> tuple[str, Path] | None:
-    from zoo.corpora.passages import find_passages
+    from zoo.passages.passage import find_passages
 
     return find_passages(entry, _folder(entry, registry), settings.passages)
 

@@ -12,8 +12,8 @@ from zoo.cli.output import console, percent, print_json, print_line, print_table
 from zoo.errors import ZooError
 
 if TYPE_CHECKING:
-    from zoo.build.estimate import Estimate
-    from zoo.build.plan import Status
+    from zoo.pipeline.estimate import Estimate
+    from zoo.pipeline.plan import Status
 
 
 def plan(
@@ -26,8 +26,8 @@ def plan(
     as_json: AsJson = False,
 ) -> None:
     """Say which stages a build would run and why, and about what they take; nothing is written."""
-    from zoo.build.estimate import estimate
-    from zoo.build.plan import inspect, make_plan
+    from zoo.pipeline.estimate import estimate
+    from zoo.pipeline.plan import inspect, make_plan
 
     context = open_context(registry, out)
     checkpoints = choose(context.registry, ids or [], build_all, suite, settings_ or [])
@@ -77,10 +77,10 @@ def tune(
     as_json: AsJson = False,
 ) -> None:
     """Search a checkpoint's hyper-parameters for the best dev F1; killed, it goes on where it was."""
-    from zoo.build.plan import chain, make_plan
-    from zoo.build.progress import ConsoleReporter
-    from zoo.build.schedule import Schedule
-    from zoo.build.stages import read_record
+    from zoo.pipeline.plan import chain, make_plan
+    from zoo.pipeline.progress import ConsoleReporter
+    from zoo.pipeline.schedule import Schedule
+    from zoo.pipeline.stages import read_record
     from zoo.training.tune import StudySummary
 
     context = open_context(registry, out, tune_workers=workers)
@@ -133,7 +133,7 @@ def gc(
     as_json: AsJson = False,
 ) -> None:
     """Remove artefacts that no checkpoint refers to, and what killed builds left."""
-    from zoo.build.collect import find_garbage, remove
+    from zoo.pipeline.collect import find_garbage, remove
 
     context = open_context(None, out)
     garbage = find_garbage(context)

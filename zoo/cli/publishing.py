@@ -15,11 +15,11 @@ from zoo.errors import ZooError
 from zoo.settings import check_org
 
 if TYPE_CHECKING:
-    from zoo.build.context import Context
-    from zoo.build.progress import Reporter
-    from zoo.build.publish import Publication, Publisher
-    from zoo.publishing.hub import Hub
-    from zoo.publishing.verification import Verification
+    from zoo.hub.client import Hub
+    from zoo.hub.verification import Verification
+    from zoo.pipeline.context import Context
+    from zoo.pipeline.progress import Reporter
+    from zoo.pipeline.publish import Publication, Publisher
     from zoo.registry.loader import Checkpoint, Registry
     from zoo.registry.names import Names
     from zoo.settings import Settings
@@ -49,10 +49,10 @@ def push(
     as_json: AsJson = False,
 ) -> None:
     """Publish built checkpoints and their bases on the Hub; what is there already is not pushed again."""
-    from zoo.build.context import Context
-    from zoo.build.publish import Publisher, check_access
-    from zoo.publishing.hub import Hub
-    from zoo.publishing.push import PushOptions
+    from zoo.hub.client import Hub
+    from zoo.hub.push import PushOptions
+    from zoo.pipeline.context import Context
+    from zoo.pipeline.publish import Publisher, check_access
 
     found, settings = open_registry(registry)
     settings = _with_org(replace(settings, out=out or settings.out), org)
@@ -91,10 +91,10 @@ def verify(
     as_json: AsJson = False,
 ) -> None:
     """Download models into an empty cache, check every file, score them again and compare with their cards."""
-    from zoo.publishing.hub import Hub
-    from zoo.publishing.rescore import Request
-    from zoo.publishing.retry import HubError, is_offline_client
-    from zoo.publishing.verify import verify as verify_one
+    from zoo.hub.client import Hub
+    from zoo.hub.rescore import Request
+    from zoo.hub.retry import HubError, is_offline_client
+    from zoo.hub.verify import verify as verify_one
 
     if is_offline_client():
         raise HubError("verifying needs the network, but the environment says offline", fix="unset HF_HUB_OFFLINE")
@@ -148,9 +148,9 @@ def open_publisher(
     Raises:
         ZooError: No country is set, the token may not write, or (without `keep_going`) a licence forbids it.
     """
-    from zoo.build.publish import Publisher, check_access, check_licenses
-    from zoo.publishing.hub import Hub
-    from zoo.publishing.push import PushOptions
+    from zoo.hub.client import Hub
+    from zoo.hub.push import PushOptions
+    from zoo.pipeline.publish import Publisher, check_access, check_licenses
 
     options = PushOptions(private=private)
     refused = check_licenses(checkpoints, context, options)
@@ -199,7 +199,7 @@ def print_publications(done: Sequence[Publication], *, dry_run: bool = False) ->
 
 def refresh_quietly(out: Path) -> None:
     """Write the board anew, with what is verified; a board that cannot be written does not spoil a push."""
-    from zoo.publishing.board import refresh_board
+    from zoo.board.rows import refresh_board
 
     try:
         refresh_board(out)
@@ -215,7 +215,7 @@ def _chosen(
     registry: Registry, settings: Settings, ids: list[str], push_all: bool, suite: str | None
 ) -> list[Checkpoint]:
     if push_all and not suite and not ids:
-        from zoo.publishing.results import find_results
+        from zoo.evaluation.result import find_results
 
         ids = [result.checkpoint_id for result in find_results(settings.out)]
         if not ids:
@@ -240,7 +240,7 @@ def _repo_id(name: str, registry: Registry, settings: Settings) -> str:
 
 def _repositories(registry: Registry, names: Names, hub: Hub) -> list[str]:
     """Repositories of an organisation that are named like checkpoints and bases of the registry."""
-    from zoo.publishing.retry import insist
+    from zoo.hub.retry import insist
 
     about = f"models of {names.org}"
     there = insist(lambda: [m.id for m in hub.api.list_models(author=names.org)], about=about, patience=hub.patience)

@@ -37,8 +37,8 @@ def init(
     force: Annotated[bool, typer.Option("--force", help="Replace a zoo.toml that is there.")] = False,
 ) -> None:
     """Write a zoo.toml with the settings of a project, which holds for its folder and all below it."""
+    from zoo.energy import check_country
     from zoo.project import Project, create_project
-    from zoo.publishing.carbon import check_country
     from zoo.registry.loader import check
     from zoo.settings import check_org
 

@@ -25,7 +25,7 @@ def serve(
     """Serve the leaderboard and its demo on this machine, with what is built here."""
     if context.invoked_subcommand is not None:
         return
-    from zoo.publishing.space import run_command
+    from zoo.board.space import run_command
 
     for module in ("gradio", "plotly"):
         if importlib.util.find_spec(module) is None:
@@ -48,8 +48,8 @@ def push(
     as_json: AsJson = False,
 ) -> None:
     """Publish the leaderboard with the board of the output folder, in one commit."""
-    from zoo.publishing.hub import Hub
-    from zoo.publishing.space import push_space, space_files
+    from zoo.board.space import push_space, space_files
+    from zoo.hub.client import Hub
 
     settings = Settings.load()
     folder = out or settings.out
@@ -66,8 +66,8 @@ def push(
 
 def _fresh_board(out: Path) -> None:
     """Write the board again where something was built or verified since."""
-    from zoo.publishing.board import refresh_board
-    from zoo.publishing.space import is_stale
+    from zoo.board.rows import refresh_board
+    from zoo.board.space import is_stale
 
     if not (out / "checkpoints").is_dir() and not (out / "board.json").is_file():
         raise ZooError("nothing was built here yet", where=out, fix="run zoo build, or name another folder with --out")

@@ -32,8 +32,8 @@ from zoo.errors import ZooError
 if TYPE_CHECKING:
     from zoo.evaluation.scoring import SplitScore
     from zoo.modeling.device import Precision
-    from zoo.modeling.tagger import Tagger
     from zoo.tagging.output import Output
+    from zoo.tagging.tagger import Tagger
     from zoo.tagging.texts import Text
 
 _KEEP_SECONDS = 5.0
@@ -74,8 +74,8 @@ def tag(
     """
     if (text is None) == (file is None):
         raise ZooError("give either a text or --file", fix='zoo tag --model DIR "text", or --file note.txt')
-    from zoo.modeling.tagger import resolve_model
     from zoo.tagging.output import Output, entity_records, json_line
+    from zoo.tagging.tagger import resolve_model
     from zoo.tagging.texts import STANDARD_INPUT, Fields, Text, format_of, read_texts
 
     if file and file != STANDARD_INPUT and not file.exists():

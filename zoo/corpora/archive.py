@@ -15,9 +15,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from zoo.corpora.conll import TagReader
 from zoo.corpora.document import Document
 from zoo.corpora.files import numbered_lines
+from zoo.corpora.readers.conll import TagReader
 from zoo.errors import ZooError
 from zoo.registry.schema import ArchiveSource
 

@@ -7,16 +7,16 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from zoo.corpora.bioc import read_bioc
-from zoo.corpora.brat import read_brat
-from zoo.corpora.conll import read_conll
 from zoo.corpora.document import Document, fingerprint
-from zoo.corpora.fetch import FetchOptions
+from zoo.corpora.download import FetchOptions
 from zoo.corpora.files import find_split
-from zoo.corpora.jsonl import read_jsonl
 from zoo.corpora.overlaps import resolve_overlaps
-from zoo.corpora.parquet import read_parquet
-from zoo.corpora.pubtator import read_pubtator
+from zoo.corpora.readers.bioc import read_bioc
+from zoo.corpora.readers.brat import read_brat
+from zoo.corpora.readers.conll import read_conll
+from zoo.corpora.readers.jsonl import read_jsonl
+from zoo.corpora.readers.parquet import read_parquet
+from zoo.corpora.readers.pubtator import read_pubtator
 from zoo.corpora.sources import Located, locate, named_after
 from zoo.errors import ZooError, did_you_mean
 from zoo.registry.schema import SPLITS, CorpusEntry, HubSource, SplitName

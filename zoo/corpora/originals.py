@@ -8,9 +8,9 @@ from dataclasses import replace
 from pathlib import Path
 
 from zoo.corpora.document import Document
-from zoo.corpora.fetch import fetch
+from zoo.corpora.download import fetch
 from zoo.corpora.overlaps import resolve_overlaps
-from zoo.corpora.pubtator import read_pubtator
+from zoo.corpora.readers.pubtator import read_pubtator
 from zoo.errors import ZooError
 from zoo.registry.schema import CorpusEntry, Originals
 from zoo.settings import Settings

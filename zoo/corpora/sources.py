@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from zoo.corpora.document import Document
-from zoo.corpora.fetch import OFFLINE_FIX, FetchOptions, cached_path, describe, fetch
+from zoo.corpora.download import OFFLINE_FIX, FetchOptions, cached_path, describe, fetch
 from zoo.errors import ZooError
 from zoo.registry.schema import (
     ArchiveSource,
@@ -173,7 +173,7 @@ def _hub(source: HubSource, entry: CorpusEntry, options: FetchOptions) -> Locate
     from huggingface_hub import hf_hub_download
     from huggingface_hub.errors import EntryNotFoundError, HfHubHTTPError, LocalEntryNotFoundError, OfflineModeIsEnabled
 
-    from zoo.corpora.parquet import read_parquet
+    from zoo.corpora.readers.parquet import read_parquet
 
     home = f"huggingface.co/datasets/{source.dataset}@{source.revision[:12]}"
     offline = options.offline if options.offline is not None else is_offline()

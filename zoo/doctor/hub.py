@@ -12,12 +12,12 @@ from zoo.errors import ZooError
 from zoo.settings import Settings
 
 if TYPE_CHECKING:
-    from zoo.publishing.access import Access
+    from zoo.hub.access import Access
 
 
 def check_hub(settings: Settings, *, seconds: float, env: Mapping[str, str] = os.environ) -> list[Check]:
     """Whether the Hub answers, whose token this machine has, and whether it may publish."""
-    from zoo.publishing.access import TokenError, ask_hub, hub_endpoint, token_source
+    from zoo.hub.access import TokenError, ask_hub, hub_endpoint, token_source
 
     endpoint, source = hub_endpoint(env), token_source(env)
     if settings.offline:

@@ -107,8 +107,8 @@ def _check_copies(settings: Settings) -> list[Check]:
 
 def check_country(country: str | None) -> Check:
     """Whether figures of emissions have a country."""
-    from zoo.publishing.carbon import WORLD, known_countries
-    from zoo.publishing.carbon import check_country as check
+    from zoo.energy import WORLD, known_countries
+    from zoo.energy import check_country as check
 
     if check(country) is None:
         return Check(

@@ -13,7 +13,7 @@ from typing import Any, Literal
 from zoo.corpora.load import Corpus
 from zoo.errors import ZooError
 from zoo.evaluation.scoring import SplitScore, rename_types, score_predictions, tag_documents
-from zoo.modeling.tagger import Tagger
+from zoo.tagging.tagger import Tagger
 
 DISABLED_BIAS = -1e3
 """A head row with a bias below this is never predicted (rows of foreign types have -1e4)."""

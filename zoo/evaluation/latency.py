@@ -11,7 +11,7 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from zoo.errors import ZooError
-from zoo.modeling.tagger import Tagger
+from zoo.tagging.tagger import Tagger
 
 LATENCY_FILE = "latency.json"
 """Beside `result.json`; a new build of the checkpoint removes it."""

@@ -8,7 +8,7 @@ from typing import Any, TypedDict
 import evaluate
 from datasets import Features, List, Value
 
-from zoo.corpora.conll import Tag, parse_tags, tags_to_spans
+from zoo.corpora.readers.conll import Tag, parse_tags, tags_to_spans
 from zoo.errors import ZooError, did_you_mean
 from zoo.evaluation.spans import Key, count_documents, macro_f1, per_type, span_only_f1, total
 

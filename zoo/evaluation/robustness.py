@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from zoo.corpora.document import Document
 from zoo.evaluation.scoring import micro_f1, rename_types, tag_documents
-from zoo.modeling.tagger import Tagger
+from zoo.tagging.tagger import Tagger
 
 TYPO_SHARE = 0.1
 """Share of the words of four or more letters that get one typo."""

@@ -10,8 +10,8 @@ from zoo.corpora.document import Document
 from zoo.evaluation.spans import Counts, Key, count_documents, macro_f1, per_type, span_only_f1, total
 from zoo.evaluation.statistics import bootstrap_interval
 from zoo.modeling.device import Precision
-from zoo.modeling.tagger import Tagger
 from zoo.modeling.windows import Entity
+from zoo.tagging.tagger import Tagger
 
 
 class TypeScore(BaseModel):

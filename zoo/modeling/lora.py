@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from zoo.errors import ZooError
+from zoo.kernels.int8 import Int8Layers, check_int8
 from zoo.modeling.backbones import HEADS, classifier
 from zoo.modeling.device import Precision, best_device
-from zoo.modeling.int8 import Int8Layers, check_int8
 from zoo.modeling.labels import NEVER, LabelSpace
 from zoo.registry.recipes import LoraRecipe
 from zoo.registry.schema import Family

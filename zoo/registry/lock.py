@@ -82,7 +82,7 @@ def resolve(backbones: Sequence[Backbone], path: Path) -> dict[str, LockedRepo]:
         }
         item = {"hub_id": backbone.hub_id, "revision": info.sha, "files": files}
         found[backbone.id] = check(LockedRepo, item, where=f"the Hub's answer about {backbone.hub_id}")
-    from zoo.publishing.results import write_text
+    from zoo.evaluation.result import write_text
 
     merged = Lock(backbones={**lock.backbones, **found})
     try:

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from zoo.modeling.device import Precision
-from zoo.modeling.tagger import Tagger, decode_together
 from zoo.modeling.windows import Entity, Window, encode, finish
+from zoo.tagging.tagger import Tagger, decode_together
 from zoo.tagging.texts import Text
 
 if TYPE_CHECKING:

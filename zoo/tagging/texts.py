@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Literal
 
 from zoo.corpora.files import numbered_lines, open_text, parse_json, read_text
-from zoo.corpora.pubmed import read_pubmed
 from zoo.errors import ZooError
+from zoo.passages.readers.pubmed import read_pubmed
 
 Format = Literal["text", "jsonl", "csv", "pubmed-xml"]
 SUFFIXES: dict[str, Format] = {".txt": "text", ".jsonl": "jsonl", ".csv": "csv", ".xml": "pubmed-xml"}

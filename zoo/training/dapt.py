@@ -22,9 +22,9 @@ from typing import TYPE_CHECKING, Any
 from zoo.errors import ZooError
 from zoo.modeling.device import best_device, plain_attention
 from zoo.modeling.lora import open_dropout
-from zoo.modeling.tagger import longest_window
 from zoo.registry.recipes import DaptRecipe
 from zoo.registry.schema import Family
+from zoo.tagging.tagger import longest_window
 from zoo.training.batching import epoch_batches
 from zoo.training.masked_lm import (
     encode_passages,
@@ -239,9 +239,9 @@ class _Run:
         import torch
         from transformers import get_cosine_schedule_with_warmup
 
-        from zoo.training.fast_dropout import fast_dropout
-        from zoo.training.fused_layers import takes_tables
-        from zoo.training.fused_lora import fused_lora
+        from zoo.kernels.fast_dropout import fast_dropout
+        from zoo.kernels.fused_layers import takes_tables
+        from zoo.kernels.fused_lora import fused_lora
 
         recipe, bfloat16 = self.recipe, use_bfloat16(self.recipe.precision)
         for parameter in self.model.parameters():

@@ -19,9 +19,9 @@ from zoo.evaluation.scoring import micro_f1
 from zoo.modeling.device import plain_attention
 from zoo.modeling.labels import LabelSpace
 from zoo.modeling.lora import open_dropout
-from zoo.modeling.tagger import Tagger, first_position
 from zoo.modeling.windows import IGNORED, Window, encode, label_window
 from zoo.registry.recipes import FinetuneRecipe
+from zoo.tagging.tagger import Tagger, first_position
 from zoo.training.batching import epoch_batches, mixed_batches
 from zoo.training.joining import join_runs
 from zoo.training.precision import use_bfloat16
@@ -117,10 +117,10 @@ def finetune(
     import torch
     from transformers import get_linear_schedule_with_warmup, set_seed
 
-    from zoo.training.fast_dropout import fast_dropout
-    from zoo.training.fused_layers import takes_tables
-    from zoo.training.fused_lora import fused_lora
-    from zoo.training.packing import pack_batch, pad_batch
+    from zoo.kernels.fast_dropout import fast_dropout
+    from zoo.kernels.fused_layers import takes_tables
+    from zoo.kernels.fused_lora import fused_lora
+    from zoo.kernels.packing import pack_batch, pad_batch
 
     progress = progress or Progress()
     device = next(model.parameters()).device

@@ -8,17 +8,17 @@ from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from zoo.modeling.tagger import first_position, pad
 from zoo.modeling.windows import IGNORED
 from zoo.registry.recipes import DaptRecipe
 from zoo.registry.schema import Family
+from zoo.tagging.tagger import first_position, pad
 
 if TYPE_CHECKING:
     import torch
     from peft import PeftModel
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
-    from zoo.training.packing import Batch
+    from zoo.kernels.packing import Batch
 
 _HELDOUT_MASK_SEED = 20_000
 
@@ -66,7 +66,7 @@ def masked_batch(
     import torch
     from transformers import DataCollatorForLanguageModeling
 
-    from zoo.training.packing import Batch, table
+    from zoo.kernels.packing import Batch, table
 
     collator = DataCollatorForLanguageModeling(tokenizer, mlm_probability=share)
     collator.generator = torch.Generator().manual_seed(seed)

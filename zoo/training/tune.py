@@ -20,8 +20,8 @@ from typing import TYPE_CHECKING, Any
 from filelock import FileLock, Timeout
 from pydantic import BaseModel, ConfigDict, Field
 
+from zoo.energy import Energy, measure
 from zoo.errors import ZooError
-from zoo.publishing.carbon import Energy, measure
 from zoo.registry.recipes import Choice, Interval, Recipe, check_space, with_values
 from zoo.training.finetune import EpochLog, TrainingLog
 

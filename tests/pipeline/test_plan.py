@@ -1,0 +1,203 @@
+"""Plans: a fingerprint changes with what its stage depends on, and with nothing else; reasons say which field."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.builds import write_registry
+from zoo.pipeline import plan as module
+from zoo.pipeline.context import Context
+from zoo.pipeline.plan import Plan, Stage, chain, inspect, make_plan
+from zoo.pipeline.store import RESUME
+from zoo.registry.loader import load_registry
+from zoo.settings import Settings
+
+IDS = ("tiny-bert/tiny", "tiny-bert/other", "tiny-electra/other")
+ALL = {
+    "dapt tiny-bert",
+    "base tiny-bert",
+    "base tiny-electra",
+    "tune tiny-bert/tiny",
+    *(f"{kind} {name}" for kind in ("train", "evaluate") for name in IDS),
+}
+BERT = {name for name in ALL if "tiny-bert" in name}
+TUNED = {"tune tiny-bert/tiny", "train tiny-bert/tiny", "evaluate tiny-bert/tiny"}
+TRAINED = {name for name in ALL if name.startswith(("tune", "train", "evaluate"))}
+SCORED = {name for name in ALL if name.startswith("evaluate")}
+OTHER = {name for name in TRAINED if name.endswith("/other")}
+
+
+@pytest.fixture
+def registry(tmp_path: Path) -> Path:
+    for family in ("bert", "electra", "roberta"):
+        folder = tmp_path / "models" / family
+        folder.mkdir(parents=True)
+        (folder / "config.json").write_text("{}")
+        (folder / "model.safetensors").write_bytes(family.encode())
+    return write_registry(tmp_path / "registry", tmp_path / "models")
+
+
+def planned(registry: Path, settings: dict[str, Any] | None = None, **changes: Any) -> tuple[Plan, Context]:
+    context = Context(load_registry(registry), Settings(out=registry.parent / "out", offline=True))
+    context = replace(context, settings=replace(context.settings, **changes))
+    plan = make_plan([context.registry.checkpoint(name, settings) for name in IDS], context)
+    assert not plan.unreadable
+    return plan, context
+
+
+def fingerprints(plan: Plan) -> dict[str, str]:
+    return {f"{stage.kind} {stage.name}": stage.fingerprint for stage in plan.stages}
+
+
+def test_inputs_come_first_and_no_stage_twice(registry: Path) -> None:
+    plan, _ = planned(registry)
+    names = [f"{stage.kind} {stage.name}" for stage in plan.stages]
+    assert sorted(names) == sorted(ALL)
+    place = {stage.fingerprint: number for number, stage in enumerate(plan.stages)}
+    assert all(place[need.fingerprint] < place[stage.fingerprint] for stage in plan.stages for need in stage.needs)
+    kinds = {name: list(chain(plan.last[name])) for name in IDS}
+    assert kinds["tiny-bert/tiny"] == ["dapt", "base", "tune", "train", "evaluate"]
+    assert kinds["tiny-electra/other"] == ["base", "train", "evaluate"]
+    shared = {chain(plan.last[name])["base"].fingerprint for name in IDS[:2]}
+    assert len(shared) == 1
+
+
+@pytest.mark.parametrize(
+    ("setting", "changed"),
+    [
+        ({"seed": 14}, TRAINED),
+        ({"lora.rank": 3}, TRAINED),
+        ({"lora.targets": ["query"]}, TRAINED),
+        ({"finetune.epochs": 2}, TRAINED),
+        ({"finetune.label_smoothing": 0.1}, TRAINED),
+        ({"evaluation.bootstrap_samples": 300}, SCORED),
+        ({"tune.prune_after_epochs": 3}, TUNED),
+        ({"dapt.learning_rate": 1e-3}, BERT),
+        ({"dapt.test_sets": ["tiny"]}, BERT),
+        ({"dapt.seed": 1}, BERT),
+    ],
+    ids=lambda value: "-".join(value) if isinstance(value, dict) else "",
+)
+def test_a_setting_reaches_what_depends_on_it(registry: Path, setting: dict[str, Any], changed: set[str]) -> None:
+    before, after = fingerprints(planned(registry)[0]), fingerprints(planned(registry, setting)[0])
+    assert {name for name in before if before[name] != after[name]} == changed
+
+
+def drop_last_line(path: Path) -> None:
+    path.write_text("".join(path.read_text().splitlines(keepends=True)[:-1]))
+
+
+def other_words(path: Path) -> None:
+    path.write_text(path.read_text().replace("fever", "rash"))
+
+
+def new_title(path: Path) -> None:
+    path.write_text(path.read_text().replace("title: Tiny", "title: Another"))
+
+
+@pytest.mark.parametrize(
+    ("file", "change", "changed"),
+    [
+        ("data-other/train.jsonl", drop_last_line, OTHER),
+        ("data-other/dev.jsonl", drop_last_line, OTHER),
+        ("data-other/test.jsonl", drop_last_line, BERT | {n for n in SCORED if n.endswith("/other")}),
+        ("texts/passages.jsonl", other_words, BERT),
+        ("models/bert/model.safetensors", lambda path: path.write_bytes(b"other weights"), BERT),
+        ("models/roberta/config.json", lambda path: path.write_text('{"a": 1}'), set()),
+        ("corpora/other.yaml", new_title, set()),
+        ("backbones/tiny-bert.yaml", new_title, set()),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_a_file_reaches_what_depends_on_it(
+    registry: Path, file: str, change: Callable[[Path], object], changed: set[str]
+) -> None:
+    before = fingerprints(planned(registry)[0])
+    change(registry / file)
+    after = fingerprints(planned(registry)[0])
+    assert {name for name in before if before[name] != after[name]} == changed
+
+
+@pytest.mark.parametrize("name", ["org", "country"])
+def test_who_publishes_from_where_changes_no_stage(registry: Path, name: str) -> None:
+    assert fingerprints(planned(registry)[0]) == fingerprints(planned(registry, **{name: "DEU"})[0])
+
+
+def test_where_files_lie_changes_no_stage(registry: Path, tmp_path: Path) -> None:
+    before = fingerprints(planned(registry)[0])
+    moved = registry.rename(tmp_path / "elsewhere")
+    assert fingerprints(planned(moved)[0]) == before
+
+
+@pytest.mark.parametrize(
+    ("kind", "changed"),
+    [("dapt", BERT), ("base", ALL - {"dapt tiny-bert"}), ("tune", TUNED), ("train", TRAINED), ("evaluate", SCORED)],
+)
+def test_new_code_of_a_stage_runs_it_again(
+    registry: Path, kind: Any, changed: set[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = fingerprints(planned(registry)[0])
+    monkeypatch.setitem(module.CODE, kind, 99)
+    after = fingerprints(planned(registry)[0])
+    expected = changed - {"tune tiny-bert/tiny"} if kind == "train" else changed
+    assert {name for name in before if before[name] != after[name]} == expected
+
+
+def test_other_versions_of_libraries_run_all_again(registry: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = fingerprints(planned(registry)[0])
+    monkeypatch.setattr(module, "library_versions", lambda: {"torch": "99"})
+    after = fingerprints(planned(registry)[0])
+    assert {name for name in before if before[name] != after[name]} == ALL
+
+
+def do(context: Context, stage: Stage) -> None:
+    """An artefact of a stage, without its work."""
+    work = context.store.work_folder(stage.kind, stage.fingerprint)
+    context.store.finish(work, stage.kind, stage.name, stage.fingerprint, stage.key)
+
+
+def test_states_and_reasons(registry: Path) -> None:
+    plan, context = planned(registry)
+
+    def states(plan: Plan) -> dict[str, tuple[str, str]]:
+        found = inspect(plan, context)
+        return {f"{s.stage.kind} {s.stage.name}": (s.state, s.reason) for s in found}
+
+    assert set(states(plan).values()) == {("new", "never made here")}
+    for stage in plan.stages:
+        if stage.name != "tiny-electra/other":
+            do(context, stage)
+    train = chain(plan.last["tiny-electra/other"])["train"]
+    work = context.store.work_folder(train.kind, train.fingerprint)
+    assert states(plan)["train tiny-electra/other"][0] == "new", "begun, but nothing to go on from"
+    (work / RESUME / "snapshot.safetensors").write_bytes(b"")
+    now = states(plan)
+    assert now.pop("train tiny-electra/other") == ("resume", "begun before, goes on where it stopped")
+    assert now.pop("evaluate tiny-electra/other") == ("new", "never made here")
+    assert set(now.values()) == {("cached", "done")}
+
+    other, _ = planned(registry, {"finetune.epochs": 2, "finetune.patience": 1})
+    now = states(other)
+    assert now["base tiny-bert"] == ("cached", "done")
+    assert now["train tiny-bert/other"] == ("changed", "changed: finetune.epochs, finetune.patience")
+    assert now["evaluate tiny-bert/other"] == ("changed", "changed: train")
+    drop_last_line(registry / "data-tiny" / "dev.jsonl")
+    now = states(planned(registry)[0])
+    assert now["tune tiny-bert/tiny"] == ("changed", "changed: splits.dev")
+    assert now["train tiny-bert/tiny"] == ("changed", "changed: splits.dev, tune")
+    assert now["train tiny-bert/other"] == ("cached", "done")
+
+
+def test_an_unreadable_input_is_that_checkpoints_alone(registry: Path) -> None:
+    (registry / "data-tiny" / "train.jsonl").write_text("no JSON\n")
+    context = Context(load_registry(registry), Settings(out=registry.parent / "out", offline=True))
+    settings = {"dapt.passages": []}
+    plan = make_plan([context.registry.checkpoint(name, settings) for name in IDS], context)
+    assert set(plan.unreadable) == {"tiny-bert/tiny"}
+    assert set(plan.last) == set(IDS[1:])
+    assert all(stage.name != "tiny-bert/tiny" for stage in plan.stages)

@@ -1,0 +1,1 @@
+"""The leaderboard: its data and its Space."""

@@ -1,0 +1,118 @@
+"""The leaderboard Space: its files with the board's data, run here or pushed in one commit."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from zoo.board.details import ABLATION_FILE, CROSS_FILE
+from zoo.errors import ZooError
+from zoo.evaluation.latency import LATENCY_FILE
+from zoo.evaluation.result import RESULT_FILE
+from zoo.hub.client import Hub, RemoteFile
+from zoo.hub.manifest import VERIFICATION_FILE, file_record
+from zoo.hub.retry import insist
+
+BOARD_FILE = "board.json"
+REPORTED_FILE = "published.yaml"
+_INSTALLED = Path(__file__).parent / "space_app"
+_SOURCE_TREE = Path(__file__).parents[2]
+_SUFFIXES = {".py", ".css", ".js", ".md", ".txt"}
+_OF_CHECKPOINT = (RESULT_FILE, VERIFICATION_FILE, LATENCY_FILE)
+_OF_HUB = frozenset({".gitattributes"})
+
+
+def app_folder() -> Path:
+    """Folder of `app.py`: inside the installed package, else in the source tree."""
+    return _INSTALLED if _INSTALLED.is_dir() else _SOURCE_TREE / "leaderboard"
+
+
+def space_files(out: Path) -> dict[str, bytes]:
+    """All files of the Space, with the data of an output folder.
+
+    Raises:
+        ZooError: There is no board, or the app's files are not there.
+    """
+    app = app_folder()
+    files = {path.name: path.read_bytes() for path in sorted(app.glob("*")) if path.suffix in _SUFFIXES}
+    if "app.py" not in files:
+        raise ZooError("the files of the Space are not here", where=app, fix="install the package again")
+    board = out / BOARD_FILE
+    if not board.is_file():
+        raise ZooError("there is no board yet", where=board, fix="run zoo board")
+    reported = next(
+        (p for p in (app / REPORTED_FILE, _SOURCE_TREE / "benchmarks" / REPORTED_FILE) if p.is_file()), None
+    )
+    if reported is not None:
+        files[REPORTED_FILE] = reported.read_bytes()
+    return {**files, BOARD_FILE: board.read_bytes()}
+
+
+def push_space(repo_id: str, files: Mapping[str, bytes], hub: Hub, *, private: bool = False) -> tuple[str, bool]:
+    """Bring a Space to the state of these files by one commit; none where it has them already.
+
+    Args:
+        repo_id: `owner/name` of the Space; made where it does not exist.
+        files: All that it is to hold; other files of the Space are deleted.
+        hub: Connection.
+        private: Make a new Space private.
+
+    Returns:
+        Address of the Space, and whether there was anything to change.
+
+    Raises:
+        HubError: The Hub refuses or cannot be reached; the Space is as before, or has the whole commit.
+    """
+    changed = insist(
+        lambda: _attempt(repo_id, files, hub, private), about=hub.about(repo_id), patience=hub.patience, tell=hub.tell
+    )
+    return f"{hub.api.endpoint}/spaces/{repo_id}", changed
+
+
+def _attempt(repo_id: str, files: Mapping[str, bytes], hub: Hub, private: bool) -> bool:
+    from huggingface_hub import CommitOperationAdd, CommitOperationDelete, RepoFile
+
+    api = hub.api
+    api.create_repo(repo_id, repo_type="space", space_sdk="gradio", private=private, exist_ok=True)
+    head = str(api.repo_info(repo_id, repo_type="space").sha)
+    there: dict[str, Any] = {
+        entry.path: RemoteFile(entry.size, entry.blob_id, entry.lfs.sha256 if entry.lfs else None)
+        for entry in api.list_repo_tree(repo_id, recursive=True, revision=head, repo_type="space")
+        if isinstance(entry, RepoFile)
+    }
+    operations: list[CommitOperationAdd | CommitOperationDelete] = [
+        CommitOperationAdd(path, content)
+        for path, content in files.items()
+        if path not in there or not there[path].is_same(content, file_record(content))
+    ]
+    operations += [CommitOperationDelete(path) for path in sorted(set(there) - set(files) - _OF_HUB)]
+    if operations:
+        api.create_commit(
+            repo_id, operations, commit_message="zoo: leaderboard and its data", parent_commit=head, repo_type="space"
+        )
+    return bool(operations)
+
+
+def run_command(out: Path, port: int) -> tuple[list[str], dict[str, str]]:
+    """The command that serves the Space over an output folder, and its environment."""
+    environment = {
+        **os.environ,
+        "SPACE_DATA": str(out.resolve()),
+        "GRADIO_SERVER_PORT": str(port),
+        "GRADIO_ANALYTICS_ENABLED": "False",
+    }
+    return [sys.executable, str(app_folder() / "app.py")], environment
+
+
+def is_stale(out: Path) -> bool:
+    """Whether the board lacks its details, or anything that goes into it is newer than it."""
+    board = out / BOARD_FILE
+    if not board.is_file() or b'"details"' not in board.read_bytes():
+        return True
+    written = board.stat().st_mtime_ns
+    records = [path for name in _OF_CHECKPOINT for path in out.glob(f"checkpoints/*/*/{name}")]
+    records += [path for name in (CROSS_FILE, ABLATION_FILE) if (path := out / name).is_file()]
+    return any(path.stat().st_mtime_ns > written for path in records)

@@ -1,0 +1,142 @@
+"""Model cards: Jinja templates, filled from `result.json` and the registry entries, nothing else."""
+
+from __future__ import annotations
+
+import functools
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from zoo.cards.check import BASE_STAGES, check_card
+from zoo.cards.licenses import judge_result, may_quote
+from zoo.cards.markdown import escape_markdown, hide_local_paths, web_link
+from zoo.cards.metadata import base_metadata, checkpoint_metadata, example_sentence, language_name
+from zoo.cards.rebuild import is_packaged, rebuild_command
+from zoo.energy import Energy
+from zoo.evaluation.errors import MEANINGS
+from zoo.evaluation.result import Result
+from zoo.registry.loader import Checkpoint, Registry
+from zoo.registry.schema import Backbone
+
+if TYPE_CHECKING:
+    from huggingface_hub import ModelCardData
+    from jinja2 import Environment
+
+_INSTALLED = Path(__file__).parent / "templates"
+_SOURCE_TREE = Path(__file__).parents[2] / "model_cards" / "templates"
+_TEMPLATES = ("checkpoint.md.j2", "base.md.j2", "parts.md.j2")
+
+
+def render_card(result: Result, checkpoint: Checkpoint, registry: Registry, *, verified: str | None = None) -> str:
+    """The README.md of a checkpoint: YAML metadata and Markdown body.
+
+    Args:
+        result: The source of every figure.
+        checkpoint: Its registry entries.
+        registry: What the entries are from: it has the types' descriptions and the recipe to compare with.
+        verified: What `zoo verify` found, in one sentence; None: nothing yet, so nothing is said.
+
+    Raises:
+        ZooError: The card is not as `check_card` asks for.
+    """
+    backbone, corpus = checkpoint.backbone, checkpoint.corpus
+    verdict = judge_result(result, backbone, corpus)
+    english = corpus.language.partition("-")[0] == "en"
+    sentence = next((text for name in result.entity_types if english and (text := example_sentence(name))), None)
+    siblings = [name for name in suite_corpora(backbone.id, registry) if name != result.corpus]
+    sibling = siblings[0] if siblings else "another-corpus"
+    body = _template("checkpoint.md.j2").render(
+        r=result,
+        backbone=backbone,
+        corpus=corpus,
+        origin=_origin(result, backbone),
+        verdict=verdict,
+        verified=verified,
+        language=language_name(corpus.language),
+        descriptions={item.name: item.description for item in registry.labels.types},
+        meanings=MEANINGS,
+        quotable=may_quote(corpus.license),
+        sentence=sentence or "Paste a sentence here.",
+        sibling=sibling,
+        sibling_repo=result.names.of_checkpoint(backbone.id, sibling),
+        command=rebuild_command(result, registry),
+        packaged=is_packaged(result, registry),
+    )
+    return _checked(checkpoint_metadata(result, backbone, corpus, verdict), body, result)
+
+
+def render_base_card(result: Result, backbone: Backbone, registry: Registry) -> str:
+    """The README.md of a base, from the record of any checkpoint on it: all of one base give the same card.
+
+    Args:
+        result: Record of a checkpoint that stands on the base.
+        backbone: What the base was made of.
+        registry: It has the label space, and what it puts on the base.
+
+    Raises:
+        ZooError: The card is not as `check_card` asks for.
+    """
+    verdict = judge_result(result, backbone, None)
+    stages = {name: result.energy_stages[name] for name in BASE_STAGES if name in result.energy_stages}
+    energy = Energy.total(list(stages.values()))
+    labels, names = registry.labels, result.names
+    adapters = {name: names.of_checkpoint(backbone.id, name) for name in suite_corpora(backbone.id, registry)}
+    shown = adapters or {name: names.of_checkpoint(backbone.id, name) for name in ("one-corpus", "another-corpus")}
+    body = _template("base.md.j2").render(
+        r=result,
+        backbone=backbone,
+        origin=_origin(result, backbone),
+        verdict=verdict,
+        labels=labels,
+        capacity=labels.capacity or len(labels.types),
+        adapters={repo: registry.corpus(name).entity_types for name, repo in adapters.items()},
+        pattern=f"{names.org}/{names.checkpoint.format(backbone=backbone.id, corpus='*')}",
+        shown=list(shown.items())[:2],
+        energy=energy,
+        energy_stages=stages,
+    )
+    return _checked(base_metadata(result, backbone, verdict, energy), body, result)
+
+
+def suite_corpora(backbone: str, registry: Registry) -> list[str]:
+    """Corpora that the suites of a registry put on a backbone, without repeats, in order."""
+    suites = [suite for suite in registry.suites.values() if backbone in suite.backbones]
+    return list(dict.fromkeys(name for suite in suites for name in suite.corpora))
+
+
+def card_template() -> str:
+    """Source of the templates, for whoever needs to know whether a card is up to date."""
+    environment = _environment()
+    assert environment.loader is not None
+    return "\n".join(environment.loader.get_source(environment, name)[0] for name in _TEMPLATES)
+
+
+def _checked(metadata: ModelCardData, body: str, result: Result) -> str:
+    card = f"---\n{metadata.to_yaml()}\n---\n\n{body}"
+    check_card(card, result)
+    return card
+
+
+def _origin(result: Result, backbone: Backbone) -> str:
+    return "a local folder" if backbone.path else result.backbone_origin
+
+
+def _template(name: str) -> Any:  # noqa: ANN401 - jinja2 is imported late
+    return _environment().get_template(name)
+
+
+@functools.cache
+def _environment() -> Environment:
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+    environment = Environment(
+        loader=FileSystemLoader([_INSTALLED, _SOURCE_TREE]),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+        autoescape=False,
+    )
+    environment.filters["md"] = lambda text: escape_markdown(hide_local_paths(str(text)))
+    environment.filters["link"] = web_link
+    environment.filters["percent"] = lambda value: f"{100 * value:.2f}"
+    return environment

@@ -1,0 +1,50 @@
+"""The score on original documents through the plain `transformers` pipeline, as a user would call it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from zoo.corpora.document import Document
+from zoo.evaluation.scoring import SplitScore, score_predictions
+from zoo.modeling.windows import Entity, aggregation_strategy, finish
+from zoo.tagging.tagger import Tagger
+
+
+class RawTextScore(BaseModel):
+    """Strict scores on the original running text of the test documents."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    score: SplitScore
+    pipeline_call: str = Field(description="how the predictions were made")
+    differing_documents: int = Field(ge=0, description="documents in which our own decoding finds other entities")
+
+
+def score_raw_text(tagger: Tagger, documents: Sequence[Document], *, samples: int, seed: int) -> RawTextScore:
+    """Score the plain pipeline on whole documents, and compare it with our own decoding.
+
+    Args:
+        tagger: The model.
+        documents: Original documents with gold spans.
+        samples: Bootstrap resamples.
+        seed: Seed of the bootstrap.
+    """
+    from transformers import pipeline
+
+    strategy = aggregation_strategy(tagger.tokenizer)
+    call = {"aggregation_strategy": strategy, "stride": tagger.stride_tokens}
+    tagger.tokenizer.model_max_length = tagger.window_tokens
+    ner = pipeline("token-classification", model=tagger.model, tokenizer=tagger.tokenizer, **call)
+    texts = [document.text for document in documents]
+    predictions = [
+        # SentencePiece lets an entity begin with the space before it: users strip it, so do we
+        finish(text, [[Entity(int(e["start"]), int(e["end"]), e["entity_group"], float(e["score"])) for e in found]])
+        for text, found in zip(texts, ner(texts), strict=True)
+    ]
+    ours = tagger.tag(texts)
+    differing = sum({e.key for e in a} != {e.key for e in b} for a, b in zip(predictions, ours, strict=True))
+    score = score_predictions(documents, predictions, samples=samples, seed=seed)
+    arguments = ", ".join(f"{name}={value!r}" for name, value in call.items())
+    return RawTextScore(score=score, pipeline_call=f"pipeline(..., {arguments})", differing_documents=differing)

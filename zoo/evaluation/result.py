@@ -1,0 +1,225 @@
+"""`result.json`: the one record of a build that card, board and verification read. Scores are fractions of 1."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from zoo.energy import Energy
+from zoo.errors import ZooError
+from zoo.evaluation.error_summary import ErrorSummary
+from zoo.evaluation.memorisation import SeenUnseen, WithoutLeaked
+from zoo.evaluation.oracle import RawTextScore
+from zoo.evaluation.scoring import SplitScore
+from zoo.files import write_whole
+from zoo.registry.names import Names
+from zoo.registry.schema import LicenseInfo
+
+SCHEMA_VERSION = 1
+RESULT_FILE = "result.json"
+
+
+class _Record(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Decoding(_Record):
+    """How logits become entities; a user's pipeline call takes the same values."""
+
+    aggregation_strategy: Literal["simple", "max"] = Field(description="`aggregation_strategy` of the pipeline")
+    window_tokens: int = Field(description="tokenizer.model_max_length of the base")
+    stride_tokens: int = Field(description="`stride` of the pipeline for texts longer than a window")
+
+
+class EpochRecord(_Record):
+    """One epoch of training."""
+
+    epoch: int
+    loss: float
+    dev_micro_f1: float
+    train_seconds: float
+    dev_seconds: float = Field(default=0.0, description="scoring the dev split")
+    tokens: int
+
+
+class Scores(_Record):
+    """Scores of the splits that were not trained on."""
+
+    dev: SplitScore
+    test: SplitScore
+
+
+class CorpusRecord(_Record):
+    """The data a checkpoint was trained and scored on."""
+
+    title: str
+    unit: Literal["sentence", "document"]
+    source: str
+    license: str
+    documents: dict[str, int]
+    mentions: dict[str, int]
+    mentions_per_type: dict[str, int] = Field(description="training mentions of each type")
+    examples: dict[str, list[str]] = Field(
+        description="frequent training mentions of each type; empty where the licence forbids quoting"
+    )
+    repairs: dict[str, int] = Field(description="what the reader repaired, counted")
+
+
+class RobustnessScore(_Record):
+    """The test split in a worse spelling; see zoo/evaluation/robustness.py."""
+
+    micro_f1: float = Field(ge=0, le=1, description="strict, on the text after the change")
+    loss: float = Field(description="micro_f1 of the text as it is, less this one")
+    documents: int = Field(ge=0, description="test documents that were scored")
+    changed_documents: int = Field(ge=0, description="of them")
+
+
+class PassageRecord(_Record):
+    """Passages that a base was pre-trained on, as their registry entry told of them at the time."""
+
+    id: str
+    title: str
+    homepage: str = ""
+    license: LicenseInfo
+
+
+class DaptSummary(_Record):
+    """Domain-adaptive pre-training of the base."""
+
+    passages: list[str] = Field(description="registry entries of the mixture")
+    passages_read: int
+    passages_trained: int = Field(description="after length filter, de-duplication and exclusion of test sentences")
+    perplexity_before: float = Field(
+        description="held-out, of masked tokens, with the head of the backbone or a new one"
+    )
+    perplexity_after: float
+    head_trained: bool = Field(description="the head was new: it was trained first, on the frozen backbone")
+    steps: int
+    tokens: int
+    licenses: list[str]
+    sources: list[PassageRecord] = Field(default_factory=list, description="empty in results of before this field")
+    publishable: bool = Field(default=True, description="as far as the passages go")
+    reasons: list[str] = Field(default_factory=list, description="why what derives from them may not be published")
+    trained_parameters: int | None = Field(default=None, description="of pre-training; null: not recorded")
+    train_seconds: float | None = Field(default=None, description="of pre-training; null: not recorded")
+    precision: str | None = Field(default=None, description="of pre-training; null: not recorded")
+
+
+class TuneSummary(_Record):
+    """The search of hyper-parameters."""
+
+    trials: int
+    completed: int = Field(description="the others were pruned or failed")
+    best_values: dict[str, Any] = Field(description="dotted path of the recipe -> value that was taken")
+    best_dev_micro_f1: float
+    recipe_dev_micro_f1: float | None = Field(description="of the recipe before the search")
+    importances: dict[str, float] = Field(description="PED-ANOVA")
+
+
+class Result(_Record):
+    """One built checkpoint."""
+
+    schema_version: Literal[1] = 1
+    checkpoint_id: str
+    repo_id: str
+    base_repo_id: str
+    names: Names = Field(default=Names(), description="patterns that the two were named by")
+    base_mark: str = Field(default="", description="end of the base's name, where its pre-training is not the usual")
+    rebuild_command: str = Field(default="", description="the line that builds it again; empty: of an older build")
+    backbone: str
+    backbone_origin: str = Field(description="package and version, or Hub id at a commit")
+    corpus: str
+    entity_types: list[str]
+    decoding: Decoding
+    scores: Scores
+    memorisation: SeenUnseen = Field(description="test mentions seen and unseen in training")
+    without_leaked: WithoutLeaked = Field(description="test score without documents that stand in train too")
+    raw_text: RawTextScore | None = Field(description="original documents in the plain pipeline; null: not measured")
+    robustness: dict[str, RobustnessScore] | None = Field(
+        default=None, description="kind of change -> score, `original` first; null: not measured"
+    )
+    errors: ErrorSummary | None = Field(default=None, description="mistakes on test by class; null: not measured")
+    notes: list[str] = Field(description="what was not measured, and why")
+    protocol: str = Field(description="what a score means, in one line")
+    trained_parameters: int
+    trained_share: float = Field(ge=0, le=1, description="of all parameters that a pipeline loads")
+    adapter_bytes: int = Field(description="bytes of adapter_config.json and adapter_model.safetensors")
+    train_seconds: float
+    precision: str
+    best_epoch: int
+    training: list[EpochRecord]
+    energy: Energy = Field(description="search, training and scoring of this checkpoint, resumed runs included")
+    energy_stages: dict[str, Energy] = Field(default_factory=dict, description="stage -> energy; dapt and base in full")
+    energy_base_share: Energy | None = Field(
+        default=None, description="this checkpoint's part of dapt and base; not in `energy`"
+    )
+    base_sharers: int = Field(default=1, ge=1, description="checkpoints that the registry's suites put on the base")
+    dapt: DaptSummary | None = Field(default=None, description="null: the base is the backbone as it came")
+    tune: TuneSummary | None = Field(default=None, description="null: no search")
+    recipe: dict[str, Any]
+    seeds: list[int]
+    corpus_record: CorpusRecord
+    license: str
+    publishable: bool
+    versions: dict[str, str]
+    fingerprints: dict[str, str] = Field(
+        description="sha256 of what the build depends on: splits, base, label space, recipe, adapter"
+    )
+    created: str = Field(description="UTC, ISO 8601")
+
+    @property
+    def base_folder(self) -> str:
+        """Name of the base's folder below `bases/`."""
+        return self.backbone + (f"-{self.base_mark}" if self.base_mark else "")
+
+    def named(self, names: Names) -> Result:
+        """This result under other names: those of another organisation or user, or by other patterns."""
+        repo_id = names.of_checkpoint(self.backbone, self.corpus)
+        base = names.of_base(self.backbone, self.base_mark)
+        return self.model_copy(update={"repo_id": repo_id, "base_repo_id": base, "names": names})
+
+    def save(self, folder: Path) -> None:
+        """Write `result.json`."""
+        write_text(folder / RESULT_FILE, self.model_dump_json(indent=2) + "\n")
+
+
+def load_result(path: Path) -> Result:
+    """Read a `result.json`.
+
+    Raises:
+        ZooError: It is missing, damaged or of another schema version.
+    """
+    try:
+        return Result.model_validate_json(path.read_bytes())
+    except OSError as error:
+        raise ZooError(
+            f"cannot read the result: {error.strerror}", where=path, fix="build the checkpoint first"
+        ) from None
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        field = ".".join(str(part) for part in first["loc"])
+        raise ZooError(
+            f"not a result of schema version {SCHEMA_VERSION}: {field}: {first['msg']}",
+            where=path,
+            fix="build the checkpoint again",
+        ) from None
+
+
+def find_results(out: Path) -> Iterator[Result]:
+    """All results below an output folder, in order of their ids."""
+    return map(load_result, find_result_files(out))
+
+
+def find_result_files(out: Path) -> Iterator[Path]:
+    """Every `result.json` below an output folder, in order; a folder with a dot is one that is being written."""
+    for path in sorted((out / "checkpoints").glob(f"*/*/{RESULT_FILE}")):
+        if not path.parent.name.startswith("."):
+            yield path
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a text file whole or not at all."""
+    write_whole(path, text)

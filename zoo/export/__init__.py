@@ -1,0 +1,1 @@
+"""Self-contained models made of a base and an adapter."""

@@ -1,0 +1,1 @@
+"""The Hub: pushing, and verifying what was pushed."""

@@ -1,0 +1,1 @@
+"""The hand-written encoder for CPUs, for training and for tagging."""

@@ -1,0 +1,1 @@
+"""Raw text for domain-adaptive pre-training."""

@@ -1,0 +1,264 @@
+"""The text of domain-adaptive pre-training: passages of several entries, cleaned, held out in part, drawn by weight."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import random
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from zoo.corpora.load import Corpus
+from zoo.corpora.similarity import normalise, repeated_texts
+from zoo.errors import ZooError
+from zoo.passages.cleaning import length_words, long_enough, random_key, sample, without_test_text
+from zoo.passages.contamination import TextIndex
+from zoo.passages.passage import Passage, load_passages, passage_files, passages_path
+from zoo.registry.schema import PassageEntry
+
+MIN_WORDS = 30
+"""Of a passage; about the 50 tokens of arXiv 2508.01630. Words are what white space separates."""
+MAX_WORDS = 200
+"""Of a passage before it is cut: most pieces then stay within 256 tokens."""
+HELDOUT_SHARE = 0.05
+HELDOUT_MAX = 500
+
+
+class PassageCounts(BaseModel):
+    """What became of passages: those read and `cut_pieces` together are all that follow `skipped`."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    read: int = Field(default=0, ge=0, description="passages that the reader gave")
+    cut_pieces: int = Field(default=0, ge=0, description="pieces that long passages were cut into, less one for each")
+    skipped: dict[str, int] = Field(
+        default_factory=dict, description="records that the reader left out, by reason; not among those read"
+    )
+    too_short: int = Field(default=0, ge=0, description="passages of too few words")
+    not_sampled: int = Field(default=0, ge=0, description="passages outside the sample that the entry asks for")
+    test_overlap: int = Field(
+        default=0, ge=0, description="pieces with a whole test sentence or 13 words in a row of a test set"
+    )
+    exact_duplicates: int = Field(default=0, ge=0, description="pieces that equal an earlier one, normalised")
+    near_duplicates: int = Field(default=0, ge=0, description="pieces that are nearly an earlier one that was kept")
+    kept_train: int = Field(default=0, ge=0)
+    kept_heldout: int = Field(default=0, ge=0)
+    kept_words: int = Field(default=0, ge=0, description="words of the pieces kept, in train and held-out")
+
+
+class MixtureCounts(BaseModel):
+    """What became of the passages of a mixture."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    entries: dict[str, PassageCounts] = Field(description="by id of the registry entry")
+    total: PassageCounts
+
+
+@dataclass(frozen=True)
+class PreparedPassages:
+    """Passages to train on and to measure perplexity on; no document has pieces in both.
+
+    Attributes:
+        train: Pieces to train on, in the order they were read in.
+        heldout: Pieces kept out of training.
+        train_origin: Registry entry of each piece of `train`.
+        heldout_origin: Registry entry of each piece of `heldout`.
+        weights: Registry entry -> times each of its passages is drawn per epoch.
+        counts: What became of all that was read.
+    """
+
+    train: tuple[Passage, ...]
+    heldout: tuple[Passage, ...]
+    train_origin: tuple[str, ...]
+    heldout_origin: tuple[str, ...]
+    weights: Mapping[str, float]
+    counts: MixtureCounts
+
+
+@dataclass(frozen=True, slots=True)
+class _Piece:
+    origin: str
+    passage: Passage
+
+
+def prepare_passages(
+    entries: Sequence[PassageEntry],
+    test_corpora: Sequence[Corpus],
+    *,
+    folders: Mapping[str, Path],
+    local: Path | None = None,
+    min_words: int = MIN_WORDS,
+    max_words: int = MAX_WORDS,
+    heldout_share: float = HELDOUT_SHARE,
+    heldout_max: int = HELDOUT_MAX,
+    seed: int,
+) -> PreparedPassages:
+    """Read passages, cut long ones, leave out what is short, repeated or test text, and hold some documents out.
+
+    Of a passage that is cut, pieces go together with the one before and the one after: test text that begins in one and
+    ends in the next takes both out, and a piece with test text takes its neighbours along. Duplicates are looked for
+    over all entries, and the first stays. Files and seed determine the outcome.
+
+    Args:
+        entries: What to read, in this order.
+        test_corpora: Corpora whose test text must not be trained on.
+        folders: `passages/<id>` -> folder of the registry that the entry is from.
+        local: Folder with local passages (`ZOO_PASSAGES`).
+        min_words: Fewest words of a passage.
+        max_words: Most words of a piece, at least twice as many.
+        heldout_share: Share of the pieces to hold out, by whole documents in random order.
+        heldout_max: At most so many.
+        seed: Of samples and held-out documents.
+
+    Raises:
+        ZooError: An entry is not on this machine, malformed or named twice, or a number is out of range.
+    """
+    _check(entries, min_words, max_words, heldout_share)
+    tallies: dict[str, Counter[str]] = {entry.id: Counter() for entry in entries}
+    skipped: dict[str, Counter[str]] = {entry.id: Counter() for entry in entries}
+    index = TextIndex(test_corpora)
+    kept: list[_Piece] = []
+    seen: set[bytes] = set()
+    for entry in entries:
+        tally = tallies[entry.id]
+        stream = load_passages(
+            entry, registry_folder=folders[f"passages/{entry.id}"], local=local, skipped=skipped[entry.id]
+        )
+        chosen = sample(long_enough(stream, min_words, tally), entry, seed, tally)
+        for passage in without_test_text(chosen, index, min_words, max_words, tally):
+            digest = hashlib.blake2b(normalise(passage.text).encode(), digest_size=16).digest()
+            if digest in seen:
+                tally["exact_duplicates"] += 1
+            else:
+                seen.add(digest)
+                kept.append(_Piece(entry.id, passage))
+    repeated = repeated_texts([piece.passage.text for piece in kept])
+    for item in repeated:
+        tallies[kept[item].origin]["near_duplicates"] += 1
+    kept = [piece for item, piece in enumerate(kept) if item not in repeated]
+    out = _heldout_documents(kept, heldout_share, heldout_max, seed)
+    train = [piece for piece in kept if piece.passage.document_id not in out]
+    heldout = [piece for piece in kept if piece.passage.document_id in out]
+    for pieces, key in ((train, "kept_train"), (heldout, "kept_heldout")):
+        for piece in pieces:
+            tallies[piece.origin][key] += 1
+            tallies[piece.origin]["kept_words"] += length_words(piece.passage)
+    return PreparedPassages(
+        train=tuple(piece.passage for piece in train),
+        heldout=tuple(piece.passage for piece in heldout),
+        train_origin=tuple(piece.origin for piece in train),
+        heldout_origin=tuple(piece.origin for piece in heldout),
+        weights={entry.id: entry.weight for entry in entries},
+        counts=_counts(tallies, skipped),
+    )
+
+
+def draw_epoch(prepared: PreparedPassages, epoch: int, seed: int) -> list[Passage]:
+    """The passages of an epoch in random order, each entry's as often as its weight says.
+
+    An entry's passages stand in a random order that epochs go through one after another, again from the start when it
+    ends: with weight 0.5 two epochs see every passage once, with 1.5 three times.
+
+    Args:
+        prepared: The mixture.
+        epoch: Number of the epoch, from 0.
+        seed: The same for all epochs.
+    """
+    members: dict[str, list[Passage]] = {name: [] for name in prepared.weights}
+    for passage, origin in zip(prepared.train, prepared.train_origin, strict=True):
+        members[origin].append(passage)
+    drawn: list[Passage] = []
+    for name, passages in members.items():
+        random.Random(f"{seed} {name}").shuffle(passages)
+        size = prepared.weights[name] * len(passages)
+        drawn += [passages[item % len(passages)] for item in range(int(epoch * size), int((epoch + 1) * size))]
+    random.Random(f"{seed} epoch {epoch}").shuffle(drawn)
+    return drawn
+
+
+def passages_fingerprint(
+    entries: Sequence[PassageEntry], *, folders: Mapping[str, Path], local: Path | None = None
+) -> str:
+    """Sha256 over what determines a mixture: the files' content and names, and how each entry is read and drawn.
+
+    Where the files lie does not count. Files are hashed as they are, packed or not, and only once per process.
+
+    Raises:
+        ZooError: An entry is not on this machine, or a file cannot be read.
+    """
+    digest = hashlib.sha256()
+    for entry in entries:
+        path = passages_path(entry, folders[f"passages/{entry.id}"], local)
+        digest.update(json.dumps([entry.id, entry.format, entry.weight, entry.sample]).encode())
+        for file in passage_files(path, entry.format):
+            name = file.relative_to(path).as_posix() if path.is_dir() else file.name
+            digest.update(json.dumps([name, _file_sha256(file)]).encode())
+    return digest.hexdigest()
+
+
+def mixture_license(entries: Iterable[PassageEntry]) -> tuple[tuple[str, ...], bool, tuple[str, ...]]:
+    """Licences of a mixture without repeats, whether what is trained on it may be published, and if not why."""
+    entries = list(entries)
+    reasons = tuple(
+        f"passages {entry.id}: {entry.license.spdx} ({entry.license.source})"
+        for entry in entries
+        if not entry.license.publishable
+    )
+    return tuple(dict.fromkeys(entry.license.spdx for entry in entries)), not reasons, reasons
+
+
+def _check(entries: Sequence[PassageEntry], min_words: int, max_words: int, heldout_share: float) -> None:
+    ids = [entry.id for entry in entries]
+    if repeated := [name for name in ids if ids.count(name) > 1]:
+        raise ZooError(f"the passages {repeated[0]} are named twice", fix="name them once; `weight` says how often")
+    if not 0 <= min_words <= max_words // 2:
+        raise ZooError(f"from {min_words} to {max_words} words is no range", fix="allow at least twice the least")
+    if not 0 <= heldout_share < 1:
+        raise ZooError(f"a share of {heldout_share} cannot be held out", fix="0.05 is usual")
+
+
+def _heldout_documents(kept: Sequence[_Piece], share: float, most: int, seed: int) -> set[str]:
+    """Documents in random order, as long as the next one fits; at least one, but never all."""
+    sizes = Counter(piece.passage.document_id for piece in kept)
+    left = min(round(share * len(kept)), most, len(kept) - 1)
+    if not share or not most or len(sizes) < 2:
+        return set()
+    order = sorted(sizes, key=lambda name: random_key(seed, "held out", name))
+    found: set[str] = set()
+    for name in order:
+        if sizes[name] <= left:
+            found.add(name)
+            left -= sizes[name]
+    return found or {min(order, key=lambda name: sizes[name])}
+
+
+def _counts(tallies: Mapping[str, Counter[str]], skipped: Mapping[str, Counter[str]]) -> MixtureCounts:
+    total = sum(tallies.values(), Counter[str]())
+    return MixtureCounts(
+        entries={name: PassageCounts(**tallies[name], skipped=dict(skipped[name])) for name in tallies},
+        total=PassageCounts(**total, skipped=dict(sum(skipped.values(), Counter[str]()))),
+    )
+
+
+def _file_sha256(path: Path) -> str:
+    try:
+        status = path.stat()
+        return _sha256(path, status.st_size, status.st_mtime_ns)
+    except OSError as error:
+        raise ZooError(f"cannot read the file: {error.strerror or error}", where=path) from None
+
+
+@cache
+def _sha256(path: Path, size_bytes: int, changed_ns: int) -> str:
+    """Hash of a file that has not changed since it was hashed, as far as size and time tell."""
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while block := file.read(1 << 20):
+            digest.update(block)
+    return digest.hexdigest()

@@ -1,0 +1,1 @@
+"""Readers of passages, one module a format."""

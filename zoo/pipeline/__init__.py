@@ -1,0 +1,1 @@
+"""Builds: the plan of stages, the artefact store, and the engines that run it."""

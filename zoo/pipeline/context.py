@@ -1,0 +1,95 @@
+"""What every stage of a run works with: registry, settings, store, and the inputs read from them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypeVar
+
+from zoo.corpora.load import Corpus, load_corpus
+from zoo.errors import ZooError
+from zoo.modeling.backbones import BackboneFiles, locate_backbone
+from zoo.modeling.labels import LabelSpace
+from zoo.pipeline.layout import Layout
+from zoo.pipeline.store import Store
+from zoo.registry.loader import Registry
+from zoo.registry.lock import LOCK_FILE, locked, read_lock
+from zoo.registry.schema import Backbone, CorpusEntry
+from zoo.settings import Settings
+
+_Value = TypeVar("_Value")
+
+
+@dataclass(frozen=True)
+class Context:
+    """A run's surroundings; travels to worker processes, which read corpora for themselves.
+
+    Attributes:
+        registry: Registry of the run.
+        settings: Output folder, local corpora, country, org.
+        remote: fsspec URL of a store that is shared with other machines; None: the output folder's own.
+        alone: Whether stages run one at a time (then the whole machine's energy is theirs).
+        tune_workers: Processes that share one search.
+    """
+
+    registry: Registry
+    settings: Settings
+    remote: str | None = None
+    alone: bool = True
+    tune_workers: int = 1
+    _memory: dict[str, object] = field(default_factory=dict, compare=False, repr=False)
+
+    @property
+    def layout(self) -> Layout:
+        """Folders of the run."""
+        return Layout(self.settings.out)
+
+    @property
+    def store(self) -> Store:
+        """Finished stages."""
+        return Store(self.settings.out.resolve() / "artefacts", self.remote)
+
+    @property
+    def labels(self) -> LabelSpace:
+        """The label space."""
+        return LabelSpace.from_entry(self.registry.labels)
+
+    def corpus(self, entry: CorpusEntry) -> Corpus:
+        """A corpus, read and checked once.
+
+        Raises:
+            ZooError: It cannot be had or is not the registered one.
+        """
+        folder = self.registry.folders[f"corpora/{entry.id}"]
+        return self._once(
+            f"corpora/{entry.id}",
+            lambda: load_corpus(entry, registry_folder=folder, local=self.settings.corpora, cache=self.settings.cache),
+        )
+
+    def backbone(self, backbone: Backbone) -> BackboneFiles:
+        """The files of a backbone.
+
+        Raises:
+            ZooError: They cannot be had or are not the registered ones.
+        """
+        key = f"backbones/{backbone.id}"
+        return self._once(key, lambda: locate_backbone(self.pinned(backbone), self.registry.folders[key]))
+
+    def pinned(self, backbone: Backbone) -> Backbone:
+        """The backbone at the commit that the lock file of the current folder names, where its entry names none."""
+        return locked(backbone, read_lock(Path(LOCK_FILE)))
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "_memory": {}}
+
+    def _once(self, key: str, make: Callable[[], _Value]) -> _Value:
+        if key not in self._memory:
+            try:
+                self._memory[key] = make()
+            except ZooError as error:
+                self._memory[key] = error
+        value = self._memory[key]
+        if isinstance(value, ZooError):
+            raise value
+        return value  # type: ignore[return-value]

@@ -1,0 +1,168 @@
+"""The engine of one machine: worker processes, so that a stage that is killed takes no other with it."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import sys
+from dataclasses import dataclass
+from multiprocessing import connection, get_context, resource_tracker
+from multiprocessing.connection import Connection
+from multiprocessing.context import SpawnProcess
+from typing import Any
+
+from zoo.modeling.quiet import quiet_libraries
+from zoo.pipeline.context import Context
+from zoo.pipeline.plan import Stage
+from zoo.pipeline.processes import follow_parent
+from zoo.pipeline.progress import Hearer, Reporter
+from zoo.pipeline.schedule import MEMORY_FIX, Failure, Schedule
+
+_END = "end"
+_PATIENCE_SECONDS = 5.0
+_THREADS = "OMP_NUM_THREADS"
+
+
+@dataclass
+class _Worker:
+    process: SpawnProcess
+    pipe: Connection[Any, Any]
+    stage: Stage | None = None
+
+
+class LocalEngine:
+    """Runs stages in `jobs` processes of this machine; on a machine with GPUs they take them in turn."""
+
+    def __init__(self, jobs: int = 1) -> None:
+        self.jobs = jobs
+
+    def run(self, schedule: Schedule, context: Context, reporter: Reporter) -> None:
+        """Run until nothing is left. However it ends, no worker outlives it: what they did can be resumed."""
+        workers: list[_Worker] = []
+        try:
+            while schedule.unfinished:
+                self._assign(schedule, workers, context, reporter)
+                busy = {worker.pipe: worker for worker in workers if worker.stage}
+                for pipe in connection.wait(list(busy)):
+                    worker = busy[pipe]  # type: ignore[index]
+                    try:
+                        self._hear(worker.pipe.recv(), worker, schedule, reporter)
+                    except (EOFError, ConnectionResetError):
+                        workers.remove(worker)
+                        self._died(worker, schedule, reporter)
+            for worker in workers:
+                worker.pipe.close()  # nothing more to do: it ends by itself
+            for worker in workers:
+                worker.process.join(_PATIENCE_SECONDS)
+        finally:
+            for worker in workers:
+                worker.process.kill()
+            for worker in workers:
+                worker.process.join()
+
+    def _assign(self, schedule: Schedule, workers: list[_Worker], context: Context, reporter: Reporter) -> None:
+        while len([w for w in workers if w.stage]) < self.jobs and (stage := schedule.take()):
+            worker = next((w for w in workers if not w.stage), None)
+            if worker is None:
+                used = {w.process.name for w in workers}
+                slot = next(i for i in range(self.jobs) if str(i) not in used)
+                workers.append(worker := _start(slot, self.jobs, context))
+            worker.stage = stage
+            worker.pipe.send(stage)
+            reporter.start(stage.id)
+
+    def _hear(self, message: tuple[str, Any], worker: _Worker, schedule: Schedule, reporter: Reporter) -> None:
+        what, value = message
+        stage = worker.stage
+        assert stage is not None
+        if what != _END:
+            getattr(reporter, what)(stage.id, *value)
+            return
+        worker.stage = None
+        if isinstance(value, Failure):
+            schedule.failed(stage, value)
+            reporter.done(stage.id, f"FAILED: {value.message}")
+        else:
+            schedule.done(stage)
+            reporter.done(stage.id, value)
+
+    def _died(self, worker: _Worker, schedule: Schedule, reporter: Reporter) -> None:
+        worker.process.join()
+        stage, code = worker.stage, worker.process.exitcode or 0
+        assert stage is not None
+        if code == -signal.SIGKILL:
+            message = (
+                f"its process was killed (out of memory?)\n  fix: {MEMORY_FIX}; the same command goes on from there"
+            )
+        else:
+            cause = signal.Signals(-code).name if code < 0 else f"exit code {code}"
+            message = f"its process ended without a word ({cause})"
+        schedule.failed(stage, Failure(stage.id, message))
+        reporter.done(stage.id, f"FAILED: {message}")
+
+
+class PipeHearer(Hearer):
+    """Sends what a stage says to the process that watches it."""
+
+    def __init__(self, pipe: Connection[Any, Any]) -> None:
+        self._pipe = pipe
+
+    def steps(self, total: int, done: int) -> None:
+        """The stage has so many steps."""
+        self._pipe.send(("steps", (total, done)))
+
+    def advance(self, steps: int) -> None:
+        """Steps are done."""
+        self._pipe.send(("advance", (steps,)))
+
+    def note(self, text: str) -> None:
+        """Something worth a line."""
+        self._pipe.send(("note", (text,)))
+
+
+def _start(slot: int, jobs: int, context: Context) -> _Worker:
+    spawn = get_context("spawn")
+    quiet = "ignore::UserWarning:multiprocessing.resource_tracker"  # of a killed worker, which leaves a semaphore
+    if quiet not in sys.warnoptions:
+        sys.warnoptions.append(quiet)  # the tracker is a process that takes these along
+    here, there = spawn.Pipe()
+    process = spawn.Process(target=work, args=(there, slot, context), name=str(slot), daemon=False)
+    threads = os.environ.get(_THREADS)
+    if jobs > 1 and threads is None:  # several workers with a thread per core each would stand in each other's way
+        os.environ[_THREADS] = str(max(1, (os.cpu_count() or 1) // jobs))
+    resource_tracker.ensure_running()  # it unblocks the signal when it starts
+    signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])  # inherited, until `follow_parent` is reached
+    try:
+        process.start()
+    finally:
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGINT])
+        if threads is None:
+            os.environ.pop(_THREADS, None)
+    there.close()
+    return _Worker(process, here)
+
+
+def work(pipe: Connection[Any, Any], slot: int, context: Context) -> None:
+    """What a worker process does: stages, one after the other, until the pipe is closed."""
+    follow_parent()
+    from zoo.pipeline.stages import describe, run_stage
+
+    quiet_libraries()
+    _take_gpu(slot)
+    with contextlib.suppress(EOFError):
+        while True:
+            stage: Stage = pipe.recv()
+            try:
+                run_stage(stage, context, PipeHearer(pipe))
+                outcome: str | Failure = describe(stage, context)
+            except Exception as error:  # noqa: BLE001 - one stage's bug must not stop the others; it is reported whole
+                outcome = Failure.of(stage, error, context.settings.out)
+            pipe.send((_END, outcome))
+
+
+def _take_gpu(slot: int) -> None:
+    import torch
+
+    if torch.cuda.is_available():
+        torch.cuda.set_device(slot % torch.cuda.device_count())

@@ -1,0 +1,187 @@
+"""Build many checkpoints: plan, run what is missing, show what is done; a failure never stops the rest."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from zoo.board.rows import refresh_board
+from zoo.energy import check_country
+from zoo.errors import ZooError
+from zoo.evaluation.result import Result, write_text
+from zoo.pipeline.assemble import assemble, is_assembled
+from zoo.pipeline.context import Context
+from zoo.pipeline.plan import Plan, Stage, make_plan
+from zoo.pipeline.progress import Reporter
+from zoo.pipeline.schedule import Engine, Failure, Schedule
+from zoo.registry.loader import Checkpoint
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a run gave.
+
+    Attributes:
+        built: Checkpoints whose folder this run wrote.
+        unchanged: Checkpoint ids that were done before.
+        failures: Checkpoint id -> why it was not built.
+        stages_run: Stages that ran.
+    """
+
+    built: tuple[Result, ...]
+    unchanged: tuple[str, ...]
+    failures: dict[str, Failure]
+    stages_run: int
+
+
+def run(
+    checkpoints: Sequence[Checkpoint],
+    context: Context,
+    engine: Engine,
+    *,
+    keep_going: bool,
+    reporter: Reporter,
+    overwrite: bool = False,
+    on_built: Callable[[Checkpoint], None] = lambda checkpoint: None,
+) -> Outcome:
+    """Build checkpoints and write board and failures.
+
+    Args:
+        checkpoints: What to build.
+        context: Registry, settings, store.
+        engine: Who runs the stages.
+        keep_going: Treat an input that cannot be read as that checkpoint's failure; otherwise nothing starts.
+        reporter: Told what happens.
+        overwrite: Forget the tuning, training and scores that these checkpoints have, and make them again.
+        on_built: Called with each checkpoint whose folder is complete, be it new or of before.
+
+    Raises:
+        ZooError: The country is unknown, the output folder not writable, or (without `keep_going`) an input is bad.
+    """
+    check_country(context.settings.country)
+    plan = make_plan(checkpoints, context)
+    unreadable = plan.unreadable or _check_inputs(_missing(plan, context, overwrite), context)
+    if unreadable and not keep_going:
+        raise next(iter(unreadable.values()))
+    context.layout.check_writable()
+    with context.store.in_use():
+        return _run(plan, context, engine, reporter=reporter, overwrite=overwrite, on_built=on_built)
+
+
+def _run(
+    plan: Plan,
+    context: Context,
+    engine: Engine,
+    *,
+    reporter: Reporter,
+    overwrite: bool,
+    on_built: Callable[[Checkpoint], None],
+) -> Outcome:
+    missing = _missing(plan, context, overwrite)
+    unreadable = _check_inputs(missing, context)
+    if overwrite:
+        for stage in missing:
+            context.store.discard(stage.kind, stage.fingerprint)
+    failures = {name: Failure(name, str(error)) for name, error in {**plan.unreadable, **unreadable}.items()}
+    built: list[Result] = []
+    unchanged: list[str] = []
+    with reporter:
+        wanted = _wanted(plan, missing, failures)
+        finish = _Finish(plan, context, failures, built, unchanged, on_built)
+        schedule = Schedule(wanted, finish.after)
+        reporter.begin(len(wanted))
+        still_missing = {stage.fingerprint for stage in missing}
+        for checkpoint_id, last in plan.last.items():
+            if checkpoint_id not in failures and last.fingerprint not in still_missing:
+                finish.checkpoint(last)
+        engine.run(schedule, context, reporter)
+        for checkpoint_id, last in plan.last.items():
+            if last.fingerprint in schedule.failures:
+                failures.setdefault(checkpoint_id, schedule.failures[last.fingerprint])
+        if built or not (context.settings.out / "board.json").is_file():
+            try:
+                refresh_board(context.settings.out)
+            except ZooError as error:  # an older result beside the new ones must not spoil a run that went well
+                reporter.note("board", f"not written: {error}")
+    _write_failures(context.layout.failures, failures)
+    order = {checkpoint.id: place for place, checkpoint in enumerate(plan.checkpoints)}
+    built.sort(key=lambda result: order[result.checkpoint_id])
+    return Outcome(tuple(built), tuple(unchanged), failures, len(wanted))
+
+
+class _Finish:
+    """Assembles checkpoints as their last stages end."""
+
+    def __init__(
+        self,
+        plan: Plan,
+        context: Context,
+        failures: dict[str, Failure],
+        built: list[Result],
+        unchanged: list[str],
+        on_built: Callable[[Checkpoint], None],
+    ) -> None:
+        self.plan, self.context = plan, context
+        self.failures, self.built, self.unchanged = failures, built, unchanged
+        self._on_built = on_built
+
+    def after(self, stage: Stage) -> None:
+        """A stage has ended well: assemble what it was the last of (several, where two ids name the same data)."""
+        for checkpoint_id, last in self.plan.last.items():
+            if last.fingerprint == stage.fingerprint and checkpoint_id not in self.failures:
+                self.checkpoint(last)
+
+    def checkpoint(self, last: Stage) -> None:
+        """Write a checkpoint's folder unless it is there."""
+        try:
+            if is_assembled(last, self.context):
+                self.unchanged.append(last.name)
+            else:
+                self.built.append(assemble(last, self.context))
+        except (ZooError, OSError) as error:
+            self.failures[last.name] = Failure.of(last, error, self.context.settings.out)
+            return
+        self._on_built(last.checkpoint)
+
+
+def _missing(plan: Plan, context: Context, overwrite: bool) -> list[Stage]:
+    """Stages to run, in order."""
+    again = ("tune", "train", "evaluate") if overwrite else ()
+    return [s for s in plan.stages if s.kind in again or not context.store.has(s.kind, s.fingerprint)]
+
+
+def _check_inputs(missing: Sequence[Stage], context: Context) -> dict[str, ZooError]:
+    """Checkpoint id -> what is wrong with an input that a missing stage is going to read."""
+    found: dict[str, ZooError] = {}
+    for stage in missing:
+        try:
+            if stage.kind == "base":
+                context.backbone(stage.checkpoint.backbone)
+            elif stage.kind in ("train", "evaluate"):
+                context.corpus(stage.checkpoint.corpus)
+        except ZooError as error:
+            found.setdefault(stage.checkpoint.id, error)
+    return found
+
+
+def _wanted(plan: Plan, missing: Sequence[Stage], failures: dict[str, Failure]) -> list[Stage]:
+    """Missing stages that a checkpoint with good inputs stands on."""
+    needed: set[str] = set()
+    for checkpoint_id, last in plan.last.items():
+        if checkpoint_id not in failures:
+            pending = [last]
+            while pending:
+                stage = pending.pop()
+                needed.add(stage.fingerprint)
+                pending += stage.needs
+    return [stage for stage in missing if stage.fingerprint in needed]
+
+
+def _write_failures(path: Path, failures: dict[str, Failure]) -> None:
+    if failures:
+        items = [{"checkpoint_id": name, **asdict(failure)} for name, failure in failures.items()]
+        write_text(path, json.dumps(items, indent=2) + "\n")
+    else:
+        path.unlink(missing_ok=True)

@@ -1,1 +1,0 @@
-"""What is told about a model: energy, results, cards, the board."""
