@@ -11,9 +11,10 @@ from contextlib import contextmanager
 from importlib.resources import files
 from typing import TYPE_CHECKING
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from zoo.errors import ZooError, did_you_mean
+from zoo.records import Record
 
 if TYPE_CHECKING:
     from codecarbon import OfflineEmissionsTracker
@@ -22,10 +23,8 @@ if TYPE_CHECKING:
 WORLD = "world average"
 
 
-class Energy(BaseModel):
+class Energy(Record):
     """Energy of one or more stages and how it was obtained."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     energy_wh: float = Field(ge=0)
     emissions_g: float = Field(ge=0, description="grams of CO2 equivalent")

@@ -65,11 +65,11 @@ def test_nothing_to_tag_is_an_error(tagger: Tagger) -> None:
 
 @pytest.mark.parametrize(
     ("content", "words"),
-    [("{", "not JSON"), ('{"ms_per_1000_words": 3}', "ms_per_1000_words_range"), ("[]", "latency.json")],
+    [("{", "Invalid JSON"), ('{"ms_per_1000_words": 3}', "ms_per_1000_words_range"), ("[]", "latency.json")],
 )
 def test_a_damaged_file_is_named(content: str, words: str, tmp_path: Path) -> None:
-    assert Latency.load(tmp_path) is None
+    assert Latency.of_folder(tmp_path) is None
     (tmp_path / LATENCY_FILE).write_text(content)
     with pytest.raises(ZooError) as caught:
-        Latency.load(tmp_path)
+        Latency.of_folder(tmp_path)
     assert words in str(caught.value) and "zoo latency again" in str(caught.value)

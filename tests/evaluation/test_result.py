@@ -11,7 +11,7 @@ from pydantic import ValidationError
 
 from tests.records import result, result_data, split_score
 from zoo.errors import ZooError
-from zoo.evaluation.result import RESULT_FILE, find_results, load_result, write_text
+from zoo.evaluation.result import RESULT_FILE, Result, find_results, load_result, write_text
 from zoo.evaluation.result_schema import SCHEMA_FILE, schema_text
 
 
@@ -50,7 +50,7 @@ def refusal(path: Path) -> ZooError:
 
 
 def test_a_missing_file(tmp_path: Path) -> None:
-    assert "cannot read the result: No such file" in refusal(tmp_path / RESULT_FILE).what
+    assert "cannot read the file: No such file" in refusal(tmp_path / RESULT_FILE).what
 
 
 def test_a_folder_in_its_place(tmp_path: Path) -> None:
@@ -75,7 +75,6 @@ def test_a_file_that_was_cut_off(tmp_path: Path) -> None:
     [
         ({"schema_version": 2}, "schema_version"),
         ({"schema_version": "1"}, "schema_version"),
-        ({"surprise": 1}, "surprise"),
         ({"trained_share": 1.5}, "trained_share"),
         ({"scores": {"dev": split_score(0.5), "test": split_score(0.5, micro_f1=81.9)}}, "scores.test.micro_f1"),
         ({"scores": {"dev": split_score(0.5)}}, "scores.test"),
@@ -91,6 +90,18 @@ def test_another_version_or_a_wrong_value_is_named(changes: dict[str, Any], fiel
     (tmp_path / RESULT_FILE).write_text(json.dumps(result_data(**changes)))
     what = refusal(tmp_path / RESULT_FILE).what
     assert "schema version 1" in what and field in what
+
+
+def test_fields_of_later_versions_are_ignored(tmp_path: Path) -> None:
+    data = result_data()
+    data["energy"]["later"] = data["later"] = 1
+    (tmp_path / RESULT_FILE).write_text(json.dumps(data))
+    assert load_result(tmp_path / RESULT_FILE) == result()
+
+
+def test_an_unknown_field_is_never_written() -> None:
+    with pytest.raises(ValidationError, match="surprise"):
+        Result(**result_data(surprise=1))
 
 
 def test_a_result_does_not_change() -> None:

@@ -35,7 +35,7 @@ def folder(tmp_path: Path) -> Path:
         (tmp_path / path).parent.mkdir(exist_ok=True)
         (tmp_path / path).write_bytes(content)
     (tmp_path / ".gitattributes").write_text("* text")
-    (tmp_path / "manifest.json").write_text(_manifest(FILES).text())
+    (tmp_path / "manifest.json").write_text(_manifest(FILES).to_json())
     return tmp_path
 
 

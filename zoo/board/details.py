@@ -47,7 +47,7 @@ def checkpoint_details(result: Result, folder: Path, *, recipe: str) -> dict[str
     }
     if len(result.entity_types) > 1:
         details["per_type_ci95"] = per_type_intervals(folder, result.entity_types)
-    if (latency := Latency.load(folder)) is not None:
+    if (latency := Latency.of_folder(folder)) is not None:
         details["latency"] = latency.model_dump(mode="json")
     return details
 

@@ -7,11 +7,12 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, StrictFloat, StrictInt, ValidationError, model_validator
+from pydantic import Field, StrictFloat, StrictInt, ValidationError, model_validator
 
 from zoo.cards.markdown import LOCAL_PATH
 from zoo.cards.metadata import HUB_LICENSES
 from zoo.errors import ZooError
+from zoo.records import Record, first_problem
 from zoo.registry.schema import Language
 
 if TYPE_CHECKING:
@@ -30,16 +31,12 @@ _HubId = Annotated[str, Field(pattern=r"^[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*$"
 _Text = Annotated[str, Field(min_length=1)]
 
 
-class _Section(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class _Task(_Section):
+class _Task(Record):
     type: _Text
     name: str | None = None
 
 
-class _Dataset(_Section):
+class _Dataset(Record):
     type: _Text
     name: _Text
     config: str | None = None
@@ -47,24 +44,24 @@ class _Dataset(_Section):
     revision: Annotated[str, Field(pattern=r"^[0-9a-f]{40}$")] | None = None
 
 
-class _Metric(_Section):
+class _Metric(Record):
     type: _Text
     value: Annotated[_Number, Field(le=1)]
     name: str | None = None
 
 
-class _Evaluation(_Section):
+class _Evaluation(Record):
     task: _Task
     dataset: _Dataset
     metrics: tuple[_Metric, ...] = Field(min_length=1)
 
 
-class _Model(_Section):
+class _Model(Record):
     name: _Text
     results: tuple[_Evaluation, ...] = Field(min_length=1)
 
 
-class _Emissions(_Section):
+class _Emissions(Record):
     emissions: _Number = Field(description="grams of CO2 equivalent")
     source: _Text
     training_type: _Text
@@ -72,12 +69,12 @@ class _Emissions(_Section):
     hardware_used: _Text
 
 
-class _Widget(_Section):
+class _Widget(Record):
     text: _Text
     example_title: str | None = None
 
 
-class CardMetadata(_Section):
+class CardMetadata(Record):
     """The YAML of a card of this toolkit; another field, or one misspelt, is an error."""
 
     license: _Text
@@ -132,9 +129,7 @@ def check_card(text: str, result: Result | None = None) -> CardMetadata:
     try:
         checked = CardMetadata.model_validate(metadata)
     except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        field = ".".join(str(part) for part in first["loc"])
-        raise _refused(f"metadata: {f'{field}: ' if field else ''}{first['msg']}") from None
+        raise _refused(f"metadata: {first_problem(error)}") from None
     if result is not None:
         if checked.library_name == "peft" and checked.base_model != result.base_repo_id:
             named = checked.base_model

@@ -48,7 +48,7 @@ def latency(
         print_step(f"{result.checkpoint_id}: {len(texts[result.corpus])} documents, {repeats} times")
         measured = measure_latency(load_tagger(str(place)), texts[result.corpus], repeats=repeats, threads=threads)
         try:
-            write_whole(place / LATENCY_FILE, measured.model_dump_json(indent=2) + "\n")
+            write_whole(place / LATENCY_FILE, measured.to_json())
         except OSError as error:
             raise ZooError(f"cannot write the file: {error.strerror or error}", where=place / LATENCY_FILE) from None
         rows.append({"checkpoint_id": result.checkpoint_id, **measured.model_dump(mode="json")})

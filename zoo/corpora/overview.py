@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from zoo.corpora.document import Document, Span, count_mentions, count_tokens
 from zoo.corpora.load import Corpus
 from zoo.corpora.similarity import normalise
+from zoo.records import Record
 from zoo.registry.schema import SplitName
 
 CONTEXT_CHARACTERS = 80
@@ -17,11 +18,7 @@ LONGEST_WORDS = 10
 _FREQUENCIES = ((1, 1), (2, 2), (3, 5), (6, 10), (11, 50), (51, None))
 
 
-class _Frozen(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class SplitOverview(_Frozen):
+class SplitOverview(Record):
     """Counts of one split."""
 
     documents: int = Field(ge=0, description="sentences or documents, as the entry's `unit` says")
@@ -35,7 +32,7 @@ class SplitOverview(_Frozen):
     fingerprint: str
 
 
-class Example(_Frozen):
+class Example(Record):
     """One mention with the text around it."""
 
     split: SplitName
@@ -47,7 +44,7 @@ class Example(_Frozen):
     after: str
 
 
-class TypeOverview(_Frozen):
+class TypeOverview(Record):
     """Mentions of one type, over all splits."""
 
     mentions: int = Field(ge=0)
@@ -58,7 +55,7 @@ class TypeOverview(_Frozen):
     examples: list[Example]
 
 
-class CorpusOverview(_Frozen):
+class CorpusOverview(Record):
     """What there is to know about a corpus before using it."""
 
     id: str

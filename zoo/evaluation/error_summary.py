@@ -4,27 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from zoo.evaluation.errors import KINDS, ErrorKind, ErrorReport, Mistake
 from zoo.evaluation.spans import Key
+from zoo.records import Record
 
 EXAMPLES_PER_CLASS = 2
 _CONTEXT_CHARACTERS = 40
 
 
-class _Record(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class ErrorCounts(_Record):
+class ErrorCounts(Record):
     """Mistakes of one class."""
 
     false_positives: int = Field(ge=0)
     false_negatives: int = Field(ge=0)
 
 
-class ErrorExample(_Record):
+class ErrorExample(Record):
     """A mistake in its surroundings."""
 
     kind: ErrorKind
@@ -35,7 +32,7 @@ class ErrorExample(_Record):
     predicted: str | None = Field(description="`mention (Type)`, null where nothing was found")
 
 
-class ErrorSummary(_Record):
+class ErrorSummary(Record):
     """Mistakes on the test split by class, as `zoo errors` sorts them."""
 
     classes: dict[ErrorKind, ErrorCounts]

@@ -8,19 +8,18 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import Field
 
 from zoo.errors import ZooError
+from zoo.records import Record
 from zoo.tagging.tagger import Tagger
 
 LATENCY_FILE = "latency.json"
 """Beside `result.json`; a new build of the checkpoint removes it."""
 
 
-class Latency(BaseModel):
+class Latency(Record):
     """Time to tag on one machine; figures of different processors or thread counts do not compare."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     ms_per_1000_words: float = Field(ge=0, description="milliseconds; median of the repeats")
     ms_per_1000_words_range: tuple[float, float] = Field(description="fastest and slowest repeat: how quiet it was")
@@ -31,7 +30,7 @@ class Latency(BaseModel):
     processor: str
 
     @classmethod
-    def load(cls, folder: Path) -> Latency | None:
+    def of_folder(cls, folder: Path) -> Latency | None:
         """What was measured of the checkpoint in a folder; None: nothing was.
 
         Raises:
@@ -39,16 +38,7 @@ class Latency(BaseModel):
         """
         path = folder / LATENCY_FILE
         fix = "run zoo latency again, or remove the file"
-        try:
-            return cls.model_validate_json(path.read_bytes())
-        except FileNotFoundError:
-            return None
-        except OSError as error:
-            raise ZooError(f"cannot read the file: {error.strerror}", where=path, fix=fix) from None
-        except ValidationError as error:
-            first = error.errors()[0]
-            field = ".".join(map(str, first["loc"]))
-            raise ZooError(f"damaged: {field or 'not JSON'}: {first['msg']}", where=path, fix=fix) from None
+        return cls.from_file(path, what="damaged", fix=fix) if path.exists() else None
 
 
 def measure_latency(

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from zoo.corpora.load import Corpus
 from zoo.corpora.similarity import (
@@ -19,6 +19,7 @@ from zoo.corpora.similarity import (
     words,
 )
 from zoo.passages.contamination import PassageOverlap
+from zoo.records import Record
 from zoo.registry.schema import SplitName
 
 Level = Literal["sentence", "document"]
@@ -28,11 +29,7 @@ _EXAMPLES = 3
 _EXCERPT_CHARACTERS = 240
 
 
-class _Frozen(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class SharedText(_Frozen):
+class SharedText(Record):
     """One text that stands in both splits, as an example."""
 
     document: int = Field(ge=0, description="index of the document in the compared split")
@@ -41,7 +38,7 @@ class SharedText(_Frozen):
     similarity: float = Field(ge=0, le=1, description="Jaccard similarity of the shingle sets; 1 where exact")
 
 
-class Overlap(_Frozen):
+class Overlap(Record):
     """Texts of a split that stand in a reference split too.
 
     For a corpus of sentences the text is the document; a corpus of documents is compared twice, by whole documents and
@@ -76,7 +73,7 @@ class Overlap(_Frozen):
         return self.leaked / self.texts if self.texts else 0.0
 
 
-class LeakageReport(_Frozen):
+class LeakageReport(Record):
     """Everything that `zoo corpora check` found."""
 
     schema_version: Literal[1] = 1

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Sequence
 from typing import Protocol
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from zoo.corpora.document import Document
 from zoo.corpora.similarity import normalise
 from zoo.errors import ZooError
 from zoo.evaluation.spans import Counts, Key, count, total
+from zoo.records import Record
 
 Form = tuple[str, str]
 """Surface form of a mention in its normal form, and the type."""
@@ -24,10 +25,8 @@ class Predicted(Protocol):
         """`(start, end, type)` of the half-open span `[start, end)`."""
 
 
-class GroupScore(BaseModel):
+class GroupScore(Record):
     """Strict span scores of a part of the mentions, as fractions; 0 where the part is empty, as its counts show."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     f1: float = Field(ge=0, le=1)
     precision: float = Field(ge=0, le=1)
@@ -49,7 +48,7 @@ class GroupScore(BaseModel):
         )
 
 
-class SeenUnseen(BaseModel):
+class SeenUnseen(Record):
     """Strict scores on mentions whose surface form training holds as a mention of the same type, and on all others.
 
     Every mention, gold or predicted, is in the group of its own surface form, so recall is over the gold mentions of a
@@ -57,18 +56,14 @@ class SeenUnseen(BaseModel):
     of the whole score. Surface forms are compared case-folded, with runs of white space as one space.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
     seen: GroupScore
     unseen: GroupScore
     seen_gold_share: float = Field(ge=0, le=1, description="share of the gold mentions that are seen")
     train_forms: int = Field(ge=0, description="different pairs of surface form and type in training")
 
 
-class WithoutLeaked(BaseModel):
+class WithoutLeaked(Record):
     """Strict micro-averaged score of the documents that do not stand in train, as fractions."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     micro_f1: float = Field(ge=0, le=1)
     precision: float = Field(ge=0, le=1)

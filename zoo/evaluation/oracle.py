@@ -4,18 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from zoo.corpora.document import Document
 from zoo.evaluation.scoring import SplitScore, score_predictions
 from zoo.modeling.windows import Entity, aggregation_strategy, finish
+from zoo.records import Record
 from zoo.tagging.tagger import Tagger
 
 
-class RawTextScore(BaseModel):
+class RawTextScore(Record):
     """Strict scores on the original running text of the test documents."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     score: SplitScore
     pipeline_call: str = Field(description="how the predictions were made")

@@ -6,15 +6,15 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import Field
 
 from zoo.energy import Energy
-from zoo.errors import ZooError
 from zoo.evaluation.error_summary import ErrorSummary
 from zoo.evaluation.memorisation import SeenUnseen, WithoutLeaked
 from zoo.evaluation.oracle import RawTextScore
 from zoo.evaluation.scoring import SplitScore
 from zoo.files import write_whole
+from zoo.records import Record
 from zoo.registry.names import Names
 from zoo.registry.schema import LicenseInfo
 
@@ -22,11 +22,7 @@ SCHEMA_VERSION = 1
 RESULT_FILE = "result.json"
 
 
-class _Record(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class Decoding(_Record):
+class Decoding(Record):
     """How logits become entities; a user's pipeline call takes the same values."""
 
     aggregation_strategy: Literal["simple", "max"] = Field(description="`aggregation_strategy` of the pipeline")
@@ -34,7 +30,7 @@ class Decoding(_Record):
     stride_tokens: int = Field(description="`stride` of the pipeline for texts longer than a window")
 
 
-class EpochRecord(_Record):
+class EpochRecord(Record):
     """One epoch of training."""
 
     epoch: int
@@ -45,14 +41,14 @@ class EpochRecord(_Record):
     tokens: int
 
 
-class Scores(_Record):
+class Scores(Record):
     """Scores of the splits that were not trained on."""
 
     dev: SplitScore
     test: SplitScore
 
 
-class CorpusRecord(_Record):
+class CorpusRecord(Record):
     """The data a checkpoint was trained and scored on."""
 
     title: str
@@ -68,7 +64,7 @@ class CorpusRecord(_Record):
     repairs: dict[str, int] = Field(description="what the reader repaired, counted")
 
 
-class RobustnessScore(_Record):
+class RobustnessScore(Record):
     """The test split in a worse spelling; see zoo/evaluation/robustness.py."""
 
     micro_f1: float = Field(ge=0, le=1, description="strict, on the text after the change")
@@ -77,7 +73,7 @@ class RobustnessScore(_Record):
     changed_documents: int = Field(ge=0, description="of them")
 
 
-class PassageRecord(_Record):
+class PassageRecord(Record):
     """Passages that a base was pre-trained on, as their registry entry told of them at the time."""
 
     id: str
@@ -86,7 +82,7 @@ class PassageRecord(_Record):
     license: LicenseInfo
 
 
-class DaptSummary(_Record):
+class DaptSummary(Record):
     """Domain-adaptive pre-training of the base."""
 
     passages: list[str] = Field(description="registry entries of the mixture")
@@ -108,7 +104,7 @@ class DaptSummary(_Record):
     precision: str | None = Field(default=None, description="of pre-training; null: not recorded")
 
 
-class TuneSummary(_Record):
+class TuneSummary(Record):
     """The search of hyper-parameters."""
 
     trials: int
@@ -119,7 +115,7 @@ class TuneSummary(_Record):
     importances: dict[str, float] = Field(description="PED-ANOVA")
 
 
-class Result(_Record):
+class Result(Record):
     """One built checkpoint."""
 
     schema_version: Literal[1] = 1
@@ -183,7 +179,7 @@ class Result(_Record):
 
     def save(self, folder: Path) -> None:
         """Write `result.json`."""
-        write_text(folder / RESULT_FILE, self.model_dump_json(indent=2) + "\n")
+        write_text(folder / RESULT_FILE, self.to_json())
 
 
 def load_result(path: Path) -> Result:
@@ -192,20 +188,8 @@ def load_result(path: Path) -> Result:
     Raises:
         ZooError: It is missing, damaged or of another schema version.
     """
-    try:
-        return Result.model_validate_json(path.read_bytes())
-    except OSError as error:
-        raise ZooError(
-            f"cannot read the result: {error.strerror}", where=path, fix="build the checkpoint first"
-        ) from None
-    except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        field = ".".join(str(part) for part in first["loc"])
-        raise ZooError(
-            f"not a result of schema version {SCHEMA_VERSION}: {field}: {first['msg']}",
-            where=path,
-            fix="build the checkpoint again",
-        ) from None
+    what = f"not a result of schema version {SCHEMA_VERSION}"
+    return Result.from_file(path, what=what, fix="build the checkpoint again")
 
 
 def find_results(out: Path) -> Iterator[Result]:

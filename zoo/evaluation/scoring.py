@@ -4,20 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from zoo.corpora.document import Document
 from zoo.evaluation.spans import Counts, Key, count_documents, macro_f1, per_type, span_only_f1, total
 from zoo.evaluation.statistics import bootstrap_interval
 from zoo.modeling.device import Precision
 from zoo.modeling.windows import Entity
+from zoo.records import Record
 from zoo.tagging.tagger import Tagger
 
 
-class TypeScore(BaseModel):
+class TypeScore(Record):
     """Score of one entity type, as fractions."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     f1: float = Field(ge=0, le=1)
     precision: float = Field(ge=0, le=1)
@@ -28,10 +27,8 @@ class TypeScore(BaseModel):
     )
 
 
-class SplitScore(BaseModel):
+class SplitScore(Record):
     """Strict span scores of one split, as fractions."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     micro_f1: float = Field(
         ge=0, le=1, description="strict: start, end and type agree; micro-averaged over all mentions"

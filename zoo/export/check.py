@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 import zoo.registry
 from zoo.corpora.readers.jsonl import read_jsonl
 from zoo.modeling.windows import Entity, Window, decode, encode, finish
+from zoo.records import Record
 from zoo.tagging.tagger import Tagger, forward, token_batches
 
 LOGIT_TOLERANCE = 1e-4
@@ -19,10 +20,8 @@ BATCH_TOKENS = 1024
 """Long windows go alone, short ones padded together: both are compared."""
 
 
-class Agreement(BaseModel):
+class Agreement(Record):
     """How far two models agree on the same texts."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     texts: int
     tokens: int = Field(description="special tokens included, padding not")

@@ -11,7 +11,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from zoo.errors import ZooError
 from zoo.evaluation.result import RESULT_FILE, Decoding, Result, write_text
@@ -21,6 +21,7 @@ from zoo.files import share_weights
 from zoo.hub.manifest import CARD_FILE
 from zoo.modeling.backbones import file_sha256
 from zoo.modeling.windows import aggregation_strategy
+from zoo.records import Record
 from zoo.tagging.tagger import Tagger
 
 EXPORT_FILE = "export.json"
@@ -28,10 +29,8 @@ _OF_THIS_MACHINE = ("is_local", "local_files_only", "name_or_path", "_name_or_pa
 """What tokenizers write of where they were loaded from."""
 
 
-class ExportedFile(BaseModel):
+class ExportedFile(Record):
     """A file with weights, and how it was checked."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     name: str
     precision: Literal["float32", "int8"]
@@ -41,10 +40,8 @@ class ExportedFile(BaseModel):
     entity_share: float | None = Field(description="equal entities / those that either finds; null: neither finds any")
 
 
-class ExportRecord(BaseModel):
+class ExportRecord(Record):
     """`export.json`: what an export was made of, and how far it computes the same."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     schema_version: Literal[1] = 1
     kind: Literal["merged", "onnx"]
@@ -77,7 +74,7 @@ def export_merged(model: MergedModel, destination: Path) -> ExportRecord:
         weights = sorted(folder.glob("*.safetensors"))
         files = [exported_file(path, "float32", agreement) for path in weights]
         record = export_record("merged", model, files, ("torch", "transformers", "peft"))
-        write_text(folder / EXPORT_FILE, record.model_dump_json(indent=2) + "\n")
+        write_text(folder / EXPORT_FILE, record.to_json())
         if model.source.result:
             shutil.copyfile(model.source.result, folder / RESULT_FILE)
         result = model.source.record()

@@ -86,7 +86,7 @@ def export_onnx(model: MergedModel, destination: Path, *, int8: bool = False) ->
         model.merged.model.config.save_pretrained(folder)
         save_tokenizer(model, folder)
         record = export_record("onnx", model, files, ("torch", "transformers", "onnx", "onnxruntime"))
-        write_text(folder / EXPORT_FILE, record.model_dump_json(indent=2) + "\n")
+        write_text(folder / EXPORT_FILE, record.to_json())
     return record
 
 

@@ -63,7 +63,7 @@ class Bundle:
 
     def everything(self) -> dict[str, Content]:
         """All files, with the manifest."""
-        return {**self.files, MANIFEST_FILE: self.manifest.text().encode()}
+        return {**self.files, MANIFEST_FILE: self.manifest.to_json().encode()}
 
     def verified(self, content: bytes, verification: Verification) -> Bundle:
         """The same with a verification, and its line in the card.
@@ -158,7 +158,7 @@ def checkpoint_bundle(
         ADAPTER_CONFIG: _json(config),
         ADAPTER_WEIGHTS: adapter / ADAPTER_WEIGHTS,
         **_tokenizer_files(base),
-        RESULT_FILE: (result.model_dump_json(indent=2) + "\n").encode(),
+        RESULT_FILE: result.to_json().encode(),
         f".eval_results/{result.corpus}.yaml": evaluation_results(result, checkpoint.corpus).encode(),
     }
     return _bundle(

@@ -9,10 +9,10 @@ from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, Field
 
-from zoo.errors import ZooError
 from zoo.modeling.backbones import file_sha256
+from zoo.records import Record
 from zoo.registry.schema import Sha256
 
 MANIFEST_FILE = "manifest.json"
@@ -27,25 +27,21 @@ Content = Path | bytes
 """A file of a repository: where it lies, or what it holds."""
 
 
-class _Record(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class FileRecord(_Record):
+class FileRecord(Record):
     """One file."""
 
     size_bytes: int = Field(ge=0)
     sha256: Sha256
 
 
-class BaseRecord(_Record):
+class BaseRecord(Record):
     """The base that an adapter was trained on."""
 
     repo_id: str
     content: Sha256 = Field(description="`content` of the base's manifest")
 
 
-class Manifest(_Record):
+class Manifest(Record):
     """What a repository holds."""
 
     schema_version: Literal[1] = 1
@@ -62,10 +58,6 @@ class Manifest(_Record):
     commit_modified: bool = Field(default=False, description="the working tree differed from the commit")
     files: dict[str, FileRecord] = Field(description="every other file of the repository, but .gitattributes")
 
-    def text(self) -> str:
-        """As it stands in the repository."""
-        return self.model_dump_json(indent=2) + "\n"
-
     def is_like(self, other: Manifest) -> bool:
         """Whether the two say the same of the files; the project may have gone on in between."""
         later = {"commit": None, "commit_modified": False}
@@ -78,12 +70,7 @@ def read_manifest(content: bytes, where: str) -> Manifest:
     Raises:
         ZooError: It is not one of ours.
     """
-    try:
-        return Manifest.model_validate_json(content)
-    except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        field = ".".join(str(part) for part in first["loc"])
-        raise ZooError(f"not a manifest of zoo: {field}: {first['msg']}", where=where) from None
+    return Manifest.from_json(content, what="not a manifest of zoo", where=where)
 
 
 def file_record(content: Content) -> FileRecord:

@@ -14,7 +14,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import Field
 
 from zoo.errors import ZooError
 from zoo.evaluation.result import RESULT_FILE, Result, load_result
@@ -24,6 +24,7 @@ from zoo.hub.client import Hub, Remote
 from zoo.hub.manifest import CARD_FILE, MANIFEST_FILE, Manifest, folder_problems, read_manifest
 from zoo.hub.retry import insist
 from zoo.hub.verification import Claim, SpanCounts, Verification
+from zoo.records import Record
 from zoo.registry.loader import Registry, load_registry
 from zoo.registry.schema import CorpusEntry
 from zoo.settings import Settings
@@ -38,16 +39,14 @@ _LIBRARIES = ("transformers", "peft", "torch", "huggingface_hub")
 _NOTHING = "No fever, no cough; aspirin was stopped."
 
 
-class Request(BaseModel):
+class Request(Record):
     """What to verify."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     repo_id: str
     revision: str | None = None
     registry: Path | None = None
     corpus: str | None = None
-    types: dict[str, str] = {}
+    types: dict[str, str] = Field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -283,7 +282,7 @@ def main(request: Path, outcome: Path) -> None:
 
     quiet_libraries()
     try:
-        text = rescore(Request.model_validate_json(request.read_bytes()), Hub()).text()
+        text = rescore(Request.model_validate_json(request.read_bytes()), Hub()).to_json()
     except ZooError as error:
         parts = {"what": error.what, "where": error.where, "fix": error.fix, "exit_code": error.exit_code}
         text = json.dumps({"error": parts})

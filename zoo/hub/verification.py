@@ -5,18 +5,15 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import Field, ValidationError
 
 from zoo.evaluation.result import Result
 from zoo.evaluation.spans import Counts
 from zoo.hub.manifest import VERIFICATION_FILE
+from zoo.records import Record
 
 
-class _Record(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class SpanCounts(_Record):
+class SpanCounts(Record):
     """Mentions found, found wrongly, missed."""
 
     tp: int
@@ -36,7 +33,7 @@ class SpanCounts(_Record):
         return cls(tp=tp, fp=test.predicted_mentions - tp, fn=test.gold_mentions - tp)
 
 
-class Claim(_Record):
+class Claim(Record):
     """A figure of a card, and what became of it."""
 
     dataset: str
@@ -54,7 +51,7 @@ class Claim(_Record):
         return f"{self.metric} on {self.dataset} {self.split}: the card says {claimed}{measured}: {self.status}{why}"
 
 
-class Verification(_Record):
+class Verification(Record):
     """The outcome."""
 
     schema_version: Literal[1] = 1
@@ -89,15 +86,11 @@ class Verification(_Record):
             f"peft {self.versions.get('peft', '?')}). To repeat it: zoo verify {self.repo_id}"
         )
 
-    def text(self) -> str:
-        """As it stands in the repository."""
-        return self.model_dump_json(indent=2) + "\n"
-
 
 def read_verification(content: bytes) -> Verification | None:
     """Parse a `verification.json`; None where it is none of ours."""
     try:
-        return Verification.model_validate_json(content)
+        return Verification.model_validate_json(content, extra="ignore")
     except ValidationError:
         return None
 

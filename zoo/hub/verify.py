@@ -95,7 +95,7 @@ def verify_pushed(
         problems = [*verification.problems, "the repository holds another model now than was pushed"]
         return verification.model_copy(update={"passed": False, "problems": problems})
     if verification.passed:
-        push(bundle.verified(verification.text().encode(), verification), hub, options)
+        push(bundle.verified(verification.to_json().encode(), verification), hub, options)
     return verification
 
 

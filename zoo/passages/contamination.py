@@ -8,11 +8,12 @@ from itertools import islice
 
 import numpy as np
 import numpy.typing as npt
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from zoo.corpora.load import Corpus
 from zoo.corpora.similarity import SENTENCE_WORDS, Ints, sentences, words
 from zoo.passages.passage import Passage
+from zoo.records import Record
 
 RUN_WORDS = 13
 """Words in a row that passage and test text may not share; the length that Brown et al. 2020 use (arXiv:2005.14165)."""
@@ -22,20 +23,16 @@ _SEED = 0
 _Hashes = npt.NDArray[np.uint64]
 
 
-class SharedRun(BaseModel):
+class SharedRun(Record):
     """One place where a passage repeats a test document."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     passage_id: str
     document: int = Field(ge=0, description="index of the test document")
     words: str = Field(description="the words in a row that both hold, case-folded, without punctuation")
 
 
-class PassageOverlap(BaseModel):
+class PassageOverlap(Record):
     """What passages hold of the test split of a corpus. Words are case-folded runs of letters and digits."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     passages: str = Field(description="id or file name of the passages")
     passages_read: int = Field(ge=0)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from zoo.corpora.load import Corpus
 from zoo.corpora.similarity import normalise, repeated_texts
@@ -19,6 +19,7 @@ from zoo.errors import ZooError
 from zoo.passages.cleaning import length_words, long_enough, random_key, sample, without_test_text
 from zoo.passages.contamination import TextIndex
 from zoo.passages.passage import Passage, load_passages, passage_files, passages_path
+from zoo.records import Record
 from zoo.registry.schema import PassageEntry
 
 MIN_WORDS = 30
@@ -29,10 +30,8 @@ HELDOUT_SHARE = 0.05
 HELDOUT_MAX = 500
 
 
-class PassageCounts(BaseModel):
+class PassageCounts(Record):
     """What became of passages: those read and `cut_pieces` together are all that follow `skipped`."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     read: int = Field(default=0, ge=0, description="passages that the reader gave")
     cut_pieces: int = Field(default=0, ge=0, description="pieces that long passages were cut into, less one for each")
@@ -51,10 +50,8 @@ class PassageCounts(BaseModel):
     kept_words: int = Field(default=0, ge=0, description="words of the pieces kept, in train and held-out")
 
 
-class MixtureCounts(BaseModel):
+class MixtureCounts(Record):
     """What became of the passages of a mixture."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     entries: dict[str, PassageCounts] = Field(description="by id of the registry entry")
     total: PassageCounts

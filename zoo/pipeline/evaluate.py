@@ -8,8 +8,6 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict
-
 from zoo.cards.licenses import may_quote
 from zoo.corpora.document import Document, count_mentions
 from zoo.corpora.load import Corpus
@@ -27,6 +25,7 @@ from zoo.evaluation.spans import count_documents
 from zoo.modeling.labels import LabelSpace
 from zoo.modeling.windows import Entity, aggregation_strategy, encode, unaligned_mentions
 from zoo.pipeline.context import Context
+from zoo.records import Record
 from zoo.registry.loader import Checkpoint
 from zoo.registry.recipes import Recipe
 from zoo.tagging.tagger import Tagger
@@ -34,10 +33,8 @@ from zoo.tagging.tagger import Tagger
 _EXAMPLES_PER_TYPE = 8
 
 
-class Evaluation(BaseModel):
+class Evaluation(Record):
     """`evaluation.json`: everything measured on an adapter, and the corpus it was measured on."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     decoding: Decoding
     scores: Scores

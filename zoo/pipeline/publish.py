@@ -242,7 +242,7 @@ class Publisher:
 
     def _keep(self, checkpoint: Checkpoint, verification: Verification) -> None:
         """Leave what the Hub has beside the result: the board reads it there."""
-        write_text(self._folder(checkpoint) / VERIFICATION_FILE, verification.text())
+        write_text(self._folder(checkpoint) / VERIFICATION_FILE, verification.to_json())
 
     def _folder(self, checkpoint: Checkpoint) -> Path:
         return self._context.layout.checkpoint(checkpoint.backbone.id, checkpoint.corpus.id)

@@ -12,7 +12,7 @@ from multiprocessing import get_context
 from pathlib import Path
 from typing import Any, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from zoo.energy import measure
 from zoo.evaluation.result import EpochRecord
@@ -34,6 +34,7 @@ from zoo.pipeline.plan import Kind, Stage, passage_entries, test_corpora
 from zoo.pipeline.processes import follow_parent
 from zoo.pipeline.progress import Hearer
 from zoo.pipeline.store import RESUME, Artefact, note_energy
+from zoo.records import Record
 from zoo.registry.recipes import Recipe, with_values
 from zoo.tagging.tagger import Tagger, check_same_logits
 from zoo.training.dapt import DaptProgress, adapt, merge
@@ -49,10 +50,8 @@ _SNAPSHOT = "snapshot.safetensors"
 _LOOK_SECONDS = 1.0
 
 
-class DaptRecord(BaseModel):
+class DaptRecord(Record):
     """`dapt.json`: what domain-adaptive pre-training gave."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     perplexity_before: float = Field(description="held-out, of masked tokens; see zoo/training/dapt.py for fairness")
     perplexity_after: float
@@ -71,10 +70,8 @@ class DaptRecord(BaseModel):
     reasons: list[str] = Field(description="why what is derived from these passages may not be published")
 
 
-class TrainRecord(BaseModel):
+class TrainRecord(Record):
     """`training.json`: how an adapter was trained."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     recipe: dict[str, Any] = Field(description="as it was used: after the search, with the family's targets")
     trained_parameters: int
@@ -109,7 +106,7 @@ def run_stage(stage: Stage, context: Context, hearer: Hearer) -> Artefact:
 
 
 _Record = TypeVar("_Record", DaptRecord, StudySummary, TrainRecord, Evaluation)
-_FILES: dict[type[BaseModel], str] = {
+_FILES: dict[type[Record], str] = {
     DaptRecord: "dapt.json",
     StudySummary: "study.json",
     TrainRecord: "training.json",
@@ -122,8 +119,8 @@ def read_record(folder: Path, model: type[_Record]) -> _Record:
     return model.model_validate_json((folder / _FILES[model]).read_bytes())
 
 
-def _write(work: Path, record: BaseModel) -> None:
-    write_whole(work / _FILES[type(record)], record.model_dump_json(indent=2) + "\n")
+def _write(work: Path, record: Record) -> None:
+    write_whole(work / _FILES[type(record)], record.to_json())
 
 
 def describe(stage: Stage, context: Context) -> str:

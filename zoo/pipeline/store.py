@@ -19,10 +19,11 @@ from pathlib import Path
 from typing import Any
 
 from filelock import FileLock, Timeout
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from zoo.energy import Energy
 from zoo.files import share_weights, write_whole
+from zoo.records import Record
 
 ARTEFACT_FILE = "artefact.json"
 RESUME = "resume"
@@ -32,10 +33,8 @@ _RUN = "run"
 _FETCH = "fetch"
 
 
-class Artefact(BaseModel):
+class Artefact(Record):
     """What is known of a finished stage."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     schema_version: int = 1
     kind: str
@@ -137,7 +136,7 @@ class Store:
             energy=Energy.total(energies),
             created=datetime.now(timezone.utc).isoformat(timespec="seconds"),
         )
-        write_whole(work / ARTEFACT_FILE, artefact.model_dump_json(indent=2) + "\n")
+        write_whole(work / ARTEFACT_FILE, artefact.to_json())
         share_weights(work, work / ARTEFACT_FILE)
         if self.remote is not None:  # first: what lies here counts as done, and the other machines will look for it
             self._put(kind, fingerprint, work)

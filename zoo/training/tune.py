@@ -18,10 +18,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from filelock import FileLock, Timeout
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from zoo.energy import Energy, measure
 from zoo.errors import ZooError
+from zoo.records import Record
 from zoo.registry.recipes import Choice, Interval, Recipe, check_space, with_values
 from zoo.training.finetune import EpochLog, TrainingLog
 
@@ -36,10 +37,8 @@ Train = Callable[[int, Recipe, Path, Callable[[EpochLog], None]], TrainingLog]
 """Trains one trial: its number, its recipe, the file for its state, what it calls after each epoch."""
 
 
-class Trial(BaseModel):
+class Trial(Record):
     """One trial of a finished study."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     number: int
     state: str = Field(description="complete, pruned or failed")
@@ -50,10 +49,8 @@ class Trial(BaseModel):
     energy: Energy | None
 
 
-class StudySummary(BaseModel):
+class StudySummary(Record):
     """What a search found."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     trials: list[Trial]
     best_trial: int
