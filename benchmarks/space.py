@@ -100,7 +100,6 @@ def _detail(rng: random.Random, row: dict[str, Any], kinds: list[str]) -> dict[s
     return {
         **{name: row[name] for name in ("checkpoint_id", "recipe", "test_fingerprint")},
         "latency": {"ms_per_1000_words": row["trained_parameters"] / 2000},
-        "per_type_ci95": {kind: [f1 - 0.02, f1 + 0.02] for kind in kinds},
         "result": {
             "base_repo_id": f"someone/{row['backbone']}-ner",
             "entity_types": kinds,

@@ -111,11 +111,10 @@ def _types(entry: Entry, result: Mapping[str, Any]) -> str:
     scores = (result.get("scores") or {}).get("test", {}).get("per_type", {})
     if not scores:
         return ""
-    ci = entry.details.get("per_type_ci95", {})
     examples = (result.get("corpus_record") or {}).get("examples", {})
     alone = interval(entry) if len(scores) == 1 else ""
     lines = [
-        (name, score, f"{percent(ci[name][0])} to {percent(ci[name][1])}" if name in ci else alone)
+        (name, score, f"{percent(ci[0])} to {percent(ci[1])}" if (ci := score.get("ci95")) else alone)
         for name, score in sorted(scores.items(), key=lambda item: -item[1]["gold_mentions"])
     ]
     words = "".join(

@@ -68,10 +68,9 @@ def type_entries(entries: Iterable[Entry]) -> list[Entry]:
     groups: defaultdict[tuple[str, str, str], list[Entry]] = defaultdict(list)
     for entry in entries:
         scores = entry.details.get("result", {}).get("scores", {}).get("test", {}).get("per_type", {})
-        intervals = entry.details.get("per_type_ci95", {})
         for name, score in scores.items():
             alone = len(entry.types) == 1
-            low, high = (entry.low, entry.high) if alone else intervals.get(name, (None, None))
+            low, high = (entry.low, entry.high) if alone else score.get("ci95") or (None, None)
             made = replace(
                 entry,
                 key=f"{entry.key}#{name}",

@@ -256,7 +256,7 @@ def test_missing_predictions_and_those_of_another_build_are_named(tmp_path: Path
     with pytest.raises(ZooError, match=r"the predictions give F1 0\.7368 on 60 documents, the result says 0\.6667"):
         refresh_board(tmp_path / "a")
     (folder / PREDICTIONS_FILE).unlink()
-    with pytest.raises(ZooError, match="cannot read the predictions: No such file"):
+    with pytest.raises(ZooError, match="cannot read the file: No such file"):
         refresh_board(tmp_path / "a")
     assert (folder / RESULT_FILE).is_file()
 

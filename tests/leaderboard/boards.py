@@ -52,7 +52,7 @@ def result(line: dict[str, Any], **changes: Any) -> dict[str, Any]:
         "precision": line["test_precision"],
         "recall": line["test_recall"],
         "ci95": [line["test_ci95_low"], line["test_ci95_high"]],
-        "per_type": {name: {**score, "f1": f1 - 0.1 * index} for index, name in enumerate(types)},
+        "per_type": {name: {**score, "f1": f1 - 0.1 * index, "ci95": [0.5, 0.6]} for index, name in enumerate(types)},
         "gold_mentions": 50 * len(types),
     }
     energy = {
@@ -132,7 +132,6 @@ def save(folder: Path, rows: list[dict[str, Any]] | None = None, **more: Any) ->
         {
             **{name: line[name] for name in ("checkpoint_id", "recipe", "test_fingerprint")},
             "result": result(line),
-            "per_type_ci95": {name: [0.5, 0.6] for name in line["entity_types"].split()},
         }
         for line in lines
     ]

@@ -9,17 +9,13 @@ from typing import Any
 
 from zoo.errors import ZooError
 from zoo.evaluation.latency import Latency
-from zoo.evaluation.predictions import PREDICTIONS_FILE
 from zoo.evaluation.result import Result
-from zoo.evaluation.spans import Counts, Key, count
-from zoo.evaluation.statistics import bootstrap_interval
 
 CROSS_FILE = "cross.json"
 """Written by `zoo cross --out`."""
 ABLATION_FILE = "ablation.json"
 """Written by `benchmarks/ablation.py`."""
 _LEFT_OUT = ("recipe", "protocol", "versions", "trained_share", "train_seconds")
-_SAMPLES = 2_000
 
 
 def checkpoint_details(result: Result, folder: Path, *, recipe: str) -> dict[str, Any]:
@@ -31,8 +27,8 @@ def checkpoint_details(result: Result, folder: Path, *, recipe: str) -> dict[str
         recipe: Digest of the recipe, as in the row.
 
     Returns:
-        `checkpoint_id`, `recipe` and `test_fingerprint` of the row, `result` without what a page does not show,
-        `per_type_ci95` where there is more than one type, and `latency` where it was measured.
+        `checkpoint_id`, `recipe` and `test_fingerprint` of the row, `result` without what a page does not show, and
+        `latency` where it was measured.
 
     Raises:
         ZooError: `latency.json` cannot be read.
@@ -45,8 +41,6 @@ def checkpoint_details(result: Result, folder: Path, *, recipe: str) -> dict[str
         "test_fingerprint": result.fingerprints["split_test"],
         "result": record,
     }
-    if len(result.entity_types) > 1:
-        details["per_type_ci95"] = per_type_intervals(folder, result.entity_types)
     if (latency := Latency.of_folder(folder)) is not None:
         details["latency"] = latency.model_dump(mode="json")
     return details
@@ -95,26 +89,6 @@ def _cross(data: Mapping[str, Any]) -> dict[str, Any]:
 def _ablation(data: Mapping[str, Any]) -> dict[str, Any]:
     """What the plot shows of an ablation's runs."""
     return {"runs": {name: {field: run[field] for field in _RUN} for name, run in data["runs"].items()}}
-
-
-def per_type_intervals(folder: Path, types: Iterable[str]) -> dict[str, tuple[float, float]]:
-    """95% document-bootstrap interval of each type's strict F1, 2,000 samples."""
-    documents: list[tuple[set[Key], set[Key]]] = []
-    for line in (folder / PREDICTIONS_FILE).read_text(encoding="utf-8").splitlines():
-        data = json.loads(line)
-        gold, predicted = (
-            {(mention["start"], mention["end"], mention["type"]) for mention in data[side]}
-            for side in ("gold", "predicted")
-        )
-        documents.append((gold, predicted))
-    return {name: bootstrap_interval(_counts(documents, name), samples=_SAMPLES) for name in types}
-
-
-def _counts(documents: Iterable[tuple[set[Key], set[Key]]], name: str) -> list[Counts]:
-    return [
-        count([key for key in gold if key[2] == name], [key for key in predicted if key[2] == name])
-        for gold, predicted in documents
-    ]
 
 
 def read_json(path: Path) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from typing import Any
 
 from zoo.board.details import checkpoint_details, matrices
 from zoo.errors import ZooError
-from zoo.evaluation.predictions import PREDICTIONS_FILE, prediction_counts
+from zoo.evaluation.predictions import PREDICTIONS_FILE, read_predictions
 from zoo.evaluation.result import Result, find_result_files, load_result, write_text
 from zoo.evaluation.spans import Counts, total
 from zoo.evaluation.statistics import bootstrap_interval, mean_and_spread, tie_groups
@@ -92,7 +92,7 @@ def find_built(out: Path) -> list[Built]:
     """
     found = []
     for path in find_result_files(out):
-        result, counts = load_result(path), prediction_counts(path.parent)
+        result, counts = load_result(path), [line.counts for line in read_predictions(path.parent)]
         test = result.scores.test
         if len(counts) != test.documents or abs(total(counts).f1 - test.micro_f1) > _SAME_F1:
             raise ZooError(

@@ -254,7 +254,7 @@ def _print_verification(outcome: Verification) -> None:
         f"{outcome.repo_id} at {outcome.revision[:12]}: {'verified' if outcome.passed else 'NOT verified'}", wrap=False
     )
     if outcome.measured and outcome.expected:
-        counts = [[name, *(str(v) for v in c.model_dump().values())] for name, c in _counts(outcome)]
+        counts = [[name, *map(str, (c.tp, c.fp, c.fn))] for name, c in _counts(outcome)]
         print_table(["test split", "found", "wrong", "missed"], counts)
     if outcome.pipeline_documents:
         same = outcome.pipeline_documents - outcome.pipeline_differs

@@ -1,38 +1,77 @@
-"""`predictions.jsonl`: gold and predicted spans of every test document, from which two models can be compared."""
+"""`predictions.jsonl`: gold and predicted spans of every test document, from which two models can be compared.
+
+The text is not in it: a licence may forbid copying it.
+"""
 
 from __future__ import annotations
 
+import json
+from collections.abc import Sequence
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import Field
 
-from zoo.errors import ZooError
+from zoo.corpora.document import Document
 from zoo.evaluation.spans import Counts, Key, count
+from zoo.modeling.windows import Entity
+from zoo.records import Record, read_bytes
 
 PREDICTIONS_FILE = "predictions.jsonl"
+_FIX = "build the checkpoint again"
 
 
-class _Mention(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="ignore")  # predictions have a score too
+class Mention(Record):
+    """An annotated or predicted span `[start, end)`."""
 
     start: int
     end: int
     type: str
+    score: float | None = Field(default=None, description="confidence of a predicted one")
+    concept_ids: tuple[str, ...] = Field(default=(), description="of an annotated one, where the corpus has them")
 
     @property
     def key(self) -> Key:
+        """What strict scoring compares."""
         return (self.start, self.end, self.type)
 
 
-class _Line(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="ignore")
+class DocumentPredictions(Record):
+    """One line: a test document."""
 
-    gold: tuple[_Mention, ...]
-    predicted: tuple[_Mention, ...]
+    id: str
+    gold: tuple[Mention, ...]
+    predicted: tuple[Mention, ...]
+
+    @property
+    def counts(self) -> Counts:
+        """Strict counts."""
+        return count([mention.key for mention in self.gold], [mention.key for mention in self.predicted])
 
 
-def prediction_counts(folder: Path) -> list[Counts]:
-    """Strict counts of each test document of a checkpoint, in the order of the test split.
+def write_predictions(path: Path, documents: Sequence[Document], predictions: Sequence[Sequence[Entity]]) -> None:
+    """Write gold and predicted spans of each document, a line each.
+
+    Args:
+        path: The file.
+        documents: Documents with gold spans.
+        predictions: Entities per document.
+    """
+    with path.open("w", encoding="utf-8") as file:
+        for document, entities in zip(documents, predictions, strict=True):
+            line = DocumentPredictions(
+                id=document.id,
+                gold=tuple(
+                    Mention(start=s.start, end=s.end, type=s.type, concept_ids=s.concept_ids) for s in document.spans
+                ),
+                predicted=tuple(
+                    Mention(start=e.start, end=e.end, type=e.type, score=round(e.score, 4)) for e in entities
+                ),
+            )
+            file.write(json.dumps(line.model_dump(mode="json", exclude_defaults=True)) + "\n")
+
+
+def read_predictions(folder: Path) -> list[DocumentPredictions]:
+    """The predictions of a checkpoint, in the order of the test split.
 
     Args:
         folder: The checkpoint's folder.
@@ -41,23 +80,8 @@ def prediction_counts(folder: Path) -> list[Counts]:
         ZooError: The file is missing or a line is malformed; names file and line.
     """
     path = folder / PREDICTIONS_FILE
-    counts = []
-    try:
-        lines = path.read_bytes().splitlines()
-    except OSError as error:
-        raise ZooError(
-            f"cannot read the predictions: {error.strerror}", where=path, fix="build the checkpoint again"
-        ) from None
-    for number, text in enumerate(lines, start=1):
-        try:
-            line = _Line.model_validate_json(text)
-        except ValidationError as error:
-            first = error.errors(include_url=False)[0]
-            field = ".".join(str(part) for part in first["loc"])
-            raise ZooError(
-                f"not a line of predictions: {f'{field}: ' if field else ''}{first['msg']}",
-                where=f"{path}:{number}",
-                fix="build the checkpoint again",
-            ) from None
-        counts.append(count([m.key for m in line.gold], [m.key for m in line.predicted]))
-    return counts
+    lines = enumerate(read_bytes(path, fix=_FIX).splitlines(), start=1)
+    return [
+        DocumentPredictions.from_json(text, what="not a line of predictions", where=f"{path}:{number}", fix=_FIX)
+        for number, text in lines
+    ]

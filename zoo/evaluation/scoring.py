@@ -49,6 +49,12 @@ class SplitScore(Record):
         default=0, ge=0, description="gold mentions whose borders fall inside a token; they count as missed"
     )
 
+    @property
+    def counts(self) -> Counts:
+        """Mentions found, found wrongly, missed."""
+        tp = round(self.recall * self.gold_mentions)
+        return Counts(tp, self.predicted_mentions - tp, self.gold_mentions - tp)
+
 
 def gold_keys(documents: Sequence[Document]) -> list[list[Key]]:
     """Gold spans per document."""

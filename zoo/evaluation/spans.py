@@ -21,6 +21,9 @@ class Counts:
     def __add__(self, other: Counts) -> Counts:
         return Counts(self.tp + other.tp, self.fp + other.fp, self.fn + other.fn)
 
+    def __str__(self) -> str:
+        return f"{self.tp:,} found, {self.fp:,} wrong, {self.fn:,} missed"
+
     @property
     def precision(self) -> float:
         """Share of predictions that are right; 0 where there is none."""

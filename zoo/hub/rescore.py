@@ -23,7 +23,7 @@ from zoo.hub.claims import ANY, Figures, Split, align_types, check_figures, matc
 from zoo.hub.client import Hub, Remote
 from zoo.hub.manifest import CARD_FILE, MANIFEST_FILE, Manifest, folder_problems, read_manifest
 from zoo.hub.retry import insist
-from zoo.hub.verification import Claim, SpanCounts, Verification
+from zoo.hub.verification import Claim, Verification
 from zoo.records import Record
 from zoo.registry.loader import Registry, load_registry
 from zoo.registry.schema import CorpusEntry
@@ -124,7 +124,7 @@ def _checkpoint(run: _Run, folder: Path, manifest: Manifest, problems: list[str]
     result = load_result(folder / RESULT_FILE)
     more |= {
         "corpus": result.corpus,
-        "expected": SpanCounts.of_result(result),
+        "expected": result.scores.test.counts,
         "adapter": result.fingerprints["adapter"],
     }
     corpus = run.corpus(run.registry.corpus(result.corpus))
@@ -133,7 +133,7 @@ def _checkpoint(run: _Run, folder: Path, manifest: Manifest, problems: list[str]
         return run.outcome("checkpoint", problems, **more)
     tagger = _load(run, result)
     counts, differing, given = _score(tagger, corpus, result)
-    measured = SpanCounts.of(counts[ANY])
+    measured = counts[ANY]
     if measured != more["expected"]:
         problems.append(f"the test score differs: measured {measured}, result.json says {more['expected']}")
     claims = check_figures(read_figures(folder / CARD_FILE), corpus.entry, {"test": counts}, own=True)

@@ -13,26 +13,6 @@ from zoo.hub.manifest import VERIFICATION_FILE
 from zoo.records import Record
 
 
-class SpanCounts(Record):
-    """Mentions found, found wrongly, missed."""
-
-    tp: int
-    fp: int
-    fn: int
-
-    @classmethod
-    def of(cls, counts: Counts) -> SpanCounts:
-        """From the counts of the scoring."""
-        return cls(tp=counts.tp, fp=counts.fp, fn=counts.fn)
-
-    @classmethod
-    def of_result(cls, result: Result) -> SpanCounts:
-        """What the test score of a result amounts to."""
-        test = result.scores.test
-        tp = round(test.recall * test.gold_mentions)
-        return cls(tp=tp, fp=test.predicted_mentions - tp, fn=test.gold_mentions - tp)
-
-
 class Claim(Record):
     """A figure of a card, and what became of it."""
 
@@ -67,8 +47,8 @@ class Verification(Record):
     base_revision: str | None = None
     corpus: str | None = None
     documents: int = Field(default=0, description="of the test split")
-    expected: SpanCounts | None = Field(default=None, description="of result.json, on test")
-    measured: SpanCounts | None = Field(default=None, description="on test")
+    expected: Counts | None = Field(default=None, description="of result.json, on test")
+    measured: Counts | None = Field(default=None, description="on test")
     pipeline_documents: int = Field(default=0, description="given to the plain pipeline one by one")
     pipeline_differs: int = Field(default=0, description="of them, those with other entities than in the score")
     claims: list[Claim] = Field(default_factory=list, description="figures of the card's model-index")
@@ -108,5 +88,5 @@ def is_verified(folder: Path, result: Result) -> bool:
         found
         and found.passed
         and found.adapter == result.fingerprints["adapter"]
-        and found.measured == SpanCounts.of_result(result)
+        and found.measured == result.scores.test.counts
     )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -18,6 +17,7 @@ from zoo.evaluation.errors import analyse
 from zoo.evaluation.leakage import leaked_test_documents
 from zoo.evaluation.memorisation import SeenUnseen, WithoutLeaked, seen_unseen, without_leaked
 from zoo.evaluation.oracle import RawTextScore, score_raw_text
+from zoo.evaluation.predictions import write_predictions
 from zoo.evaluation.result import CorpusRecord, Decoding, RobustnessScore, Scores
 from zoo.evaluation.robustness import robustness
 from zoo.evaluation.scoring import SplitScore, gold_keys, score_predictions, tag_documents
@@ -81,15 +81,6 @@ def evaluate_adapter(adapter: Path, checkpoint: Checkpoint, context: Context, pr
         corpus_record=_corpus_record(corpus),
         fingerprints={f"split_{split}": value for split, value in corpus.fingerprints.items()},
     )
-
-
-def write_predictions(path: Path, documents: Sequence[Document], predictions: Sequence[Sequence[Entity]]) -> None:
-    """Gold and predicted spans of each document, without the text (a licence may forbid copying it)."""
-    with path.open("w", encoding="utf-8") as file:
-        for document, entities in zip(documents, predictions, strict=True):
-            gold = [{"start": s.start, "end": s.end, "type": s.type} for s in document.spans]
-            predicted = [{"start": e.start, "end": e.end, "type": e.type, "score": round(e.score, 4)} for e in entities]
-            file.write(json.dumps({"id": document.id, "gold": gold, "predicted": predicted}) + "\n")
 
 
 def _score(

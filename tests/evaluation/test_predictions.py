@@ -1,0 +1,36 @@
+"""`predictions.jsonl`: one writer, one reader, and no text in it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from zoo.corpora.document import Document, Span
+from zoo.evaluation.predictions import PREDICTIONS_FILE, read_predictions, write_predictions
+from zoo.evaluation.spans import Counts
+from zoo.modeling.windows import Entity
+
+DOCUMENT = Document("a", "asthma and gout", (Span(0, 6, "Disease", ("D001249",)), Span(11, 15, "Disease")))
+
+
+def test_what_is_written_is_read(tmp_path: Path) -> None:
+    write_predictions(tmp_path / PREDICTIONS_FILE, [DOCUMENT], [[Entity(0, 6, "Disease", 0.98765)]])
+    text = (tmp_path / PREDICTIONS_FILE).read_text()
+    assert json.loads(text) == {
+        "id": "a",
+        "gold": [
+            {"start": 0, "end": 6, "type": "Disease", "concept_ids": ["D001249"]},
+            {"start": 11, "end": 15, "type": "Disease"},
+        ],
+        "predicted": [{"start": 0, "end": 6, "type": "Disease", "score": 0.9877}],
+    }
+    (line,) = read_predictions(tmp_path)
+    assert line.counts == Counts(1, 0, 1)
+    assert line.gold[0].concept_ids == ("D001249",)
+
+
+def test_fields_of_later_versions_are_ignored(tmp_path: Path) -> None:
+    mention = {"start": 0, "end": 6, "type": "Disease", "later": 1}
+    line = {"id": "a", "gold": [mention], "predicted": [], "later": None}
+    (tmp_path / PREDICTIONS_FILE).write_text(json.dumps(line) + "\n")
+    assert read_predictions(tmp_path)[0].counts == Counts(0, 0, 1)
