@@ -12,9 +12,9 @@ from zoo.cards.licenses import judge_result
 from zoo.errors import ZooError
 from zoo.evaluation.result import RESULT_FILE, Result, load_result
 from zoo.hub.manifest import CARD_FILE
+from zoo.modeling.adapters import ADAPTER_CONFIG, ADAPTER_WEIGHTS
 from zoo.modeling.backbones import classifier, file_sha256
 from zoo.modeling.labels import NEVER
-from zoo.modeling.lora import ADAPTER_CONFIG, ADAPTER_WEIGHTS
 from zoo.tagging.tagger import Tagger, resolve_model
 
 if TYPE_CHECKING:

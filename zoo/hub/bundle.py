@@ -28,8 +28,8 @@ from zoo.hub.manifest import (
 )
 from zoo.hub.privacy import check_private_text
 from zoo.hub.verification import Verification
-from zoo.modeling.backbones import BASE_INFO, read_base_info
-from zoo.modeling.lora import ADAPTER_CONFIG, ADAPTER_WEIGHTS
+from zoo.modeling.adapters import ADAPTER_CONFIG, ADAPTER_WEIGHTS, BASE_INFO
+from zoo.modeling.backbones import read_base_info
 from zoo.registry.loader import Checkpoint, Registry
 from zoo.registry.schema import CorpusEntry, HubSource
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from zoo.errors import ZooError
+from zoo.modeling.adapters import BASE_INFO
 from zoo.modeling.labels import NEVER, LabelSpace
 from zoo.registry.schema import Backbone, Family, PackageSource
 
@@ -17,7 +18,6 @@ if TYPE_CHECKING:
     import torch
     from transformers import PreTrainedModel
 
-BASE_INFO = "zoo_base.json"
 _WEIGHTS = ("*.safetensors", "*.json", "*.txt", "*.model", "merges.txt", "pytorch_model.bin")
 
 

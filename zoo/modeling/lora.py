@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from zoo.errors import ZooError
 from zoo.kernels.int8 import Int8Layers, check_int8
+from zoo.modeling.adapters import ADAPTER_WEIGHTS, point_at_base
 from zoo.modeling.backbones import HEADS, classifier
 from zoo.modeling.device import Precision, best_device
 from zoo.modeling.labels import NEVER, LabelSpace
@@ -22,9 +22,6 @@ if TYPE_CHECKING:
     import torch
     from peft import PeftModel
     from transformers import PreTrainedModel
-
-ADAPTER_CONFIG = "adapter_config.json"
-ADAPTER_WEIGHTS = "adapter_model.safetensors"
 
 
 @dataclass(frozen=True)
@@ -280,15 +277,6 @@ def _names_in_the_model(model: PeftModel) -> dict[str, str]:
         if isinstance(module, ModulesToSaveWrapper)
         for stored, own in module.adapter_state_dict_load_map("default").items()
     }
-
-
-def point_at_base(adapter: Path, base_name: str) -> None:
-    """Rewrite which base an adapter names; PEFT writes sets in any order, we in one."""
-    path = adapter / ADAPTER_CONFIG
-    config = json.loads(path.read_text(encoding="utf-8"))
-    config["base_model_name_or_path"] = base_name
-    config |= {key: sorted(config[key]) for key in ("target_modules", "modules_to_save") if config.get(key)}
-    path.write_text(json.dumps(config, indent=2, sort_keys=True) + "\n", encoding="utf-8")
 
 
 def check_foreign_rows(model: PeftModel, labels: LabelSpace, entity_types: tuple[str, ...]) -> None:

@@ -24,8 +24,8 @@ from zoo.evaluation.result import (
     load_result,
     write_text,
 )
+from zoo.modeling.adapters import ADAPTER_CONFIG, ADAPTER_WEIGHTS, point_at_base
 from zoo.modeling.backbones import file_sha256, read_base_info
-from zoo.modeling.lora import ADAPTER_CONFIG, ADAPTER_WEIGHTS, point_at_base
 from zoo.pipeline.context import Context
 from zoo.pipeline.evaluate import Evaluation
 from zoo.pipeline.layout import new_folder

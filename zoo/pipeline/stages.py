@@ -17,11 +17,11 @@ from pydantic import Field
 from zoo.energy import measure
 from zoo.evaluation.result import EpochRecord
 from zoo.files import write_whole
-from zoo.modeling.backbones import BASE_INFO, BackboneFiles, build_base
+from zoo.modeling.adapters import BASE_INFO, point_at_base
+from zoo.modeling.backbones import BackboneFiles, build_base
 from zoo.modeling.lora import (
     attach_lora,
     check_foreign_rows,
-    point_at_base,
     round_adapter,
     save_adapter,
     trained_share,

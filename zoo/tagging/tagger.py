@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from zoo.errors import ZooError
+from zoo.modeling.adapters import ADAPTER_CONFIG, find_base
 from zoo.modeling.device import Precision, best_device, plain_attention
 from zoo.modeling.lora import merged_lora
 from zoo.modeling.windows import Entity, Window, decode, encode, finish
@@ -315,6 +316,8 @@ def resolve_model(model: str | Path) -> str:
                 where=folder,
                 fix="give a folder written by zoo build or save_pretrained",
             )
+        if (folder / ADAPTER_CONFIG).is_file():
+            find_base(folder)
         return str(folder)
     if str(model).count("/") != 1 or str(model).startswith((".", "/", "~")):
         raise ZooError(
