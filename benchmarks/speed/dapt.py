@@ -31,6 +31,7 @@ from shared import command_line, peak_flop_per_second, results_folder, threads
 from torch.profiler import profile
 
 from zoo.evaluation.latency import processor_name
+from zoo.modeling.batches import longest_window
 from zoo.modeling.quiet import quiet_libraries
 from zoo.passages.passage import load_passages
 from zoo.pipeline.context import Context
@@ -38,7 +39,6 @@ from zoo.registry.loader import load_registry
 from zoo.registry.recipes import DaptRecipe
 from zoo.registry.schema import Family
 from zoo.settings import Settings
-from zoo.tagging.tagger import longest_window
 from zoo.training.dapt import DaptProgress, adapt, attach
 from zoo.training.masked_lm import load_masked_language_model
 from zoo.training.precision import use_bfloat16

@@ -37,11 +37,12 @@ from shared import results_folder, threads
 from zoo.evaluation.latency import processor_name
 from zoo.kernels.int8 import check_int8
 from zoo.kernels.packed import has_bfloat16
+from zoo.modeling.batches import pad, token_batches
 from zoo.modeling.device import Precision
 from zoo.modeling.quiet import quiet_libraries
 from zoo.modeling.windows import aggregation_strategy, decode, encode, finish
 from zoo.tagging.stream import tag_stream
-from zoo.tagging.tagger import Tagger, pad, resolve_model, token_batches
+from zoo.tagging.tagger import Tagger, resolve_model
 from zoo.tagging.texts import Text, read_texts
 
 REFERENCE = "pipeline, defaults"

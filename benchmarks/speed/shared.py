@@ -13,6 +13,7 @@ from typing import Any
 
 from zoo.corpora.document import Document
 from zoo.kernels.packed import has_bfloat16, has_fast_bfloat16
+from zoo.modeling.batches import longest_window
 from zoo.modeling.device import best_device
 from zoo.modeling.lora import attach_lora
 from zoo.modeling.windows import encode, label_window
@@ -22,7 +23,6 @@ from zoo.pipeline.plan import chain, make_plan
 from zoo.pipeline.progress import ConsoleReporter
 from zoo.pipeline.schedule import Schedule
 from zoo.registry.loader import Checkpoint
-from zoo.tagging.tagger import longest_window
 from zoo.training.finetune import TrainingLog, finetune
 
 RESULTS = Path(__file__).parents[1] / "results"

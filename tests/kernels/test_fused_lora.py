@@ -16,9 +16,9 @@ from zoo.kernels.fast_dropout import dropout_mask
 from zoo.kernels.fused_layers import fusible_layers, takes_tables
 from zoo.kernels.fused_lora import fused_lora
 from zoo.kernels.packing import pack_batch, pad_batch
+from zoo.modeling.batches import first_position
 from zoo.modeling.lora import open_dropout
 from zoo.modeling.windows import IGNORED, Window
-from zoo.tagging.tagger import first_position
 
 TARGETS = ("query", "key", "value", "dense", "query_proj", "key_proj", "value_proj", "Wqkv", "Wi", "Wo")
 

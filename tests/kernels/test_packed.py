@@ -16,9 +16,10 @@ from tests.tiny import TEXTS, TOKENIZER_OF, save_tiny_backbone, tiny_tokenizer
 from zoo.kernels import labelling, packed
 from zoo.kernels.labelling import _CAUTION, _MANY, Labelled, _is_open, _likely_doubt
 from zoo.kernels.packed import can_pack, has_bfloat16, pack, select, table
+from zoo.modeling.batches import forward
 from zoo.modeling.windows import Window, decode, encode
 from zoo.tagging import tagger
-from zoo.tagging.tagger import Tagger, decode_together, forward
+from zoo.tagging.tagger import Tagger, decode_together
 
 LABELS = ["O", "B-Disease", "I-Disease", "B-Chemical", "I-Chemical"]
 WORDS = ["with", "asthma", ",", "she", "took", "aspirin", "and", "naloxone", "for", "gout", "."]

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from tests.tiny import TOKENIZER_OF, save_tiny_backbone, tiny_tokenizer
-from zoo.tagging.tagger import Tagger, longest_window
+from zoo.modeling.batches import longest_window
+from zoo.tagging.tagger import Tagger
 
 
 @pytest.mark.parametrize(("family", "shifted"), [("bert", False), ("roberta", True), ("xlm-roberta", True)])

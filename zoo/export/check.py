@@ -9,9 +9,10 @@ from pydantic import Field
 
 import zoo.registry
 from zoo.corpora.readers.jsonl import read_jsonl
+from zoo.modeling.batches import forward, token_batches
 from zoo.modeling.windows import Entity, Window, decode, encode, finish
 from zoo.records import Record
-from zoo.tagging.tagger import Tagger, forward, token_batches
+from zoo.tagging.tagger import Tagger
 
 LOGIT_TOLERANCE = 1e-4
 """float32 on another path through the same weights rounds otherwise; more than this is another model."""

@@ -25,8 +25,9 @@ from zoo.export.merged import (
     save_tokenizer,
 )
 from zoo.export.source import MergedModel
+from zoo.modeling.batches import pad
 from zoo.modeling.windows import encode
-from zoo.tagging.tagger import Tagger, pad
+from zoo.tagging.tagger import Tagger
 
 if TYPE_CHECKING:
     import torch

@@ -12,8 +12,8 @@ from typing import Any
 
 import torch
 
+from zoo.modeling.batches import pad
 from zoo.modeling.windows import IGNORED, Window
-from zoo.tagging.tagger import pad
 
 _TOGETHER = 320
 """Tokens that attention works on at a time: its cost goes with the square of the longest window's."""

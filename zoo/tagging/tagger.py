@@ -3,22 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from contextlib import ExitStack, nullcontext
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from zoo.errors import ZooError
 from zoo.modeling.adapters import ADAPTER_CONFIG, find_base
+from zoo.modeling.batches import forward, longest_window, token_batches
 from zoo.modeling.device import Precision, best_device, plain_attention
 from zoo.modeling.lora import merged_lora
 from zoo.modeling.windows import Entity, Window, decode, encode, finish
 
 if TYPE_CHECKING:
-    import torch
-    from peft import PeftModel
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 DEFAULT_STRIDE_TOKENS = 128
@@ -26,8 +23,6 @@ _PLAIN_ATTENTION_TOKENS = 512
 """Longer windows would need too much memory for it; in float32 the fused kernel is faster on abstracts."""
 _PACKED_TOKENS = 1024
 """Of a batch on a CPU: what a layer computes from it stays in a core's cache."""
-_UNBOUNDED = 100_000
-"""Tokenizers without a known limit report a `model_max_length` far above this."""
 
 
 @dataclass
@@ -266,19 +261,6 @@ def _decode(
     return found
 
 
-def longest_window(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> int:
-    """Tokens that a tokenizer and a model's position embeddings allow, special tokens included."""
-    positions: int = getattr(model.config, "max_position_embeddings", _UNBOUNDED)
-    limit = min(tokenizer.model_max_length, positions - first_position(model))
-    return limit if limit < _UNBOUNDED else 512
-
-
-def first_position(model: PreTrainedModel | PeftModel) -> int:
-    """Position id of the first token of a window: RoBERTa's positions start after the padding index."""
-    config: Any = model.config
-    return config.pad_token_id + 1 if config.model_type in ("roberta", "xlm-roberta") else 0
-
-
 def check_same_logits(trained: PreTrainedModel, shipped: Tagger, texts: Sequence[str]) -> None:
     """Assert that what was written computes exactly what was trained: logits differ by 0.0.
 
@@ -336,37 +318,3 @@ def _base_of(source: str) -> str | None:
         return PeftConfig.from_pretrained(source).base_model_name_or_path  # type: ignore[no-any-return]
     except (OSError, ValueError, HfHubHTTPError):
         return None
-
-
-def token_batches(windows: Sequence[Window], batch_tokens: int) -> list[list[int]]:
-    """Group window indices by length: a padded batch holds at most `batch_tokens` tokens, or a single window."""
-    batches: list[list[int]] = []
-    longest = 0
-    for index in np.argsort([len(window) for window in windows], kind="stable").tolist():
-        longest = max(longest, len(windows[index]))
-        if not batches or longest * (len(batches[-1]) + 1) > batch_tokens:
-            batches.append([])
-            longest = len(windows[index])
-        batches[-1].append(index)
-    return batches
-
-
-def pad(rows: Sequence[Sequence[int]], value: int, length: int | None = None) -> torch.Tensor:
-    """Rows of different lengths as one int64 tensor [B, T]; T is that of the longest unless given."""
-    import torch
-
-    length = length or max(len(row) for row in rows)
-    return torch.tensor([[*row, *[value] * (length - len(row))] for row in rows])
-
-
-def forward(model: torch.nn.Module, windows: Sequence[Window], pad_id: int, *, bfloat16: bool = False) -> torch.Tensor:
-    """Logits of a padded batch, shape [B, T, labels]."""
-    import torch
-
-    device = next(model.parameters()).device
-    ids = pad([window.input_ids for window in windows], pad_id).to(device)
-    lengths = torch.tensor([len(window) for window in windows])
-    mask = (torch.arange(ids.shape[1])[None, :] < lengths[:, None]).long().to(device)
-    with torch.autocast(device.type, torch.bfloat16) if bfloat16 else nullcontext():
-        logits: torch.Tensor = model(input_ids=ids, attention_mask=mask).logits
-    return logits

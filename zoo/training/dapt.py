@@ -20,11 +20,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from zoo.errors import ZooError
+from zoo.modeling.batches import longest_window
 from zoo.modeling.device import best_device, plain_attention
 from zoo.modeling.lora import open_dropout
 from zoo.registry.recipes import DaptRecipe
 from zoo.registry.schema import Family
-from zoo.tagging.tagger import longest_window
 from zoo.training.batching import epoch_batches
 from zoo.training.masked_lm import (
     encode_passages,

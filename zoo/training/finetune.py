@@ -16,12 +16,13 @@ from typing import TYPE_CHECKING, Any
 from zoo.corpora.document import Document
 from zoo.errors import ZooError
 from zoo.evaluation.scoring import micro_f1
+from zoo.modeling.batches import first_position
 from zoo.modeling.device import plain_attention
 from zoo.modeling.labels import LabelSpace
 from zoo.modeling.lora import open_dropout
 from zoo.modeling.windows import IGNORED, Window, encode, label_window
 from zoo.registry.recipes import FinetuneRecipe
-from zoo.tagging.tagger import Tagger, first_position
+from zoo.tagging.tagger import Tagger
 from zoo.training.batching import epoch_batches, mixed_batches
 from zoo.training.joining import join_runs
 from zoo.training.precision import use_bfloat16

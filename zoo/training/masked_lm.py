@@ -8,10 +8,10 @@ from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from zoo.modeling.batches import first_position, pad
 from zoo.modeling.windows import IGNORED
 from zoo.registry.recipes import DaptRecipe
 from zoo.registry.schema import Family
-from zoo.tagging.tagger import first_position, pad
 
 if TYPE_CHECKING:
     import torch
