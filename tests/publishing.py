@@ -129,7 +129,7 @@ def publish(
     """Push checkpoints of the build as `zoo push` does."""
     from zoo.hub.client import Hub
     from zoo.hub.push import PushOptions
-    from zoo.hub.retry import Patience
+    from zoo.hub.retry import RetryPolicy
     from zoo.pipeline.context import Context
     from zoo.pipeline.publish import Publisher
     from zoo.registry.loader import load_registry
@@ -139,7 +139,7 @@ def publish(
         settings = replace(Settings.load(), out=out, registry=publishing_registry, org=org)
         context = Context(load_registry(publishing_registry), settings)
         checkpoints = [context.registry.checkpoint(name) for name in ids or ("tiny-bert/tiny",)]
-        hub = Hub(patience=Patience(sleep=client))
+        hub = Hub(RetryPolicy(sleep=client))
         with Publisher(context, hub, PushOptions(**options), checkpoints, verify=verify) as publisher:
             for checkpoint in checkpoints:
                 publisher.add(checkpoint)

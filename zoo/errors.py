@@ -36,12 +36,18 @@ class ZooError(Exception):
         return "\n".join(lines)
 
     def __reduce__(self) -> tuple[object, ...]:
-        """Keep all three parts when the error crosses a process boundary."""
-        return (_rebuild, (self.what, self.where, self.fix))
+        """Keep kind and parts when the error crosses a process boundary."""
+        return (_rebuild, (type(self), self.what, self.where, self.fix))
 
 
-def _rebuild(what: str, where: str | None, fix: str | None) -> ZooError:
-    return ZooError(what, where=where, fix=fix)
+class HubError(ZooError):
+    """The Hub refuses, or cannot be reached."""
+
+    exit_code = 3
+
+
+def _rebuild(kind: type[ZooError], what: str, where: str | None, fix: str | None) -> ZooError:
+    return kind(what, where=where, fix=fix)
 
 
 def did_you_mean(name: str, known: Iterable[str], *, limit: int = 3) -> str:

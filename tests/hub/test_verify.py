@@ -11,12 +11,11 @@ import pytest
 from tests.hub.test_push import BASE, FIRST, Publish
 from tests.loopback_hub import LoopbackHub
 from tests.publishing import Waits, run_zoo
-from zoo.hub.claims import Figures, align_types, check_figures, match_corpus, read_figures
+from zoo.hub.access import fresh_environment
 from zoo.hub.client import Hub
-from zoo.hub.rescore import Request, rescore
-from zoo.hub.retry import Patience
-from zoo.hub.verification import Verification
-from zoo.hub.verify import fresh_environment
+from zoo.hub.retry import RetryPolicy
+from zoo.hub.verification import CardFigure, Verification, align_types, check_figures, match_corpus, read_figures
+from zoo.hub.verify import VerifyRequest, rescore
 from zoo.registry.loader import load_registry
 
 
@@ -25,7 +24,7 @@ def look(client: Waits, publishing_registry: Path) -> Any:
     """What the fresh process does, in this one: as far as it needs no model."""
 
     def run(repo_id: str) -> Verification:
-        return rescore(Request(repo_id=repo_id, registry=publishing_registry), Hub(patience=Patience(sleep=client)))
+        return rescore(VerifyRequest(repo_id=repo_id, registry=publishing_registry), Hub(RetryPolicy(sleep=client)))
 
     return run
 
@@ -203,11 +202,11 @@ def test_figures_are_read_leniently(tmp_path: Path) -> None:
         card.write_text(text)
         assert read_figures(card) == []
     card.write_text(CARD)
-    assert [figures.figure for figures in read_figures(card)] == ["f1", "precision", None, "f1"]
+    assert [figure.kind for figure in read_figures(card)] == ["f1", "precision", None, "f1"]
 
 
 @pytest.mark.parametrize(
-    ("metric", "figure"),
+    ("metric", "kind"),
     [
         ("f1", "f1"),
         ("F1 (seqeval)", "f1"),
@@ -221,15 +220,15 @@ def test_figures_are_read_leniently(tmp_path: Path) -> None:
         ("span-only F1", None),
     ],
 )
-def test_names_of_metrics(metric: str, figure: str | None) -> None:
-    assert Figures(("x",), "", "test", metric, 0.5).figure == figure
+def test_names_of_metrics(metric: str, kind: str | None) -> None:
+    assert CardFigure(("x",), "", "test", metric, 0.5).kind == kind
 
 
 def test_names_of_datasets_and_types() -> None:
     registry = load_registry()
 
     def corpus(*names: str) -> str | None:
-        found = match_corpus(Figures(names, "", "test", "f1", 0.5), registry)
+        found = match_corpus(CardFigure(names, "", "test", "f1", 0.5), registry)
         return found.id if found else None
 
     assert corpus("ncbi/ncbi_disease") == "ncbi-disease"
@@ -244,6 +243,6 @@ def test_names_of_datasets_and_types() -> None:
 def test_what_was_not_scored_is_not_claimed() -> None:
     entry = load_registry().corpus("sample-disease")
     claims = check_figures(
-        [Figures(("x",), "", "train", "f1", 0.5), Figures(("x",), "", "test", "f1", None)], entry, {}, own=False
+        [CardFigure(("x",), "", "train", "f1", 0.5), CardFigure(("x",), "", "test", "f1", None)], entry, {}, own=False
     )
     assert [claim.status for claim in claims] == ["not checked", "not checked"]

@@ -6,15 +6,13 @@ import os
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 from zoo.board.details import ABLATION_FILE, CROSS_FILE
 from zoo.errors import ZooError
 from zoo.evaluation.latency import LATENCY_FILE
 from zoo.evaluation.result import RESULT_FILE
-from zoo.hub.client import Hub, RemoteFile
-from zoo.hub.manifest import VERIFICATION_FILE, file_record
-from zoo.hub.retry import insist
+from zoo.hub.client import Hub
+from zoo.hub.manifest import HUB_FILES, VERIFICATION_FILE, file_record
 
 BOARD_FILE = "board.json"
 REPORTED_FILE = "published.yaml"
@@ -22,7 +20,6 @@ _INSTALLED = Path(__file__).parent / "space_app"
 _SOURCE_TREE = Path(__file__).parents[2]
 _SUFFIXES = {".py", ".css", ".js", ".md", ".txt"}
 _OF_CHECKPOINT = (RESULT_FILE, VERIFICATION_FILE, LATENCY_FILE)
-_OF_HUB = frozenset({".gitattributes"})
 
 
 def app_folder() -> Path:
@@ -66,34 +63,24 @@ def push_space(repo_id: str, files: Mapping[str, bytes], hub: Hub, *, private: b
     Raises:
         HubError: The Hub refuses or cannot be reached; the Space is as before, or has the whole commit.
     """
-    changed = insist(
-        lambda: _attempt(repo_id, files, hub, private), about=hub.about(repo_id), patience=hub.patience, tell=hub.tell
-    )
-    return f"{hub.api.endpoint}/spaces/{repo_id}", changed
 
+    def attempt() -> bool:
+        hub.api.create_repo(repo_id, repo_type="space", space_sdk="gradio", private=private, exist_ok=True)
+        remote = hub.find(repo_id, repo_type="space")
+        if remote is None:
+            raise ConnectionError("the Space that was just made is not there yet")
+        there = remote.files
+        add = {
+            path: content
+            for path, content in files.items()
+            if path not in there or not there[path].is_same(content, file_record(content))
+        }
+        delete = set(there) - set(files) - HUB_FILES
+        if add or delete:
+            hub.commit(remote, add, delete, "zoo: leaderboard and its data")
+        return bool(add or delete)
 
-def _attempt(repo_id: str, files: Mapping[str, bytes], hub: Hub, private: bool) -> bool:
-    from huggingface_hub import CommitOperationAdd, CommitOperationDelete, RepoFile
-
-    api = hub.api
-    api.create_repo(repo_id, repo_type="space", space_sdk="gradio", private=private, exist_ok=True)
-    head = str(api.repo_info(repo_id, repo_type="space").sha)
-    there: dict[str, Any] = {
-        entry.path: RemoteFile(entry.size, entry.blob_id, entry.lfs.sha256 if entry.lfs else None)
-        for entry in api.list_repo_tree(repo_id, recursive=True, revision=head, repo_type="space")
-        if isinstance(entry, RepoFile)
-    }
-    operations: list[CommitOperationAdd | CommitOperationDelete] = [
-        CommitOperationAdd(path, content)
-        for path, content in files.items()
-        if path not in there or not there[path].is_same(content, file_record(content))
-    ]
-    operations += [CommitOperationDelete(path) for path in sorted(set(there) - set(files) - _OF_HUB)]
-    if operations:
-        api.create_commit(
-            repo_id, operations, commit_message="zoo: leaderboard and its data", parent_commit=head, repo_type="space"
-        )
-    return bool(operations)
+    return f"{hub.api.endpoint}/spaces/{repo_id}", hub.retrying(attempt, repo_id)
 
 
 def run_command(out: Path, port: int) -> tuple[list[str], dict[str, str]]:

@@ -11,7 +11,7 @@ import typer
 
 from zoo.cli.options import AsJson, MapOption, OutOption, RegistryOption, SuiteOption, open_registry, parse_renames
 from zoo.cli.output import print_json, print_line, print_step, print_table
-from zoo.errors import ZooError
+from zoo.errors import HubError, ZooError
 from zoo.settings import check_org
 
 if TYPE_CHECKING:
@@ -51,6 +51,7 @@ def push(
     """Publish built checkpoints and their bases on the Hub; what is there already is not pushed again."""
     from zoo.hub.client import Hub
     from zoo.hub.push import PushOptions
+    from zoo.hub.retry import RetryPolicy
     from zoo.pipeline.context import Context
     from zoo.pipeline.publish import Publisher, check_access
 
@@ -59,7 +60,7 @@ def push(
     checkpoints = _chosen(found, settings, ids or [], push_all, suite)
     options = PushOptions(private=private, create_pr=create_pr, dry_run=dry_run)
     check_access(settings, options)
-    hub = Hub(tell=print_step)
+    hub = Hub(RetryPolicy(report=print_step))
     with Publisher(Context(found, settings), hub, options, checkpoints, verify=verify_, tell=print_step) as publisher:
         for checkpoint in checkpoints:
             publisher.add(checkpoint)
@@ -92,8 +93,8 @@ def verify(
 ) -> None:
     """Download models into an empty cache, check every file, score them again and compare with their cards."""
     from zoo.hub.client import Hub
-    from zoo.hub.rescore import Request
-    from zoo.hub.retry import HubError, is_offline_client
+    from zoo.hub.retry import RetryPolicy, is_offline_client
+    from zoo.hub.verify import VerifyRequest
     from zoo.hub.verify import verify as verify_one
 
     if is_offline_client():
@@ -102,7 +103,7 @@ def verify(
     settings = _with_org(settings, org)
     if corpus:
         found.corpus(corpus)
-    hub = Hub(tell=print_step)
+    hub = Hub(RetryPolicy(report=print_step))
     names = (
         _repositories(found, settings.names, hub) if verify_all else [_repo_id(n, found, settings) for n in repos or []]
     )
@@ -113,7 +114,7 @@ def verify(
     code = 0
     for name in names:
         print_step(f"verifying {name}")
-        request = Request(repo_id=name, revision=revision, registry=settings.registry, corpus=corpus, types=types)
+        request = VerifyRequest(repo_id=name, revision=revision, registry=settings.registry, corpus=corpus, types=types)
         try:
             outcome = verify_one(request, hub)
         except ZooError as error:
@@ -150,6 +151,7 @@ def open_publisher(
     """
     from zoo.hub.client import Hub
     from zoo.hub.push import PushOptions
+    from zoo.hub.retry import RetryPolicy
     from zoo.pipeline.publish import Publisher, check_access, check_licenses
 
     options = PushOptions(private=private)
@@ -163,7 +165,7 @@ def open_publisher(
     def tell(text: str) -> None:
         reporter.note("push", text)
 
-    return Publisher(context, Hub(tell=tell), options, checkpoints, tell=tell)
+    return Publisher(context, Hub(RetryPolicy(report=tell)), options, checkpoints, tell=tell)
 
 
 def publication_record(item: Publication) -> dict[str, Any]:
@@ -240,10 +242,8 @@ def _repo_id(name: str, registry: Registry, settings: Settings) -> str:
 
 def _repositories(registry: Registry, names: Names, hub: Hub) -> list[str]:
     """Repositories of an organisation that are named like checkpoints and bases of the registry."""
-    from zoo.hub.retry import insist
-
     about = f"models of {names.org}"
-    there = insist(lambda: [m.id for m in hub.api.list_models(author=names.org)], about=about, patience=hub.patience)
+    there = hub.retry.call(lambda: [m.id for m in hub.api.list_models(author=names.org)], about=about)
     known = {names.of_base(backbone) for backbone in registry.backbones}
     known |= {names.of_checkpoint(backbone, corpus) for backbone in registry.backbones for corpus in registry.corpora}
     return sorted(known & set(there))

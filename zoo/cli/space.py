@@ -50,6 +50,7 @@ def push(
     """Publish the leaderboard with the board of the output folder, in one commit."""
     from zoo.board.space import push_space, space_files
     from zoo.hub.client import Hub
+    from zoo.hub.retry import RetryPolicy
 
     settings = Settings.load()
     folder = out or settings.out
@@ -57,7 +58,7 @@ def push(
     if name.count("/") != 1:
         raise ZooError(f"{name!r} is no Space", where="--repo", fix=f"for example {settings.org}/{DEFAULT_NAME}")
     _fresh_board(folder)
-    url, changed = push_space(name, space_files(folder), Hub(tell=print_step), private=private)
+    url, changed = push_space(name, space_files(folder), Hub(RetryPolicy(report=print_step)), private=private)
     if as_json:
         print_json({"repo_id": name, "url": url, "changed": changed})
     else:

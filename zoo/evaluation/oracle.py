@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from pydantic import Field
 
@@ -21,6 +22,30 @@ class RawTextScore(Record):
     differing_documents: int = Field(ge=0, description="documents in which our own decoding finds other entities")
 
 
+def pipeline_entities(
+    tagger: Tagger, texts: Sequence[str], *, aggregation_strategy: str, stride: int
+) -> list[list[Entity]]:
+    """What transformers' plain pipeline finds in each text, given alone as a user would give it.
+
+    Args:
+        tagger: The model and its tokenizer.
+        texts: Texts of any length.
+        aggregation_strategy: As of the pipeline.
+        stride: As of the pipeline, in tokens.
+    """
+    from transformers import pipeline
+
+    call: dict[str, Any] = {"aggregation_strategy": aggregation_strategy, "stride": stride}
+    ner = pipeline("token-classification", model=tagger.model, tokenizer=tagger.tokenizer, **call)
+    found = []
+    for text in texts:
+        # SentencePiece lets an entity begin with the space before it: users strip it, so do we
+        plain = ner(text) if text else []
+        entities = [Entity(int(e["start"]), int(e["end"]), e["entity_group"], float(e["score"])) for e in plain]
+        found.append(finish(text, [entities]))
+    return found
+
+
 def score_raw_text(tagger: Tagger, documents: Sequence[Document], *, samples: int, seed: int) -> RawTextScore:
     """Score the plain pipeline on whole documents, and compare it with our own decoding.
 
@@ -30,18 +55,13 @@ def score_raw_text(tagger: Tagger, documents: Sequence[Document], *, samples: in
         samples: Bootstrap resamples.
         seed: Seed of the bootstrap.
     """
-    from transformers import pipeline
-
-    strategy = aggregation_strategy(tagger.tokenizer)
-    call = {"aggregation_strategy": strategy, "stride": tagger.stride_tokens}
+    call: dict[str, Any] = {
+        "aggregation_strategy": aggregation_strategy(tagger.tokenizer),
+        "stride": tagger.stride_tokens,
+    }
     tagger.tokenizer.model_max_length = tagger.window_tokens
-    ner = pipeline("token-classification", model=tagger.model, tokenizer=tagger.tokenizer, **call)
     texts = [document.text for document in documents]
-    predictions = [
-        # SentencePiece lets an entity begin with the space before it: users strip it, so do we
-        finish(text, [[Entity(int(e["start"]), int(e["end"]), e["entity_group"], float(e["score"])) for e in found]])
-        for text, found in zip(texts, ner(texts), strict=True)
-    ]
+    predictions = pipeline_entities(tagger, texts, **call)
     ours = tagger.tag(texts)
     differing = sum({e.key for e in a} != {e.key for e in b} for a, b in zip(predictions, ours, strict=True))
     score = score_predictions(documents, predictions, samples=samples, seed=seed)

@@ -1,46 +1,37 @@
-"""Who a Hub token belongs to, and what it may do."""
+"""Who a Hub token belongs to, what it may do, and the environment of a stranger who has none."""
 
 from __future__ import annotations
 
 import os
 import queue
+import re
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal
 from urllib.parse import urlsplit
 
-from pydantic import BaseModel, Field
+from pydantic import AliasPath, BaseModel, Field
 
-from zoo.errors import ZooError
+from zoo.errors import HubError, ZooError
+from zoo.hub.retry import redact
 
 _ONLINE_FIX = "check the network, the proxy and HF_ENDPOINT, or work offline with HF_HUB_OFFLINE=1"
+_NOT_PASSED_ON = re.compile(
+    r"(HF_HUB|TRANSFORMERS|HF_DATASETS)_OFFLINE|(HF|HUGGING_FACE_HUB)_TOKEN|HF_TOKEN_PATH"
+    r"|(HF_HUB|HUGGINGFACE_HUB|TRANSFORMERS|HF_XET|HF_MODULES)_CACHE"
+)
+"""Environment variables that say offline, hold or name a token, or name a cache."""
 _TOKEN_FIX = "make a new one in the settings of your account, then: hf auth login, or set HF_TOKEN"
 
 
-class _Entity(BaseModel):
-    name: str | None = None
-
-
 class _Scope(BaseModel):
-    entity: _Entity
+    name: str | None = Field(default=None, validation_alias=AliasPath("entity", "name"))
     permissions: tuple[str, ...] = ()
 
 
-class _FineGrained(BaseModel):
-    scoped: tuple[_Scope, ...] = ()
-
-
-class _Token(BaseModel):
-    role: str = ""
-    fine_grained: _FineGrained = Field(default_factory=_FineGrained, alias="fineGrained")
-
-
-class _Auth(BaseModel):
-    token: _Token = Field(default_factory=_Token, alias="accessToken")
-
-
-class _Org(BaseModel):
+class _Organisation(BaseModel):
     name: str
     role: str | None = Field(default=None, alias="roleInOrg")
 
@@ -49,8 +40,11 @@ class _WhoAmI(BaseModel):
     """What we read of `GET /api/whoami-v2`; the rest of the answer is ignored."""
 
     name: str
-    orgs: tuple[_Org, ...] = ()
-    auth: _Auth = Field(default_factory=_Auth)
+    orgs: tuple[_Organisation, ...] = ()
+    role: str = Field(default="", validation_alias=AliasPath("auth", "accessToken", "role"))
+    scopes: tuple[_Scope, ...] = Field(
+        default=(), validation_alias=AliasPath("auth", "accessToken", "fineGrained", "scoped")
+    )
 
 
 @dataclass(frozen=True)
@@ -82,7 +76,7 @@ class Access:
         return True if self.role == "write" else None
 
 
-class TokenError(ZooError):
+class TokenError(HubError):
     """The Hub does not know the token."""
 
 
@@ -122,23 +116,22 @@ def ask_hub(*, seconds: float) -> Access | None:
         Its owner and rights; None: there is no token, but the Hub answers.
 
     Raises:
-        ZooError: The Hub cannot be reached, or does not answer as a Hub.
-        TokenError: It does not know the token.
+        HubError: The Hub cannot be reached, or does not answer as a Hub; `TokenError`: it does not know the token.
     """
-    answers: queue.SimpleQueue[Access | ZooError | None] = queue.SimpleQueue()
+    answers: queue.SimpleQueue[Access | HubError | None] = queue.SimpleQueue()
 
     def work() -> None:
         try:
             answers.put(_ask())
-        except ZooError as error:
+        except HubError as error:
             answers.put(error)
 
     threading.Thread(target=work, name="hub", daemon=True).start()
     try:
         answer = answers.get(timeout=seconds)
     except queue.Empty:
-        raise ZooError(f"the Hub did not answer within {seconds:g} s", where=hub_endpoint(), fix=_ONLINE_FIX) from None
-    if isinstance(answer, ZooError):
+        raise HubError(f"the Hub did not answer within {seconds:g} s", where=hub_endpoint(), fix=_ONLINE_FIX) from None
+    if isinstance(answer, HubError):
         raise answer
     return answer
 
@@ -161,24 +154,31 @@ def _ask() -> Access | None:
         status = error.response.status_code
         if token is not None and status == 401:
             raise TokenError("the Hub does not know the token", where=where, fix=_TOKEN_FIX) from None
-        raise ZooError(f"the Hub answers with HTTP status {status}", where=where, fix=_ONLINE_FIX) from None
+        raise HubError(f"the Hub answers with HTTP status {status}", where=where, fix=_ONLINE_FIX) from None
     except (TransportError, OSError) as error:
         reason = (str(error) or type(error).__name__).splitlines()[0]
-        raise ZooError(f"the Hub cannot be reached: {_without(token, reason)}", where=where, fix=_ONLINE_FIX) from None
+        raise HubError(f"the Hub cannot be reached: {redact(reason)}", where=where, fix=_ONLINE_FIX) from None
     except (ValueError, RuntimeError) as error:  # no JSON, or other JSON
-        raise ZooError(f"no answer of a Hub ({type(error).__name__})", where=where, fix=_ONLINE_FIX) from None
-    scopes = answer.auth.token.fine_grained.scoped
+        raise HubError(f"no answer of a Hub ({type(error).__name__})", where=where, fix=_ONLINE_FIX) from None
     return Access(
         user=answer.name,
-        role=answer.auth.token.role,
+        role=answer.role,
         organisations={org.name: org.role for org in answer.orgs},
-        writable=frozenset(scope.entity.name for scope in scopes if scope.entity.name and _writes(scope)),
+        writable=frozenset(s.name for s in answer.scopes if s.name and "repo.write" in s.permissions),
     )
 
 
-def _writes(scope: _Scope) -> bool:
-    return "repo.write" in scope.permissions
+def fresh_environment(env: Mapping[str, str], home: Path, *, private: bool) -> dict[str, str]:
+    """The environment of a stranger: no cache, no token unless the repository is private, online.
 
+    Args:
+        env: Ours.
+        home: Empty folder for the libraries' caches.
+        private: Whether the repository is private.
+    """
+    from huggingface_hub import get_token
 
-def _without(token: str | None, text: str) -> str:
-    return text.replace(token, "***") if token else text
+    clean = {name: value for name, value in env.items() if not _NOT_PASSED_ON.fullmatch(name)}
+    clean |= {"HF_HOME": str(home), "HF_HUB_DISABLE_PROGRESS_BARS": "1", "HF_HUB_DISABLE_TELEMETRY": "1"}
+    token = get_token() if private else None
+    return {**clean, "HF_TOKEN": token} if token else {**clean, "HF_HUB_DISABLE_IMPLICIT_TOKEN": "1"}

@@ -7,21 +7,23 @@ import tempfile
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from zoo.hub.access import hub_endpoint
 from zoo.hub.manifest import Content, FileRecord
-from zoo.hub.retry import Patience
+from zoo.hub.retry import RetryPolicy
 
 if TYPE_CHECKING:
-    from huggingface_hub import CommitInfo, HfApi, ModelInfo
+    from huggingface_hub import CommitInfo, HfApi
 
+_Value = TypeVar("_Value")
+RepoType = Literal["model", "space"]
 REQUEST_SECONDS = 100.0
 """Without a sign of the Hub for so long, a request counts as lost; the client itself would wait without end."""
 
 
 @dataclass(frozen=True)
-class RemoteFile:
+class HubFile:
     """A file on the Hub: git's hash, and the sha256 where it is stored beside git."""
 
     size_bytes: int
@@ -45,20 +47,15 @@ class Remote:
     repo_id: str
     head: str
     private: bool
-    files: Mapping[str, RemoteFile]
+    files: Mapping[str, HubFile]
+    repo_type: RepoType = "model"
 
 
 @dataclass(frozen=True)
 class Hub:
-    """A connection, with the token of this machine.
+    """A connection, with the token of this machine. Its methods try once: whoever composes them calls `retrying`."""
 
-    Attributes:
-        patience: How hard calls are tried; the methods here try once, whoever composes them insists.
-        tell: Hears of waits.
-    """
-
-    patience: Patience = field(default_factory=Patience)
-    tell: Callable[[str], None] = lambda text: None
+    retry: RetryPolicy = field(default_factory=RetryPolicy)
 
     def __post_init__(self) -> None:
         from huggingface_hub import set_client_factory
@@ -84,39 +81,45 @@ class Hub:
         """A repository in a message."""
         return f"{repo_id} at {hub_endpoint()}"
 
-    def info(self, repo_id: str, revision: str | None = None) -> ModelInfo:
-        """Head, privacy and the like of a repository; the client's own default would wait for it without end."""
-        return self.api.model_info(repo_id, revision=revision, timeout=REQUEST_SECONDS)
+    def retrying(self, function: Callable[[], _Value], repo_id: str) -> _Value:
+        """Call a function until it works; see `RetryPolicy.call`."""
+        return self.retry.call(function, about=self.about(repo_id))
 
-    def look(self, repo_id: str, revision: str | None = None) -> Remote | None:
+    def find(self, repo_id: str, revision: str | None = None, *, repo_type: RepoType = "model") -> Remote | None:
         """What a repository holds now; None: there is no such repository, or none that the token may see."""
         from huggingface_hub import RepoFile
         from huggingface_hub.errors import RepositoryNotFoundError
 
         try:
-            info = self.info(repo_id, revision)
+            info = self.api.repo_info(repo_id, revision=revision, repo_type=repo_type, timeout=REQUEST_SECONDS)
         except RepositoryNotFoundError:
             return None
         head = str(info.sha)
-        entries = self.api.list_repo_tree(repo_id, recursive=True, revision=head)
+        entries = self.api.list_repo_tree(repo_id, recursive=True, revision=head, repo_type=repo_type)
         files = {
-            entry.path: RemoteFile(entry.size, entry.blob_id, entry.lfs.sha256 if entry.lfs else None)
+            entry.path: HubFile(entry.size, entry.blob_id, entry.lfs.sha256 if entry.lfs else None)
             for entry in entries
             if isinstance(entry, RepoFile)
         }
-        return Remote(repo_id, head, bool(info.private), files)
+        return Remote(repo_id, head, bool(info.private), files, repo_type)
+
+    def is_private(self, repo_id: str) -> bool:
+        """Whether a repository is private."""
+        return bool(self.api.model_info(repo_id, timeout=REQUEST_SECONDS).private)
 
     def read(self, repo_id: str, path: str, revision: str) -> bytes:
         """The content of one small file, past the cache of this machine."""
         with tempfile.TemporaryDirectory(prefix="zoo-") as cache:
             return Path(self.api.hf_hub_download(repo_id, path, revision=revision, cache_dir=cache)).read_bytes()
 
-    def create(self, repo_id: str, *, private: bool) -> None:
-        """Make a repository unless it is there."""
-        self.api.create_repo(repo_id, private=private, exist_ok=True)
-
     def commit(
-        self, remote: Remote, add: Mapping[str, Content], delete: Collection[str], title: str, *, create_pr: bool
+        self,
+        remote: Remote,
+        add: Mapping[str, Content],
+        delete: Collection[str],
+        title: str,
+        *,
+        create_pr: bool = False,
     ) -> CommitInfo:
         """One commit on top of what was seen; it fails with status 412 if another came in between.
 
@@ -135,6 +138,7 @@ class Hub:
                 [*operations, *(CommitOperationDelete(path) for path in sorted(delete))],
                 commit_message=title,
                 parent_commit=remote.head,
+                repo_type=remote.repo_type,
                 create_pr=create_pr,
             )
 
@@ -144,7 +148,7 @@ class Hub:
             if not is_xet_available() or not _is_of_xet(error):
                 raise
             constants.HF_HUB_DISABLE_XET = True  # for the rest of this process: the Hub, or a proxy before it, has none
-            self.tell("the upload by xet failed: going on by classic LFS")
+            self.retry.report("the upload by xet failed: going on by classic LFS")
             return send()
 
     def adapters_of(self, base_repo_id: str) -> list[str]:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import subprocess
 from collections.abc import Mapping
 from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
 from typing import Literal
 
-from pydantic import BaseModel, Field
+from pydantic import Field
 
 from zoo.modeling.backbones import file_sha256
 from zoo.records import Record
@@ -118,24 +119,10 @@ def project_commit() -> tuple[str | None, bool]:
         sha = _git(root, "rev-parse", "HEAD")
         return (sha or None, bool(_git(root, "status", "--porcelain", "--", "zoo", "model_cards/templates")))
     try:
-        origin = distribution("biomedical-ner-zoo").read_text("direct_url.json")
+        origin = distribution("biomedical-ner-zoo").read_text("direct_url.json")  # PEP 610
     except PackageNotFoundError:
         return None, False
-    return _Origin.model_validate_json(origin).commit if origin else None, False
-
-
-class _Vcs(BaseModel):
-    commit_id: str | None = None
-
-
-class _Origin(BaseModel):
-    """`direct_url.json` of a package that was installed from a repository (PEP 610)."""
-
-    vcs_info: _Vcs = Field(default_factory=_Vcs)
-
-    @property
-    def commit(self) -> str | None:
-        return self.vcs_info.commit_id
+    return json.loads(origin or "{}").get("vcs_info", {}).get("commit_id"), False
 
 
 def _git(root: Path, *arguments: str) -> str:

@@ -18,11 +18,9 @@ from zoo.hub.manifest import (
     file_record,
     read_manifest,
 )
-from zoo.hub.retry import insist
 from zoo.hub.verification import Verification, read_verification
 
 Status = Literal["created", "updated", "unchanged", "proposed"]
-_ABOUT_FILES = frozenset({CARD_FILE, MANIFEST_FILE, VERIFICATION_FILE})
 _STARTER = frozenset({CARD_FILE, "LICENSE", ".gitignore"}) | HUB_FILES
 """What a repository may hold that somebody made by hand for this model."""
 
@@ -96,12 +94,7 @@ def push(bundle: Bundle, hub: Hub, options: PushOptions, *, together: Collection
         ZooError: The repository holds something else, is public and must not be, or other adapters need it as it is.
     """
     sent: list[Status] = []
-    pushed = insist(
-        lambda: _attempt(bundle, hub, options, together, sent),
-        about=hub.about(bundle.repo_id),
-        patience=hub.patience,
-        tell=hub.tell,
-    )
+    pushed = hub.retrying(lambda: _attempt(bundle, hub, options, together, sent), bundle.repo_id)
     if pushed.status == "unchanged" and sent:  # an earlier attempt did it, and its answer was lost
         return replace(pushed, status=sent[0])
     return pushed
@@ -110,14 +103,9 @@ def push(bundle: Bundle, hub: Hub, options: PushOptions, *, together: Collection
 def _attempt(bundle: Bundle, hub: Hub, options: PushOptions, together: Collection[str], sent: list[Status]) -> Pushed:
     """Look, compare, commit; it begins by looking, so that it can be done again after any failure.
 
-    Args:
-        bundle: All the repository is to hold.
-        hub: Where to.
-        options: How.
-        together: Repositories that this run pushes too.
-        sent: Where it notes that a commit is on its way.
+    `sent` gets the status of a commit that is on its way: its answer may be lost.
     """
-    remote, url = hub.look(bundle.repo_id), f"{hub.api.endpoint}/{bundle.repo_id}"
+    remote, url = hub.find(bundle.repo_id), f"{hub.api.endpoint}/{bundle.repo_id}"
     created = remote is None or not set(remote.files) - HUB_FILES
     if remote is None:
         if options.dry_run:
@@ -125,8 +113,8 @@ def _attempt(bundle: Bundle, hub: Hub, options: PushOptions, together: Collectio
             return Pushed(bundle.repo_id, "created", None, everything, None, url)
         if options.create_pr:
             raise ZooError("there is no such repository to propose a change to", where=hub.about(bundle.repo_id))
-        hub.create(bundle.repo_id, private=options.private)
-        remote = hub.look(bundle.repo_id)
+        hub.api.create_repo(bundle.repo_id, private=options.private, exist_ok=True)
+        remote = hub.find(bundle.repo_id)
         if remote is None:
             raise ConnectionError("the repository that was just made is not there yet")
     if options.must_be_private and not remote.private:
@@ -154,7 +142,7 @@ def _attempt(bundle: Bundle, hub: Hub, options: PushOptions, together: Collectio
             address = hub.commit(remote, add, difference.deleted, title, create_pr=True).pr_url
         return Pushed(bundle.repo_id, "proposed", remote.head, difference, verification, address or url)
     sent.append(status)
-    oid = hub.commit(remote, add, difference.deleted, title, create_pr=False).oid
+    oid = hub.commit(remote, add, difference.deleted, title).oid
     _check_stored(bundle, hub, oid)
     return Pushed(bundle.repo_id, status, oid, difference, verification, url)
 
@@ -246,7 +234,7 @@ def _check_stored(bundle: Bundle, hub: Hub, oid: str) -> None:
     Raises:
         ZooError: It has something else.
     """
-    stored, files = hub.look(bundle.repo_id, oid), bundle.everything()
+    stored, files = hub.find(bundle.repo_id, oid), bundle.everything()
     there = stored.files if stored else {}
     wrong = [
         path

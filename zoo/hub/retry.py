@@ -1,4 +1,4 @@
-"""Calls to the Hub: how long they are tried again, and what is said when that does not help."""
+"""Calls to the Hub: how often they are tried, and the message when that does not help."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from email.utils import parsedate_to_datetime
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from zoo.errors import ZooError
+from zoo.errors import HubError, ZooError
 
 if TYPE_CHECKING:
     from tenacity import RetryCallState
@@ -25,7 +25,7 @@ _QUERY = re.compile(r"(https?://[^\s?'\"]+)\?[^\s'\"]*")
 _LONGEST_MESSAGE = 300
 _AGAIN = "run the same command again later: what is pushed stays, and is not pushed again"
 _RIGHTS = "take a token with write access to that organisation or user (huggingface.co/settings/tokens)"
-_SAID: dict[int, tuple[str, str]] = {
+_STATUSES: dict[int, tuple[str, str]] = {
     400: ("the Hub finds the request wrong", "see what it says; report it if it is about something zoo wrote"),
     401: ("the Hub does not accept the token", f"hf auth login, or set HF_TOKEN; {_RIGHTS}"),
     402: ("the Hub wants the account to be paid for", "see the billing page of the account"),
@@ -40,17 +40,12 @@ _SAID: dict[int, tuple[str, str]] = {
     429: ("the Hub's rate limit is reached", _AGAIN),
     507: ("the storage on the Hub is full", "free some, or have the limit raised"),
 }
-
-
-class HubError(ZooError):
-    """The Hub refuses, or cannot be reached."""
-
-    exit_code = 3
+_OTHER_STATUS = ("the Hub is in trouble", _AGAIN)
 
 
 @dataclass(frozen=True)
-class Patience:
-    """How hard a call is tried.
+class RetryPolicy:
+    """How often a call is tried.
 
     Attributes:
         attempts: Tries in all.
@@ -58,6 +53,7 @@ class Patience:
         longest_wait_seconds: Where the Hub does not say how long.
         longest_asked_seconds: A Hub that asks to wait longer (`Retry-After`) is not waited for.
         sleep: What waits.
+        report: Called with a line about each wait.
     """
 
     attempts: int = 6
@@ -65,53 +61,44 @@ class Patience:
     longest_wait_seconds: float = 60.0
     longest_asked_seconds: float = 900.0
     sleep: Callable[[float], None] = time.sleep
+    report: Callable[[str], None] = lambda text: None
 
+    def call(self, function: Callable[[], _Value], *, about: str) -> _Value:
+        """Call a function until it works, as often as the policy allows.
 
-def insist(
-    call: Callable[[], _Value],
-    *,
-    about: str,
-    patience: Patience,
-    tell: Callable[[str], None] = lambda text: None,
-) -> _Value:
-    """Call until it works, as often as patience allows.
+        Args:
+            function: What to do; it must be safe to do it again.
+            about: Repository and the like, for the message.
 
-    Args:
-        call: What to do; it must be safe to do it again.
-        about: Repository and the like, for the message.
-        patience: How hard to try.
-        tell: Hears why there is a wait.
+        Raises:
+            HubError: It did not work; one message without tokens and signed addresses.
+        """
+        from huggingface_hub.errors import HTTPError as TransportError  # type: ignore[attr-defined]  # httpx's, httpx2's
+        from tenacity import Retrying, retry_if_exception, stop_after_attempt, wait_exponential_jitter
 
-    Raises:
-        HubError: It did not work; one message without tokens and signed addresses.
-    """
-    from huggingface_hub.errors import HTTPError as TransportError  # type: ignore[attr-defined]  # httpx's or httpx2's
-    from tenacity import Retrying, retry_if_exception, stop_after_attempt, wait_exponential_jitter
+        backoff = wait_exponential_jitter(initial=self.first_wait_seconds, max=self.longest_wait_seconds)
 
-    backoff = wait_exponential_jitter(initial=patience.first_wait_seconds, max=patience.longest_wait_seconds)
+        def wait(state: RetryCallState) -> float:
+            asked = asked_seconds(_error(state))
+            return backoff(state) if asked is None else asked
 
-    def wait(state: RetryCallState) -> float:
-        asked = asked_seconds(_error(state))
-        return backoff(state) if asked is None else asked
+        def before_sleep(state: RetryCallState) -> None:
+            self.report(f"{_reason(_error(state))}: trying again in {state.upcoming_sleep:.0f} s")
 
-    def announce(state: RetryCallState) -> None:
-        seconds = state.next_action.sleep if state.next_action else 0.0
-        tell(f"{_what(_error(state))}: trying again in {seconds:.0f} s")
-
-    retrying = Retrying(
-        stop=stop_after_attempt(patience.attempts),
-        retry=retry_if_exception(
-            lambda error: is_transient(error) and (asked_seconds(error) or 0.0) <= patience.longest_asked_seconds
-        ),
-        wait=wait,
-        sleep=patience.sleep,
-        before_sleep=announce,
-        reraise=True,
-    )
-    try:
-        return retrying(call)
-    except (OSError, ValueError, RuntimeError, TransportError) as error:
-        raise explain(error, about) from None
+        retrying = Retrying(
+            stop=stop_after_attempt(self.attempts),
+            retry=retry_if_exception(
+                lambda error: is_transient(error) and (asked_seconds(error) or 0.0) <= self.longest_asked_seconds
+            ),
+            wait=wait,
+            sleep=self.sleep,
+            before_sleep=before_sleep,
+            reraise=True,
+        )
+        try:
+            return retrying(function)
+        except (OSError, ValueError, RuntimeError, TransportError) as error:
+            raise explain(error, about) from None
 
 
 def is_transient(error: BaseException) -> bool:
@@ -164,16 +151,15 @@ def explain(error: BaseException, about: str) -> HubError:
             return HubError(
                 "the Hub is needed, but the environment says offline", where=about, fix="unset HF_HUB_OFFLINE"
             )
-        status = status_of(cause)
-        if status is not None:
-            what, fix = _SAID.get(status, ("the Hub is in trouble", _AGAIN))
-            said = _server_message(cause)
+        if (status := status_of(cause)) is not None:
+            response: Any = cause.response  # type: ignore[attr-defined]
+            message = getattr(cause, "server_message", None) or response.headers.get("X-Error-Message")
             asked = asked_seconds(cause)
-            wait = f"; it asks to wait {_duration(asked)}" if asked else ""
-            text = f"{what} (HTTP {status})" + (f": {said}" if said else "") + wait
-            return HubError(text, where=about, fix=fix)
+            text = _reason(cause) + (f": {_line(message)}" if message else "")
+            text += f"; it asks to wait {_duration(asked)}" if asked else ""
+            return HubError(text, where=about, fix=_STATUSES.get(status, _OTHER_STATUS)[1])
     if is_transient(error):
-        return HubError(_what(error), where=about, fix=f"check the network, the proxy and HF_ENDPOINT; {_AGAIN}")
+        return HubError(_reason(error), where=about, fix=f"check the network, the proxy and HF_ENDPOINT; {_AGAIN}")
     if isinstance(error, OSError) and error.filename:
         return HubError(f"cannot read or write: {error.strerror}", where=error.filename)
     return HubError(f"the Hub or its client refuses: {_line(str(error))}", where=about, fix="see what it says")
@@ -196,13 +182,13 @@ def redact(text: str) -> str:
     return _QUERY.sub(r"\1", _TOKEN.sub(r"\1_***", text))
 
 
-def _what(error: BaseException) -> str:
-    for cause in _causes(error):
+def _reason(error: BaseException) -> str:
+    """Why a call failed, in a few words."""
+    causes = list(_causes(error))
+    for cause in causes:
         if (status := status_of(cause)) is not None:
-            what = _SAID.get(status, ("the Hub is in trouble", ""))[0]
-            return f"{what} (HTTP {status})"
-    root = list(_causes(error))[-1]
-    return f"the connection to the Hub broke ({_line(str(root)) or type(root).__name__})"
+            return f"{_STATUSES.get(status, _OTHER_STATUS)[0]} (HTTP {status})"
+    return f"the connection to the Hub broke ({_line(str(causes[-1])) or type(causes[-1]).__name__})"
 
 
 def _error(state: RetryCallState) -> BaseException:
@@ -217,13 +203,6 @@ def _causes(error: BaseException) -> Iterator[BaseException]:
     while seen is not None:
         yield seen
         seen = seen.__cause__ or (None if seen.__suppress_context__ else seen.__context__)
-
-
-def _server_message(error: BaseException) -> str:
-    """What the Hub itself says."""
-    response = error.response  # type: ignore[attr-defined]
-    said = getattr(error, "server_message", None) or response.headers.get("X-Error-Message") or ""
-    return _line(said)
 
 
 def _line(text: str) -> str:

@@ -1,9 +1,12 @@
-"""`verification.json`: what a fresh process found when it downloaded a model and scored it again."""
+"""`verification.json`: what a fresh process found of a model, and which figures of its card it reproduced."""
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import Field, ValidationError
 
@@ -11,6 +14,17 @@ from zoo.evaluation.result import Result
 from zoo.evaluation.spans import Counts
 from zoo.hub.manifest import VERIFICATION_FILE
 from zoo.records import Record
+from zoo.registry.loader import Registry
+from zoo.registry.schema import CorpusEntry, HubSource
+
+Split = Literal["dev", "test"]
+_SPLITS: dict[str, Split] = {"test": "test", **dict.fromkeys(("dev", "validation", "valid", "val", "eval"), "dev")}
+_OWN_TOLERANCE = 0.5e-4 + 1e-9
+"""Our cards have four decimals."""
+_TOLERANCE = 5e-4
+"""Other cards are rounded as they are, and their figures may come from other hardware."""
+ANY = ""
+"""Instead of an entity type: all of them together."""
 
 
 class Claim(Record):
@@ -90,3 +104,156 @@ def is_verified(folder: Path, result: Result) -> bool:
         and found.adapter == result.fingerprints["adapter"]
         and found.measured == result.scores.test.counts
     )
+
+
+@dataclass(frozen=True)
+class CardFigure:
+    """An entry of a `model-index`, read leniently: people write them by hand.
+
+    Attributes:
+        names: Type, name and config of the dataset, what there is of them.
+        config: Config of the dataset; in our cards an entity type, or what else sets the entry apart.
+        split: As the card calls it.
+        metric: Type and name of the metric.
+        value: The number as written.
+    """
+
+    names: tuple[str, ...]
+    config: str
+    split: str
+    metric: str
+    value: float | None
+
+    @property
+    def claimed(self) -> float | None:
+        """As a fraction of 1: people write percent, too."""
+        return self.value / 100 if self.value is not None and 1 < self.value <= 100 else self.value
+
+    @property
+    def kind(self) -> Literal["f1", "precision", "recall"] | None:
+        """Which figure of span scoring it is; None: another one."""
+        words = re.sub(r"[^a-z0-9]+", " ", self.metric.lower())
+        if re.search(r"\b(macro|weighted|token|accuracy|loss|span only|auc)\b", words):
+            return None
+        if re.search(r"\b(f1|f score|f1 score|f measure)\b", words):
+            return "f1"
+        return "precision" if "precision" in words else "recall" if "recall" in words else None
+
+    def judged(
+        self, status: Literal["reproduced", "differs", "not checked"], why: str = "", measured: float | None = None
+    ) -> Claim:
+        """What became of it."""
+        dataset = dict.fromkeys(name for name in (self.names[0] if self.names else "?", self.config) if name)
+        return Claim(
+            dataset=" ".join(dataset),
+            split=self.split or "?",
+            metric=self.metric,
+            claimed=self.claimed,
+            measured=measured,
+            status=status,
+            why=why,
+        )
+
+
+def read_figures(card: Path) -> list[CardFigure]:
+    """The figures of a README.md; empty where there are none, or its metadata cannot be read."""
+    import yaml
+    from huggingface_hub import metadata_load
+
+    try:
+        metadata = metadata_load(card) or {}
+    except (OSError, ValueError, yaml.YAMLError):
+        return []
+    found = []
+    for model in _items(metadata.get("model-index")):
+        for entry in _items(model.get("results")):
+            dataset: dict[str, Any] = next(_items([entry.get("dataset")]), {})
+            names = tuple(str(dataset[key]) for key in ("type", "name", "config") if dataset.get(key))
+            config, split = (str(dataset.get(key) or "") for key in ("config", "split"))
+            for metric in _items(entry.get("metrics")):
+                name = " ".join(dict.fromkeys(str(metric[key]) for key in ("type", "name") if metric.get(key)))
+                found.append(CardFigure(names, config, split, name, _number(metric.get("value"))))
+    return found
+
+
+def match_corpus(figure: CardFigure, registry: Registry) -> CorpusEntry | None:
+    """The corpus of the registry that a dataset is, by its name alone."""
+    names = {_plain(part) for name in figure.names for part in (name, name.rpartition("/")[2])}
+    for entry in registry.corpora.values():
+        own = {_plain(entry.id), _plain(entry.title)}
+        own |= {_plain(source.dataset.rpartition("/")[2]) for source in entry.sources if isinstance(source, HubSource)}
+        if names & own:
+            return entry
+    return None
+
+
+def split_of(figure: CardFigure) -> Split | None:
+    """Which split a figure is about; one that names none is about the test split."""
+    return _SPLITS.get(figure.split.lower() or "test")
+
+
+def check_figures(
+    found: Iterable[CardFigure],
+    corpus: CorpusEntry,
+    scores: Mapping[Split, Mapping[str, Counts]],
+    *,
+    own: bool,
+) -> list[Claim]:
+    """Compare figures with a scoring.
+
+    Args:
+        found: Figures of one corpus.
+        corpus: That corpus.
+        scores: Split -> entity type, or `ANY` -> counts, of what was scored.
+        own: The card is one of ours: a config is an entity type or something that is not scored here.
+    """
+    claims = []
+    for figure in found:
+        kind, split = figure.kind, split_of(figure)
+        of_type = next((name for name in corpus.entity_types if name.lower() == figure.config.lower()), ANY)
+        if figure.claimed is None:
+            claims.append(figure.judged("not checked", "no number"))
+        elif kind is None:
+            claims.append(figure.judged("not checked", "no figure of strict span scoring"))
+        elif split is None or split not in scores:
+            claims.append(figure.judged("not checked", "this split is not scored again"))
+        elif own and figure.config and of_type == ANY:
+            claims.append(figure.judged("not checked", "only the test split as registered is scored again"))
+        else:
+            measured: float = getattr(scores[split].get(of_type, Counts()), kind)
+            close = abs(measured - figure.claimed) <= (_OWN_TOLERANCE if own else _TOLERANCE)
+            claims.append(figure.judged("reproduced" if close else "differs", measured=measured))
+    return claims
+
+
+def entity_types(labels: Iterable[str]) -> list[str]:
+    """Entity types of a model's label names."""
+    names = (name[2:] if name.startswith(("B-", "I-")) else name for name in labels)
+    return [name for name in dict.fromkeys(names) if name != "O"]
+
+
+def align_types(names: Sequence[str], wanted: Sequence[str]) -> dict[str, str]:
+    """Types of somebody's model -> types of a corpus: by name, else the only one to the only one.
+
+    Args:
+        names: Types of the model.
+        wanted: Types of the corpus.
+    """
+    by_name = {_plain(name): name for name in wanted}
+    found = {name: by_name[_plain(name)] for name in names if _plain(name) in by_name}
+    return found or ({names[0]: wanted[0]} if len(names) == len(wanted) == 1 else {})
+
+
+def _items(value: Any) -> Iterator[dict[str, Any]]:  # noqa: ANN401 - YAML of strangers
+    yield from (item for item in value if isinstance(item, dict)) if isinstance(value, list) else ()
+
+
+def _number(value: Any) -> float | None:  # noqa: ANN401 - YAML of strangers
+    if isinstance(value, str):
+        text = value.strip().removesuffix("%").strip()
+        return float(text) if re.fullmatch(r"\d+(\.\d+)?", text) else None
+    return float(value) if isinstance(value, (int, float)) and not isinstance(value, bool) and value >= 0 else None
+
+
+def _plain(name: str) -> str:
+    return re.sub(r"[^a-z0-9]+", "", name.lower())

@@ -13,17 +13,16 @@ from typing import Literal
 from zoo.cards.licenses import check_publication, judge, judge_result
 from zoo.cards.rebuild import with_rebuild_command
 from zoo.energy import WORLD, check_country
-from zoo.errors import ZooError
+from zoo.errors import HubError, ZooError
 from zoo.evaluation.result import RESULT_FILE, Result, load_result, write_text
-from zoo.hub.access import TokenError, ask_hub, hub_endpoint
+from zoo.hub.access import ask_hub, hub_endpoint
 from zoo.hub.bundle import Bundle, base_bundle, checkpoint_bundle
 from zoo.hub.client import Hub
 from zoo.hub.manifest import VERIFICATION_FILE
 from zoo.hub.push import Pushed, PushOptions, Status, push
-from zoo.hub.rescore import Request
-from zoo.hub.retry import HubError, is_offline_client
+from zoo.hub.retry import is_offline_client
 from zoo.hub.verification import Verification
-from zoo.hub.verify import verify_pushed
+from zoo.hub.verify import VerifyRequest, verify_pushed
 from zoo.pipeline.context import Context
 from zoo.pipeline.plan import passage_entries
 from zoo.registry.loader import Checkpoint
@@ -71,12 +70,7 @@ def check_access(settings: Settings, options: PushOptions) -> None:
         raise HubError("pushing needs the network, but the environment says offline", fix="unset HF_HUB_OFFLINE")
     if check_country(settings.country) is None:
         raise ZooError("the card needs the country that the electricity is from", where="--push", fix=_COUNTRY_FIX)
-    try:
-        access = ask_hub(seconds=_ASK_SECONDS)
-    except TokenError as error:
-        raise HubError(error.what, where=error.where, fix=error.fix) from None
-    except ZooError as error:
-        raise HubError(error.what, where=error.where, fix=error.fix) from None
+    access = ask_hub(seconds=_ASK_SECONDS)
     if access is None:
         raise HubError("there is no token for the Hub", where=where, fix="hf auth login, or set HF_TOKEN")
     if not options.create_pr and access.may_write(settings.org) is False:
@@ -225,7 +219,7 @@ class Publisher:
         place = next(i for i, item in enumerate(self._done) if item.repo_id == bundle.repo_id)
         if pushed.verification is None:
             self._tell(f"verifying {bundle.repo_id}")
-        request = Request(repo_id=bundle.repo_id, registry=self._context.settings.registry)
+        request = VerifyRequest(repo_id=bundle.repo_id, registry=self._context.settings.registry)
         try:
             options = replace(self._options, must_be_private=self._options.private)
             verification = verify_pushed(bundle, pushed, request, self._hub, options, home=home)
