@@ -123,7 +123,7 @@ def test_show_writes_a_page(zoo: Zoo, tmp_path: Path) -> None:
     assert "gene.html" in done.stdout
     html = (tmp_path / "gene.html").read_text()
     assert "<svg" in html and "<mark>" in html and "http" not in html.replace("http-equiv", "")
-    refused(zoo("corpora", "show", "sample-gene", "--html", "nowhere/gene.html", check=None), "cannot write the page")
+    refused(zoo("corpora", "show", "sample-gene", "--html", "nowhere/gene.html", check=None), "cannot write the file")
 
 
 def test_add_then_load_and_plan(zoo: Zoo, tmp_path: Path) -> None:

@@ -6,49 +6,56 @@ may not be published; of `zoo verify`, that a model is not what its card says. S
 
 from __future__ import annotations
 
+import io
 import sys
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
 from zoo import __version__
-from zoo.cli import (
-    build,
-    corpora,
-    evaluation,
-    export,
-    intake,
-    latency,
-    leakage,
-    licenses,
-    passages,
-    plan,
-    publishing,
-    registry,
-    setup,
-    space,
-    tagging,
-)
+from zoo.cli.group import command_group
 from zoo.cli.signals import own_signals
 from zoo.errors import ZooError
 
 __all__ = ["app", "main"]
 
 _RESUMABLE = ("build", "tune")
-_SHARED: dict[str, Any] = {"no_args_is_help": True, "context_settings": {"help_option_names": ["-h", "--help"]}}
-app = typer.Typer(
-    help="Build, score and publish LoRA adapters for biomedical named-entity recognition.",
-    add_completion=False,
-    pretty_exceptions_enable=False,
-    **_SHARED,
+app = command_group(
+    {
+        "init": "zoo.cli.init:init",
+        "doctor": "zoo.cli.doctor:doctor",
+        "list": "zoo.cli.list:list_checkpoints",
+        "show": "zoo.cli.show:show",
+        "plan": "zoo.cli.plan:plan",
+        "build": "zoo.cli.build:build",
+        "push": "zoo.cli.push:push",
+        "verify": "zoo.cli.verify:verify",
+        "export": "zoo.cli.export:export",
+        "tune": "zoo.cli.tune:tune",
+        "gc": "zoo.cli.gc:gc",
+        "board": "zoo.cli.board:board",
+        "space": "zoo.cli.space:app",
+        "licenses": "zoo.cli.licenses:licenses",
+        "cards": "zoo.cli.cards:cards",
+        "tag": "zoo.cli.tag:tag",
+        "evaluate": "zoo.cli.evaluate:evaluate",
+        "lock": "zoo.cli.lock:lock",
+        "errors": "zoo.cli.errors:errors",
+        "robustness": "zoo.cli.robustness:robustness",
+        "latency": "zoo.cli.latency:latency",
+        "cross": "zoo.cli.cross:cross",
+        "corpora": "zoo.cli.corpora:app",
+        "passages": "zoo.cli.passages:app",
+    },
+    "Build, score and publish LoRA adapters for biomedical named-entity recognition.",
 )
-corpora_app = typer.Typer(help="List, fetch, show, add and check corpora.", **_SHARED)
-passages_app = typer.Typer(help="List, show and check passages for pre-training.", **_SHARED)
-space_app = typer.Typer(invoke_without_command=True, context_settings=_SHARED["context_settings"])
 
 
 def main() -> None:
     """Run the command; errors a user can fix become one message and exit code 2, signals one line and their own."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # whatever the locale says: what is printed is UTF-8
+            stream.reconfigure(encoding="utf-8", errors="backslashreplace" if stream is sys.stderr else "strict")
     try:
         with own_signals.answered():
             app()
@@ -69,40 +76,3 @@ def _root(
     if version:
         sys.stdout.write(f"zoo {__version__}\n")
         raise typer.Exit
-
-
-# in the order of `zoo --help`
-app.command()(setup.init)
-app.command()(setup.doctor)
-app.command("list")(registry.list_checkpoints)
-app.command()(registry.show)
-app.command()(plan.plan)
-app.command()(build.build)
-app.command()(publishing.push)
-app.command()(publishing.verify)
-app.command()(export.export)
-app.command()(plan.tune)
-app.command()(plan.gc)
-app.command()(build.board)
-app.add_typer(space_app, name="space")
-space_app.callback()(space.serve)
-space_app.command()(space.push)
-app.command()(licenses.licenses)
-app.command()(licenses.cards)
-app.command()(tagging.tag)
-app.command()(tagging.evaluate)
-app.command()(registry.lock)
-app.command()(evaluation.errors)
-app.command()(evaluation.robustness)
-app.command()(latency.latency)
-app.command()(evaluation.cross)
-app.add_typer(corpora_app, name="corpora")
-corpora_app.command("list")(corpora.list_corpora)
-corpora_app.command()(corpora.fetch)
-corpora_app.command()(corpora.show)
-corpora_app.command()(intake.add)
-corpora_app.command()(leakage.check)
-app.add_typer(passages_app, name="passages")
-passages_app.command("list")(passages.list_passages)
-passages_app.command()(passages.show)
-passages_app.command()(passages.check)

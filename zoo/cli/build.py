@@ -1,30 +1,31 @@
-"""The commands that make checkpoints and rank them: `zoo build`, `zoo board`."""
+"""`zoo build`: make checkpoints."""
 
 from __future__ import annotations
 
-from collections import Counter
 from contextlib import nullcontext
-from dataclasses import replace
 from enum import Enum
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from zoo.cli.options import AsJson, OutOption, RegistryOption, SetOption, SuiteOption, open_registry
-from zoo.cli.output import console, interval, percent, print_json, print_line, print_table, score_cells
-from zoo.cli.publishing import PrivateOption, open_publisher, print_publications, publication_record, refresh_quietly
+from zoo.cli.opening import choose, engine_for, open_context
+from zoo.cli.options import (
+    AllOption,
+    AsJson,
+    IdsArgument,
+    OutOption,
+    PrivateOption,
+    RegistryOption,
+    SetOption,
+    SuiteOption,
+)
+from zoo.cli.output import console, interval, percent, print_json, print_line, print_table
+from zoo.cli.plan import plan
+from zoo.cli.publications import open_publisher, print_publications, publication_record, refresh_quietly
 from zoo.errors import ZooError
-from zoo.settings import Settings
 
 if TYPE_CHECKING:
-    from zoo.pipeline.context import Context
-    from zoo.pipeline.schedule import Engine
-    from zoo.registry.loader import Checkpoint, Registry
-
-
-IdsArgument = Annotated[list[str] | None, typer.Argument(metavar="[ID]...", help="Checkpoints, backbone/corpus.")]
-AllOption = Annotated[bool, typer.Option("--all", help="Every checkpoint of --suite, or of all suites.")]
+    pass
 
 
 class EngineName(str, Enum):
@@ -58,8 +59,6 @@ def build(
     if private and not push:
         raise ZooError("--private is about --push", fix="add --push, or leave it out")
     if dry_run:
-        from zoo.cli.plan import plan
-
         plan(ids, build_all, suite, out, settings_, registry, as_json)
         return
     from zoo.pipeline.progress import ConsoleReporter
@@ -105,102 +104,6 @@ def build(
         print_publications(published)
     if code := max([1 if outcome.failures else 0, *(item.exit_code for item in published)]):
         raise typer.Exit(code)
-
-
-def open_context(registry: Path | None, out: Path | None, *, alone: bool = True, tune_workers: int = 1) -> Context:
-    """The surroundings of a run, from options and settings."""
-    from zoo.pipeline.context import Context
-
-    found, settings = open_registry(registry)
-    settings = replace(settings, out=out or settings.out)
-    return Context(found, settings, remote=settings.store, alone=alone, tune_workers=tune_workers)
-
-
-def engine_for(name: str, jobs: int, address: str | None) -> Engine:
-    """The engine of a name.
-
-    Raises:
-        ZooError: `ray` is not installed, or an address was given to the engine of this machine.
-    """
-    if name == "ray":
-        from zoo.pipeline.ray import RayEngine
-
-        return RayEngine(address)
-    if address:
-        raise ZooError("--address is for a Ray cluster", fix="add --engine ray")
-    from zoo.pipeline.local import LocalEngine
-
-    return LocalEngine(jobs)
-
-
-def board(
-    out: Annotated[
-        list[Path] | None,
-        typer.Option(
-            "--out",
-            metavar="DIR",
-            help="Output folder [ZOO_OUT; default: builds]. Give it again for builds with other seeds; "
-            "the board is written into the first.",
-        ),
-    ] = None,
-    as_json: AsJson = False,
-) -> None:
-    """Rank what was built, corpus by corpus; writes board.json and board.csv."""
-    from zoo.board.rows import refresh_board
-
-    folders = list(dict.fromkeys(out or [Settings.load().out]))
-    for folder in folders:
-        if not (folder / "checkpoints").is_dir():
-            raise ZooError(
-                "nothing was built here yet", where=folder, fix="run zoo build, or name another folder with --out"
-            )
-    rows = refresh_board(folders[0], folders[1:])
-    if as_json:
-        print_json(rows)
-        return
-    ids = Counter(row["checkpoint_id"] for row in rows)
-    splits = Counter(corpus for corpus, _ in {(row["corpus"], row["test_fingerprint"]) for row in rows})
-    table = [
-        [
-            row["corpus"] + (f" (test {row['test_fingerprint'][:8]})" if splits[row["corpus"]] > 1 else ""),
-            f"{row['rank']}{'=' if row['rank_shared_by'] > 1 else ''}",
-            row["checkpoint_id"] + (f" (recipe {row['recipe'][:8]})" if ids[row["checkpoint_id"]] > 1 else ""),
-            *score_cells(
-                row["test_micro_f1"],
-                row["test_precision"],
-                row["test_recall"],
-                (row["test_ci95_low"], row["test_ci95_high"]),
-            ),
-            f"{row['n_seeds']} (± {percent(row['test_micro_f1_std'])})" if row["n_seeds"] > 1 else "1",
-            f"{row['adapter_bytes'] / 1e6:.2f}",
-        ]
-        for row in rows
-    ]
-    print_table(["corpus", "rank", "checkpoint", "test F1", "95% interval", "P", "R", "seeds", "adapter MB"], table)
-    if any(row["rank_shared_by"] > 1 for row in rows):
-        print_line("= : not separable at 95 % from the first of that rank")
-    if any(row["n_seeds"] > 1 for row in rows):
-        print_line("several seeds: means, ± the standard deviation of F1; the interval is over documents")
-
-
-def choose(
-    registry: Registry, ids: list[str], build_all: bool, suite: str | None, assignments: list[str]
-) -> list[Checkpoint]:
-    """The checkpoints that a command names, with the recipe values of `--set`."""
-    from zoo.registry.recipes import parse_settings
-
-    values = parse_settings(assignments)
-    if ids and (build_all or suite):
-        raise ZooError("give checkpoint ids, or --all with --suite, not both")
-    if suite and not build_all:
-        raise ZooError("--suite needs --all", fix=f"--all --suite {suite}")
-    if not ids and not build_all:
-        raise ZooError("nothing to build", fix="name checkpoints (zoo list), or say --all [--suite NAME]")
-    return (
-        registry.suite_checkpoints(suite, values)
-        if build_all
-        else [registry.checkpoint(name, values) for name in dict.fromkeys(ids)]
-    )
 
 
 def _summary_row(result: dict[str, Any]) -> list[str]:

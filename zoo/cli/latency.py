@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from zoo.cli.options import AsJson, OutOption, RegistryOption, load_tagger, open_corpus, open_registry
-from zoo.cli.output import print_json, print_line, print_step, print_table
+from zoo.cli.opening import load_tagger, open_corpus, open_registry
+from zoo.cli.options import AsJson, OutOption, RegistryOption
+from zoo.cli.output import print_json, print_line, print_step, print_table, write_file
 from zoo.errors import ZooError, did_you_mean
 
 if TYPE_CHECKING:
@@ -37,7 +38,6 @@ def latency(
     chosen = _chosen(ids or [], folder)
     entries = {result.corpus: found.corpus(result.corpus) for _, result in chosen}
     from zoo.evaluation.latency import LATENCY_FILE, measure_latency
-    from zoo.files import write_whole
 
     texts: dict[str, list[str]] = {}
     rows = []
@@ -47,10 +47,7 @@ def latency(
             texts[result.corpus] = [document.text for document in corpus.splits["test"][:documents]]
         print_step(f"{result.checkpoint_id}: {len(texts[result.corpus])} documents, {repeats} times")
         measured = measure_latency(load_tagger(str(place)), texts[result.corpus], repeats=repeats, threads=threads)
-        try:
-            write_whole(place / LATENCY_FILE, measured.to_json())
-        except OSError as error:
-            raise ZooError(f"cannot write the file: {error.strerror or error}", where=place / LATENCY_FILE) from None
+        write_file(place / LATENCY_FILE, measured.to_json())
         rows.append({"checkpoint_id": result.checkpoint_id, **measured.model_dump(mode="json")})
     if as_json:
         print_json(rows)

@@ -6,7 +6,10 @@ import json
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING
+
+from zoo.errors import ZooError
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -99,3 +102,17 @@ def download_bars() -> Iterator[Progress | None]:
             bars.update(tasks[name], completed=done, total=total)
 
         yield step
+
+
+def write_file(path: Path, content: str | bytes) -> None:
+    """Write a file whole.
+
+    Raises:
+        ZooError: It cannot be written.
+    """
+    from zoo.files import write_whole
+
+    try:
+        write_whole(path, content)
+    except OSError as error:
+        raise ZooError(f"cannot write the file: {error.strerror or error}", where=path) from None

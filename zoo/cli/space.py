@@ -9,14 +9,23 @@ from typing import Annotated
 
 import typer
 
+from zoo.cli.group import CONTEXT
 from zoo.cli.options import AsJson, OutOption
 from zoo.cli.output import print_json, print_line, print_step
 from zoo.errors import ZooError
 from zoo.settings import Settings
 
 DEFAULT_NAME = "leaderboard"
+app = typer.Typer(
+    help="Serve the leaderboard and its demo on this machine, with what is built here.",
+    invoke_without_command=True,
+    context_settings=CONTEXT,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
 
 
+@app.callback()
 def serve(
     context: typer.Context,
     out: OutOption = None,
@@ -39,6 +48,7 @@ def serve(
         raise typer.Exit(code)
 
 
+@app.command()
 def push(
     repo: Annotated[
         str | None, typer.Option("--repo", metavar="OWNER/NAME", help="The Space [default: leaderboard of the org].")

@@ -1,4 +1,4 @@
-"""The command `zoo corpora check`: what stands in more than one split, corpus or passage file."""
+"""`zoo corpora check`: what stands in more than one split, corpus or passage file."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from zoo.cli.options import AsJson, RegistryOption, open_corpus, open_registry
+from zoo.cli.opening import load_corpora, open_registry
+from zoo.cli.options import AsJson, RegistryOption
 from zoo.cli.output import print_json, print_line, print_table
 from zoo.errors import ZooError, did_you_mean
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from zoo.corpora.load import Corpus
     from zoo.evaluation.leakage import LeakageReport, Overlap
     from zoo.passages.contamination import PassageOverlap
     from zoo.passages.passage import Passage
@@ -88,26 +88,6 @@ def run_check(
     return LeakageReport(
         threshold=threshold, within=within, across=across, passages=tuple(overlaps), not_checked=left_out
     )
-
-
-def load_corpora(registry: Registry, settings: Settings, named: list[str], left_out: dict[str, str]) -> list[Corpus]:
-    """Load the named corpora, and of the others those that are on this machine; `left_out` says why one is not.
-
-    Raises:
-        ZooError: A named corpus cannot be had.
-    """
-    from zoo.corpora.download import FetchOptions
-
-    corpora = []
-    for name, entry in registry.corpora.items():
-        options = FetchOptions() if name in named else FetchOptions(offline=True)
-        try:
-            corpora.append(open_corpus(entry, registry, settings, options))
-        except ZooError as error:
-            if name in named:
-                raise
-            left_out[f"corpora/{name}"] = error.what
-    return corpora
 
 
 def _passages(item: str, registry: Registry, settings: Settings) -> tuple[str, Iterator[Passage]]:

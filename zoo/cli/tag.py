@@ -1,4 +1,4 @@
-"""The commands that run a model: `zoo tag`, `zoo evaluate`."""
+"""`zoo tag`: find the entities of texts."""
 
 from __future__ import annotations
 
@@ -11,30 +11,17 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from zoo.cli.options import (
-    AsJson,
-    CorpusArgument,
-    MapOption,
-    ModelArgument,
-    PrecisionOption,
-    RegistryOption,
-    Split,
-    SplitOption,
-    load_tagger,
-    load_taggers,
-    open_corpus,
-    open_registry,
-    parse_renames,
-)
-from zoo.cli.output import console, print_json, print_line, print_step, print_table, score_cells
+from zoo.cli.opening import load_taggers
+from zoo.cli.options import AsJson, PrecisionOption
+from zoo.cli.output import console, print_json, print_line, print_step, print_table
 from zoo.errors import ZooError
 
 if TYPE_CHECKING:
-    from zoo.evaluation.scoring import SplitScore
     from zoo.modeling.device import Precision
     from zoo.tagging.output import Output
     from zoo.tagging.tagger import Tagger
     from zoo.tagging.texts import Text
+
 
 _KEEP_SECONDS = 5.0
 """At most so much tagging is done again after a kill."""
@@ -103,31 +90,6 @@ def tag(
             print_table(columns, [[f"{v:.3f}" if k == "score" else str(v) for k, v in r.items()] for r in records])
 
 
-def evaluate(
-    model: ModelArgument,
-    corpus: CorpusArgument,
-    split: SplitOption = Split.test,
-    mapping: MapOption = None,
-    precision: PrecisionOption = "float32",
-    registry: RegistryOption = None,
-    as_json: AsJson = False,
-) -> None:
-    """Score a model on a corpus: strict micro-F1 with a 95% document-bootstrap interval."""
-    found, settings = open_registry(registry)
-    entry = found.corpus(corpus)
-    renames = parse_renames(mapping)
-    documents = open_corpus(entry, found, settings).splits[split.value]
-    from zoo.evaluation.scoring import rename_types, score_predictions, tag_documents
-
-    predictions = rename_types(tag_documents(load_tagger(model), documents, precision=precision), renames)
-    score = score_predictions(documents, predictions, samples=10_000)
-    if as_json:
-        about = {"model": model, "corpus": corpus, "split": split.value, "number_format": precision}
-        print_json({**about, **score.model_dump(mode="json")})
-    else:
-        _print_score(score)
-
-
 def _write(output: Output, taggers: Sequence[Tagger], texts: Iterator[Text], precision: Precision) -> None:
     """Write all documents that are not in the output yet."""
     from itertools import islice
@@ -149,11 +111,3 @@ def _write(output: Output, taggers: Sequence[Tagger], texts: Iterator[Text], pre
                 output.keep()
                 kept = time.monotonic()
     print_line(f"{output.documents:,} documents tagged: {output.path}", wrap=False)
-
-
-def _print_score(score: SplitScore) -> None:
-    rows = [["all", *score_cells(score.micro_f1, score.precision, score.recall, score.ci95), str(score.gold_mentions)]]
-    rows += [
-        [name, *score_cells(s.f1, s.precision, s.recall), str(s.gold_mentions)] for name, s in score.per_type.items()
-    ]
-    print_table(["type", "strict F1", "95% interval", "P", "R", "mentions"], rows)

@@ -1,4 +1,4 @@
-"""The command `zoo corpora add`: a corpus of one's own."""
+"""`zoo corpora add`: a corpus of one's own."""
 
 from __future__ import annotations
 

@@ -1,0 +1,67 @@
+"""`zoo board`: rank what was built."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from zoo.cli.options import AsJson
+from zoo.cli.output import percent, print_json, print_line, print_table, score_cells
+from zoo.errors import ZooError
+from zoo.settings import Settings
+
+if TYPE_CHECKING:
+    pass
+
+
+def board(
+    out: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--out",
+            metavar="DIR",
+            help="Output folder [ZOO_OUT; default: builds]. Give it again for builds with other seeds; "
+            "the board is written into the first.",
+        ),
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Rank what was built, corpus by corpus; writes board.json and board.csv."""
+    from zoo.board.rows import refresh_board
+
+    folders = list(dict.fromkeys(out or [Settings.load().out]))
+    for folder in folders:
+        if not (folder / "checkpoints").is_dir():
+            raise ZooError(
+                "nothing was built here yet", where=folder, fix="run zoo build, or name another folder with --out"
+            )
+    rows = refresh_board(folders[0], folders[1:])
+    if as_json:
+        print_json(rows)
+        return
+    ids = Counter(row["checkpoint_id"] for row in rows)
+    splits = Counter(corpus for corpus, _ in {(row["corpus"], row["test_fingerprint"]) for row in rows})
+    table = [
+        [
+            row["corpus"] + (f" (test {row['test_fingerprint'][:8]})" if splits[row["corpus"]] > 1 else ""),
+            f"{row['rank']}{'=' if row['rank_shared_by'] > 1 else ''}",
+            row["checkpoint_id"] + (f" (recipe {row['recipe'][:8]})" if ids[row["checkpoint_id"]] > 1 else ""),
+            *score_cells(
+                row["test_micro_f1"],
+                row["test_precision"],
+                row["test_recall"],
+                (row["test_ci95_low"], row["test_ci95_high"]),
+            ),
+            f"{row['n_seeds']} (± {percent(row['test_micro_f1_std'])})" if row["n_seeds"] > 1 else "1",
+            f"{row['adapter_bytes'] / 1e6:.2f}",
+        ]
+        for row in rows
+    ]
+    print_table(["corpus", "rank", "checkpoint", "test F1", "95% interval", "P", "R", "seeds", "adapter MB"], table)
+    if any(row["rank_shared_by"] > 1 for row in rows):
+        print_line("= : not separable at 95 % from the first of that rank")
+    if any(row["n_seeds"] > 1 for row in rows):
+        print_line("several seeds: means, ± the standard deviation of F1; the interval is over documents")

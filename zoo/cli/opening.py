@@ -1,0 +1,177 @@
+"""What commands work on: the registry, corpora, models, the context of a build."""
+
+from __future__ import annotations
+
+import gc
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from zoo.cli.output import download_bars
+from zoo.errors import ZooError
+from zoo.settings import Settings, check_org
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from zoo.corpora.load import Corpus
+    from zoo.pipeline.context import Context
+    from zoo.pipeline.schedule import Engine
+    from zoo.registry.loader import Checkpoint, Registry
+    from zoo.registry.schema import CorpusEntry
+    from zoo.tagging.tagger import Tagger
+
+
+def open_registry(overlay: Path | None) -> tuple[Registry, Settings]:
+    """The registry with a user's overlay, and the settings of `zoo.toml` and the environment.
+
+    Args:
+        overlay: Value of `--registry`; None: the one of the settings, if that is set.
+
+    Raises:
+        ZooError: An entry of the registry or a setting is malformed.
+    """
+    from zoo.registry.loader import load_registry
+
+    settings = Settings.load()
+    settings = replace(settings, registry=overlay or settings.registry)
+    return load_registry(settings.registry), settings
+
+
+def open_corpus(entry: CorpusEntry, registry: Registry, settings: Settings, *, offline: bool = False) -> Corpus:
+    """Read a corpus of the registry, fetched where it is not on this machine.
+
+    Args:
+        entry: What to read.
+        registry: Registry that the entry is from.
+        settings: Where local corpora and downloads are.
+        offline: Fetch nothing; what the settings say holds, too.
+
+    Raises:
+        ZooError: No source has the files, a file is malformed, or a split differs from the registered one.
+    """
+    from zoo.corpora.download import FetchOptions
+    from zoo.corpora.load import load_corpus
+
+    with download_bars() as progress:
+        return load_corpus(
+            entry,
+            registry_folder=registry.folders[f"corpora/{entry.id}"],
+            local=settings.corpora,
+            cache=settings.cache,
+            options=FetchOptions(offline=offline or settings.offline, progress=progress),
+        )
+
+
+def load_tagger(model: str) -> Tagger:
+    """Load a model for tagging, as `load_taggers`."""
+    (tagger,) = load_taggers([model])
+    return tagger
+
+
+def load_taggers(models: Sequence[str]) -> list[Tagger]:
+    """Load models for tagging, without the chatter of the libraries.
+
+    Args:
+        models: Checkpoint folders, adapters, model folders or Hub ids.
+
+    Raises:
+        ZooError: There is no such model, or it is none for tagging.
+    """
+    with _without_collector():
+        from zoo.modeling.quiet import quiet_libraries
+        from zoo.tagging.tagger import Tagger
+
+        quiet_libraries()
+        return Tagger.load_all(models)
+
+
+@contextmanager
+def _without_collector() -> Iterator[None]:
+    """No search for garbage while libraries are imported: it takes a fifth of that time, and there is none."""
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.freeze()
+        gc.enable()
+
+
+def load_corpora(registry: Registry, settings: Settings, named: list[str], left_out: dict[str, str]) -> list[Corpus]:
+    """Load the named corpora, and of the others those that are on this machine; `left_out` says why one is not.
+
+    Raises:
+        ZooError: A named corpus cannot be had.
+    """
+    corpora = []
+    for name, entry in registry.corpora.items():
+        try:
+            corpora.append(open_corpus(entry, registry, settings, offline=name not in named))
+        except ZooError as error:
+            if name in named:
+                raise
+            left_out[f"corpora/{name}"] = error.what
+    return corpora
+
+
+def open_context(registry: Path | None, out: Path | None, *, alone: bool = True, tune_workers: int = 1) -> Context:
+    """The surroundings of a run, from options and settings."""
+    from zoo.pipeline.context import Context
+
+    found, settings = open_registry(registry)
+    settings = replace(settings, out=out or settings.out)
+    return Context(found, settings, remote=settings.store, alone=alone, tune_workers=tune_workers)
+
+
+def engine_for(name: str, jobs: int, address: str | None) -> Engine:
+    """The engine of a name.
+
+    Raises:
+        ZooError: `ray` is not installed, or an address was given to the engine of this machine.
+    """
+    if name == "ray":
+        from zoo.pipeline.ray import RayEngine
+
+        return RayEngine(address)
+    if address:
+        raise ZooError("--address is for a Ray cluster", fix="add --engine ray")
+    from zoo.pipeline.local import LocalEngine
+
+    return LocalEngine(jobs)
+
+
+def choose(
+    registry: Registry, ids: list[str], build_all: bool, suite: str | None, assignments: list[str]
+) -> list[Checkpoint]:
+    """The checkpoints that a command names, with the recipe values of `--set`."""
+    from zoo.registry.recipes import parse_settings
+
+    values = parse_settings(assignments)
+    if ids and (build_all or suite):
+        raise ZooError("give checkpoint ids, or --all with --suite, not both")
+    if suite and not build_all:
+        raise ZooError("--suite needs --all", fix=f"--all --suite {suite}")
+    if not ids and not build_all:
+        raise ZooError("nothing to build", fix="name checkpoints (zoo list), or say --all [--suite NAME]")
+    return (
+        registry.suite_checkpoints(suite, values)
+        if build_all
+        else [registry.checkpoint(name, values) for name in dict.fromkeys(ids)]
+    )
+
+
+def open_corpora(names: Iterable[str], registry: Path | None) -> list[Corpus]:
+    """Corpora by their ids, each read once; none is read if one is unknown."""
+    found, settings = open_registry(registry)
+    entries = [found.corpus(name) for name in dict.fromkeys(names)]
+    return [open_corpus(entry, found, settings) for entry in entries]
+
+
+def with_org(settings: Settings, org: str | None) -> Settings:
+    """The settings with the organisation of `--org`, where it was given.
+
+    Raises:
+        ZooError: The Hub has no such names.
+    """
+    return replace(settings, org=check_org(org, where="--org")) if org else settings

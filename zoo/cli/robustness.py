@@ -1,0 +1,60 @@
+"""`zoo robustness`: score a model on worse spellings of the same text."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from zoo.cli.opening import load_tagger, open_corpora
+from zoo.cli.options import (
+    AsJson,
+    CorpusArgument,
+    MapOption,
+    ModelArgument,
+    RegistryOption,
+    Split,
+    SplitOption,
+    parse_renames,
+)
+from zoo.cli.output import percent, print_json, print_step, print_table
+
+if TYPE_CHECKING:
+    pass
+
+
+def robustness(
+    model: ModelArgument,
+    corpus: CorpusArgument,
+    split: SplitOption = Split.test,
+    seed: Annotated[int, typer.Option("--seed", help="Seed of typos and line breaks.")] = 0,
+    mapping: MapOption = None,
+    registry: RegistryOption = None,
+    as_json: AsJson = False,
+) -> None:
+    """Score a model on the same text in other case, with typos, without punctuation, abbreviated, broken into lines."""
+    loaded = open_corpora([corpus], registry)[0]
+    documents, renames = loaded.splits[split.value], parse_renames(mapping)
+    from zoo.evaluation.robustness import robustness as measure
+
+    scores = measure(load_tagger(model), documents, mapping=renames, seed=seed, progress=print_step)
+    if as_json:
+        perturbations = {name: score._asdict() for name, score in scores.items()}
+        print_json(
+            {
+                "model": model,
+                "corpus": corpus,
+                "split": split.value,
+                "seed": seed,
+                "documents": len(documents),
+                "scores": perturbations,
+            }
+        )
+        return
+    print_table(
+        ["text", "strict F1", "loss", "documents changed"],
+        [
+            [name, percent(s.micro_f1), percent(s.loss) if name != "original" else "", str(s.changed_documents)]
+            for name, s in scores.items()
+        ],
+    )
