@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from tests.records import FINGERPRINTS, result, result_data, split_score
+from tests.records import FINGERPRINTS, checkpoint, registry, result, result_data, split_score
 from zoo.board.rows import (
     BOARD_SCHEMA_VERSION,
     RANKING,
@@ -27,6 +27,7 @@ from zoo.evaluation.predictions import PREDICTIONS_FILE
 from zoo.evaluation.result import RESULT_FILE
 from zoo.evaluation.spans import Counts, total
 from zoo.evaluation.statistics import bootstrap_interval
+from zoo.registry.loader import load_registry
 
 DOCUMENTS = 60
 """Each holds one gold mention."""
@@ -200,7 +201,7 @@ def test_several_output_folders_make_one_board_in_the_first(tmp_path: Path) -> N
     for number, item in enumerate(SEEDS):
         save(item, tmp_path / str(number))
     save(BUILT[1], tmp_path / "0")
-    rows = refresh_board(tmp_path / "0", [tmp_path / "1", tmp_path / "2"])
+    rows = refresh_board(tmp_path / "0", load_registry(), [tmp_path / "1", tmp_path / "2"])
     assert rows == board_rows([*SEEDS, BUILT[1]])
     assert json.loads((tmp_path / "0" / "board.json").read_text())["rows"] == rows
     assert not (tmp_path / "1" / "board.json").exists()
@@ -226,8 +227,18 @@ def test_the_command_takes_several_folders(
     assert "nothing was built here yet\n  where: nowhere" in done.stderr
 
 
+def test_a_tightened_licence_takes_quotes_out_of_the_board(tmp_path: Path) -> None:
+    save(built("tiny-bert", "notes", range(30)), tmp_path)
+    entry = checkpoint(publishable=False)
+    (row,) = refresh_board(tmp_path, registry(entry))
+    assert (row["license"], row["publishable"]) == ("NOASSERTION", False)
+    assert "severe asthma" not in (tmp_path / "board.json").read_text()
+    refresh_board(tmp_path, registry(checkpoint()))
+    assert "severe asthma" in (tmp_path / "board.json").read_text()
+
+
 def test_a_folder_without_builds_gives_an_empty_board(tmp_path: Path) -> None:
-    assert find_built(tmp_path) == [] and refresh_board(tmp_path) == []
+    assert find_built(tmp_path) == [] and refresh_board(tmp_path, load_registry()) == []
 
 
 @pytest.mark.parametrize(
@@ -245,7 +256,7 @@ def test_damaged_predictions_are_named(line: str, words: str, tmp_path: Path) ->
     lines = path.read_text().splitlines()
     path.write_text("\n".join([lines[0], line, *lines[3:]]) + "\n")
     with pytest.raises(ZooError) as error:
-        refresh_board(tmp_path)
+        refresh_board(tmp_path, load_registry())
     assert words in str(error.value) and PREDICTIONS_FILE in str(error.value)
     assert not (tmp_path / "board.json").exists()
 
@@ -254,10 +265,10 @@ def test_missing_predictions_and_those_of_another_build_are_named(tmp_path: Path
     folder, other = save(SEEDS[0], tmp_path / "a"), save(SEEDS[1], tmp_path / "b")
     (folder / PREDICTIONS_FILE).write_bytes((other / PREDICTIONS_FILE).read_bytes())
     with pytest.raises(ZooError, match=r"the predictions give F1 0\.7368 on 60 documents, the result says 0\.6667"):
-        refresh_board(tmp_path / "a")
+        refresh_board(tmp_path / "a", load_registry())
     (folder / PREDICTIONS_FILE).unlink()
     with pytest.raises(ZooError, match="cannot read the file: No such file"):
-        refresh_board(tmp_path / "a")
+        refresh_board(tmp_path / "a", load_registry())
     assert (folder / RESULT_FILE).is_file()
 
 

@@ -220,8 +220,12 @@ def test_passages_whose_licence_was_not_recorded_are_not_taken_for_free() -> Non
     )
 
 
-def test_a_result_that_says_no_is_not_overruled_by_a_registry_that_says_yes() -> None:
-    assert "tiny-bert/notes: its result says that it may not be published" in card(result(publishable=False))
+def test_licence_and_quotes_are_those_of_the_registry_as_it_stands() -> None:
+    assert "**Not for publication.**" not in card(result(publishable=False, license="NOASSERTION"))
+    assert "severe asthma" in card(result()) and "migraine" in card(result())
+    tightened = card(result(), checkpoint(publishable=False))
+    assert "severe asthma" not in tightened and "migraine" not in tightened
+    assert "No text is shown: the licence of the corpus does not clearly allow it." in tightened
 
 
 @pytest.mark.parametrize("section", ["### Robustness", "### Raw text", "## What it gets wrong"])

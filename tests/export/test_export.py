@@ -184,7 +184,7 @@ class TestMerged:
             registry = load_registry(tmp_path / "registry")
         source = find_source("tiny-bert/tiny", tmp_path, registry)
         assert source.card is None
-        assert ("result says" if of_result else "non-commercial") in source.no_card
+        assert ("result.json says" if of_result else "non-commercial") in source.no_card
         export_merged(open_model(source), tmp_path / "merged")
         assert (tmp_path / "merged" / "result.json").is_file() and not (tmp_path / "merged" / "README.md").exists()
 

@@ -109,7 +109,7 @@ def assembles(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         return records.result(checkpoint_id=last.name)
 
     monkeypatch.setattr(module, "assemble", assemble)
-    monkeypatch.setattr(module, "refresh_board", lambda out: None)
+    monkeypatch.setattr(module, "refresh_board", lambda out, registry: None)
     return found
 
 

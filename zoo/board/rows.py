@@ -9,18 +9,20 @@ import json
 import math
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import fmean
 from typing import Any
 
 from zoo.board.details import checkpoint_details, matrices
+from zoo.cards.current import current_result
 from zoo.errors import ZooError
 from zoo.evaluation.predictions import PREDICTIONS_FILE, read_predictions
 from zoo.evaluation.result import Result, find_result_files, load_result, write_text
 from zoo.evaluation.spans import Counts, total
 from zoo.evaluation.statistics import bootstrap_interval, mean_and_spread, tie_groups
 from zoo.hub.verification import is_verified
+from zoo.registry.loader import Registry
 
 BOARD_SCHEMA_VERSION = 2
 RANKING = (
@@ -62,11 +64,12 @@ class _Entrant:
         return [Counts(weight * c.tp, weight * c.fp, weight * c.fn) for c in sums]
 
 
-def refresh_board(out: Path, others: Iterable[Path] = ()) -> list[dict[str, Any]]:
+def refresh_board(out: Path, registry: Registry, others: Iterable[Path] = ()) -> list[dict[str, Any]]:
     """Write `board.json`, with the details that the Space shows, and `board.csv` into an output folder.
 
     Args:
         out: The output folder; what was built below it is ranked.
+        registry: Says what the licences are now.
         others: Further output folders to rank with it, such as those of other seeds.
 
     Returns:
@@ -76,7 +79,8 @@ def refresh_board(out: Path, others: Iterable[Path] = ()) -> list[dict[str, Any]
         ZooError: A result or its predictions cannot be read, or two builds of a checkpoint have one seed.
     """
     folders = (out, *others)
-    built = [item for folder in folders for item in find_built(folder)]
+    found = [item for folder in folders for item in find_built(folder)]
+    built = [replace(item, result=current_result(item.result, registry)) for item in found]
     rows = board_rows(built)
     firsts = [(entrant.builds[0], entrant.recipe) for entrant in _entrants(built)]
     details = [checkpoint_details(item.result, item.folder, recipe=recipe) for item, recipe in firsts]

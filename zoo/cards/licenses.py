@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, Protocol
 
 from zoo.errors import ZooError
@@ -99,13 +99,6 @@ class _Part:
         return f"{self.kind} {self.item.id}: {self.item.license.spdx} ({self.item.license.source})"
 
 
-@dataclass(frozen=True)
-class _Unrecorded:
-    id: str
-    title: str
-    license: LicenseInfo
-
-
 def judge(backbone: Backbone, corpus: CorpusEntry | None = None, passages: Iterable[Licensed] = ()) -> LicenseVerdict:
     """What may be published of a checkpoint, or of a base where there is no corpus.
 
@@ -148,20 +141,11 @@ def judge_result(result: Result, backbone: Backbone, corpus: CorpusEntry | None)
     """What may be published of something that was built, with the passages that it was pre-trained on.
 
     Args:
-        result: Its record.
+        result: Its record, as `current_result` gives it.
         backbone: Its backbone.
         corpus: Its corpus; None: judge its base.
     """
-    dapt = result.dapt
-    passages: list[Licensed] = list(dapt.sources) if dapt else []
-    if dapt and not passages:  # built before their licences were recorded
-        unrecorded = LicenseInfo(spdx=UNKNOWN, source="not recorded in the result", publishable=False)
-        passages = [_Unrecorded(name, name, unrecorded) for name in dapt.passages]
-    verdict = judge(backbone, corpus, passages)
-    if corpus and verdict.publishable and not result.publishable:  # the registry has changed since
-        reason = f"{result.checkpoint_id}: its result says that it may not be published; build it again"
-        return replace(verdict, spdx=UNKNOWN, audience="private", reasons=(reason,))
-    return verdict
+    return judge(backbone, corpus, result.dapt.sources if result.dapt else ())
 
 
 def passage_obstacles(passages: Iterable[Licensed]) -> list[str]:

@@ -35,11 +35,6 @@ def rebuild_command(result: Result, registry: Registry) -> str:
     return " ".join([*environment, "zoo", "build", result.checkpoint_id, *settings, *own])
 
 
-def with_rebuild_command(result: Result, registry: Registry) -> Result:
-    """The record with its `rebuild_command`."""
-    return result.model_copy(update={"rebuild_command": rebuild_command(result, registry)})
-
-
 def is_packaged(result: Result, registry: Registry) -> bool:
     """Whether everybody who has the toolkit has backbone and corpus of a checkpoint in their registry."""
     entries = (f"backbones/{result.backbone}", f"corpora/{result.corpus}")

@@ -7,10 +7,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from zoo.cards.check import BASE_STAGES, check_card
+from zoo.cards.current import current_result
 from zoo.cards.licenses import judge_result, may_quote
 from zoo.cards.markdown import escape_markdown, hide_local_paths, web_link
 from zoo.cards.metadata import base_metadata, checkpoint_metadata, example_sentence, language_name
-from zoo.cards.rebuild import is_packaged, rebuild_command
+from zoo.cards.rebuild import is_packaged
 from zoo.energy import Energy
 from zoo.evaluation.errors import MEANINGS
 from zoo.evaluation.result import Result
@@ -38,6 +39,7 @@ def render_card(result: Result, checkpoint: Checkpoint, registry: Registry, *, v
     Raises:
         ZooError: The card is not as `check_card` asks for.
     """
+    result = current_result(result, registry)
     backbone, corpus = checkpoint.backbone, checkpoint.corpus
     verdict = judge_result(result, backbone, corpus)
     english = corpus.language.partition("-")[0] == "en"
@@ -58,7 +60,7 @@ def render_card(result: Result, checkpoint: Checkpoint, registry: Registry, *, v
         sentence=sentence or "Paste a sentence here.",
         sibling=sibling,
         sibling_repo=result.names.of_checkpoint(backbone.id, sibling),
-        command=rebuild_command(result, registry),
+        command=result.rebuild_command,
         packaged=is_packaged(result, registry),
     )
     return _checked(checkpoint_metadata(result, backbone, corpus, verdict), body, result)
@@ -75,6 +77,7 @@ def render_base_card(result: Result, backbone: Backbone, registry: Registry) -> 
     Raises:
         ZooError: The card is not as `check_card` asks for.
     """
+    result = current_result(result, registry)
     verdict = judge_result(result, backbone, None)
     stages = {name: result.energy_stages[name] for name in BASE_STAGES if name in result.energy_stages}
     energy = Energy.total(list(stages.values()))

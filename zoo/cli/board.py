@@ -4,17 +4,13 @@ from __future__ import annotations
 
 from collections import Counter
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
-from zoo.cli.options import AsJson
+from zoo.cli.options import AsJson, RegistryOption, open_registry
 from zoo.cli.output import percent, print_json, print_line, print_table, score_cells
 from zoo.errors import ZooError
-from zoo.settings import Settings
-
-if TYPE_CHECKING:
-    pass
 
 
 def board(
@@ -27,18 +23,20 @@ def board(
             "the board is written into the first.",
         ),
     ] = None,
+    registry: RegistryOption = None,
     as_json: AsJson = False,
 ) -> None:
     """Rank what was built, corpus by corpus; writes board.json and board.csv."""
     from zoo.board.rows import refresh_board
 
-    folders = list(dict.fromkeys(out or [Settings.load().out]))
+    found, settings = open_registry(registry)
+    folders = list(dict.fromkeys(out or [settings.out]))
     for folder in folders:
         if not (folder / "checkpoints").is_dir():
             raise ZooError(
                 "nothing was built here yet", where=folder, fix="run zoo build, or name another folder with --out"
             )
-    rows = refresh_board(folders[0], folders[1:])
+    rows = refresh_board(folders[0], found, folders[1:])
     if as_json:
         print_json(rows)
         return

@@ -79,7 +79,7 @@ def build(
         )
         published = publisher.finish() if publisher else []
     if any(item.verification for item in published):
-        refresh_quietly(context.settings.out)
+        refresh_quietly(context.settings.out, context.registry)
     if as_json:
         failed = [{"checkpoint_id": name, "message": f.message} for name, f in outcome.failures.items()]
         built = [result.model_dump(mode="json") for result in outcome.built]

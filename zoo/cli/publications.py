@@ -82,11 +82,11 @@ def print_publications(done: Sequence[Publication], *, dry_run: bool = False) ->
             print_line(f"{item.subject}: {item.message}", wrap=False)
 
 
-def refresh_quietly(out: Path) -> None:
+def refresh_quietly(out: Path, registry: Registry) -> None:
     """Write the board anew, with what is verified; a board that cannot be written does not spoil a push."""
     from zoo.board.rows import refresh_board
 
     try:
-        refresh_board(out)
+        refresh_board(out, registry)
     except ZooError as error:
         print_line(f"the board was not written: {error}", wrap=False)

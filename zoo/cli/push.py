@@ -51,7 +51,7 @@ def push(
             publisher.add(checkpoint)
         done = publisher.finish()
     if any(item.verification for item in done):
-        refresh_quietly(settings.out)
+        refresh_quietly(settings.out, found)
     if as_json:
         print_json([publication_record(item) for item in done])
     else:

@@ -5,15 +5,17 @@ from __future__ import annotations
 import importlib.util
 import subprocess
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from zoo.cli.group import CONTEXT
-from zoo.cli.options import AsJson, OutOption
+from zoo.cli.options import AsJson, OutOption, RegistryOption, open_registry
 from zoo.cli.output import print_json, print_line, print_step
 from zoo.errors import ZooError
-from zoo.settings import Settings
+
+if TYPE_CHECKING:
+    from zoo.registry.loader import Registry
 
 DEFAULT_NAME = "leaderboard"
 app = typer.Typer(
@@ -30,6 +32,7 @@ def serve(
     context: typer.Context,
     out: OutOption = None,
     port: Annotated[int, typer.Option("--port", min=1, max=65535, help="Port on 127.0.0.1.")] = 7860,
+    registry: RegistryOption = None,
 ) -> None:
     """Serve the leaderboard and its demo on this machine, with what is built here."""
     if context.invoked_subcommand is not None:
@@ -39,8 +42,9 @@ def serve(
     for module in ("gradio", "plotly"):
         if importlib.util.find_spec(module) is None:
             raise ZooError(f"{module} is not installed", fix="pip install 'biomedical-ner-zoo[space]'")
-    folder = out or Settings.load().out
-    _fresh_board(folder)
+    found, settings = open_registry(registry)
+    folder = out or settings.out
+    _fresh_board(folder, found)
     command, environment = run_command(folder, port)
     print_line(f"http://127.0.0.1:{port}", wrap=False)
     code = subprocess.call(command, env=environment)
@@ -55,6 +59,7 @@ def push(
     ] = None,
     out: OutOption = None,
     private: Annotated[bool, typer.Option("--private", help="Make a new Space private.")] = False,
+    registry: RegistryOption = None,
     as_json: AsJson = False,
 ) -> None:
     """Publish the leaderboard with the board of the output folder, in one commit."""
@@ -62,12 +67,12 @@ def push(
     from zoo.hub.client import Hub
     from zoo.hub.retry import RetryPolicy
 
-    settings = Settings.load()
+    found, settings = open_registry(registry)
     folder = out or settings.out
     name = repo or f"{settings.org}/{DEFAULT_NAME}"
     if name.count("/") != 1:
         raise ZooError(f"{name!r} is no Space", where="--repo", fix=f"for example {settings.org}/{DEFAULT_NAME}")
-    _fresh_board(folder)
+    _fresh_board(folder, found, always=True)
     url, changed = push_space(name, space_files(folder), Hub(RetryPolicy(report=print_step)), private=private)
     if as_json:
         print_json({"repo_id": name, "url": url, "changed": changed})
@@ -75,13 +80,13 @@ def push(
         print_line(f"{'pushed' if changed else 'unchanged'}: {url}", wrap=False)
 
 
-def _fresh_board(out: Path) -> None:
-    """Write the board again where something was built or verified since."""
+def _fresh_board(out: Path, registry: Registry, *, always: bool = False) -> None:
+    """Write the board again where something was built or verified since; always before it is published."""
     from zoo.board.rows import refresh_board
     from zoo.board.space import is_stale
 
     if not (out / "checkpoints").is_dir() and not (out / "board.json").is_file():
         raise ZooError("nothing was built here yet", where=out, fix="run zoo build, or name another folder with --out")
-    if (out / "checkpoints").is_dir() and is_stale(out):
+    if (out / "checkpoints").is_dir() and (always or is_stale(out)):
         print_step("writing the board")
-        refresh_board(out)
+        refresh_board(out, registry)

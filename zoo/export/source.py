@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from zoo.cards.current import current_result
 from zoo.cards.licenses import judge_result
 from zoo.errors import ZooError
 from zoo.evaluation.result import RESULT_FILE, Result, load_result
@@ -174,7 +175,9 @@ def _card_obstacle(result: Result | None, card: Path | None, registry: Registry)
     """Why a card is not passed on; empty: it is."""
     if result is None or card is None:
         return f"there is no {RESULT_FILE if result is None else CARD_FILE} beside the model"
+    if not result.publishable:
+        return "its result.json says that it may not be published"
     if result.backbone in registry.backbones and result.corpus in registry.corpora:
-        verdict = judge_result(result, registry.backbones[result.backbone], registry.corpora[result.corpus])
-        return "" if verdict.publishable else "; ".join(verdict.reasons)
-    return "" if result.publishable else "its result.json says that it may not be published"
+        backbone, corpus = registry.backbones[result.backbone], registry.corpora[result.corpus]
+        return "; ".join(judge_result(current_result(result, registry), backbone, corpus).reasons)
+    return ""

@@ -9,8 +9,8 @@ from datetime import datetime, timezone
 from importlib.metadata import version
 from pathlib import Path
 
+from zoo.cards.current import current_result
 from zoo.cards.licenses import judge, passage_obstacles
-from zoo.cards.rebuild import with_rebuild_command
 from zoo.cards.render import card_template, render_card
 from zoo.energy import Energy
 from zoo.errors import ZooError
@@ -212,7 +212,7 @@ def _assemble(last: Stage, context: Context) -> Result:
             },
             created=datetime.now(timezone.utc).isoformat(timespec="seconds"),
         )
-        result = with_rebuild_command(result, context.registry)
+        result = current_result(result, context.registry)
         result.save(folder)
         write_text(folder / "README.md", render_card(result, checkpoint, context.registry))
     return result

@@ -10,8 +10,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Literal
 
+from zoo.cards.current import current_result
 from zoo.cards.licenses import check_publication, judge, judge_result
-from zoo.cards.rebuild import with_rebuild_command
 from zoo.energy import WORLD, check_country
 from zoo.errors import HubError, ZooError
 from zoo.evaluation.result import RESULT_FILE, Result, load_result, write_text
@@ -164,8 +164,7 @@ class Publisher:
     def _result(self, checkpoint: Checkpoint) -> Result:
         """The record of a built checkpoint that may be published."""
         path = self._folder(checkpoint) / RESULT_FILE
-        named = load_result(path).named(self._context.settings.names)
-        result = with_rebuild_command(named, self._context.registry)
+        result = current_result(load_result(path).named(self._context.settings.names), self._context.registry)
         verdict = judge_result(result, checkpoint.backbone, checkpoint.corpus)
         check_publication(checkpoint.id, verdict, private=self._options.private)
         if result.energy.country == WORLD:

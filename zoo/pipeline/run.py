@@ -102,7 +102,7 @@ def _run(
                 failures.setdefault(checkpoint_id, schedule.failures[last.fingerprint])
         if built or not (context.settings.out / "board.json").is_file():
             try:
-                refresh_board(context.settings.out)
+                refresh_board(context.settings.out, context.registry)
             except ZooError as error:  # an older result beside the new ones must not spoil a run that went well
                 reporter.note("board", f"not written: {error}")
     _write_failures(context.layout.failures, failures)
