@@ -8,7 +8,8 @@ from typing import Annotated
 
 import typer
 
-from zoo.cli.options import AsJson, RegistryOption, open_registry
+from zoo.cli.opening import open_registry
+from zoo.cli.options import AsJson, RegistryOption
 from zoo.cli.output import percent, print_json, print_line, print_table, score_cells
 from zoo.errors import ZooError
 

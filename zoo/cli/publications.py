@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from zoo.pipeline.context import Context
     from zoo.pipeline.progress import Reporter
     from zoo.pipeline.publish import Publication, Publisher
-    from zoo.registry.loader import Checkpoint
+    from zoo.registry.loader import Checkpoint, Registry
 
 
 def open_publisher(

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from zoo.cli.group import CONTEXT
-from zoo.cli.options import AsJson, OutOption, RegistryOption, open_registry
+from zoo.cli.opening import open_registry
+from zoo.cli.options import AsJson, OutOption, RegistryOption
 from zoo.cli.output import print_json, print_line, print_step
 from zoo.errors import ZooError
 
