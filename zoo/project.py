@@ -1,29 +1,15 @@
-"""`zoo.toml`: the settings of a project, in its folder. Reading it, and writing a new one."""
+"""The folder of a new project: a commented `zoo.toml`, and a registry to fill."""
 
 from __future__ import annotations
 
 import json
-import re
-import sys
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any
 
-from pydantic import Field
-
-from zoo.energy import check_country
 from zoo.errors import ZooError
 from zoo.files import write_whole
-from zoo.registry.loader import check
-from zoo.registry.names import BASE_NAME, CHECKPOINT_NAME, DEFAULT_ORG, check_pattern
-from zoo.registry.schema import Entry
-from zoo.settings import FOLDERS, ORG_PATTERN, PATTERNS, SETTINGS_FILE, Settings, expand_user
+from zoo.settings import SETTINGS, SETTINGS_FILE, expand_user
 
-if sys.version_info >= (3, 11):
-    import tomllib
-else:
-    import tomli as tomllib
-
-Folder = Annotated[str, Field(min_length=1, pattern=r"^[^\x00]*$")]
 _RECIPES = """\
 # Hyper-parameters that differ from the packaged ones, for the checkpoints (backbone/corpus) that a pattern matches.
 # `zoo show BACKBONE/CORPUS` shows the recipe of a checkpoint, with all names and values that can be set. Example:
@@ -35,83 +21,28 @@ overrides: []
 """
 
 
-class Project(Entry):
-    """The content of zoo.toml; relative folders start at the file."""
-
-    org: Annotated[str, Field(pattern=ORG_PATTERN)] | None = None
-    checkpoint_name: str | None = None
-    base_name: str | None = None
-    country: str | None = None
-    out: Folder | None = None
-    registry: Folder | None = None
-    corpora: Folder | None = None
-    originals: Folder | None = None
-    passages: Folder | None = None
-    cache: Folder | None = None
-    store: Folder | None = None
-
-
-_COMMENTS = {
-    "org": (DEFAULT_ORG, "Organisation or user on the Hub that models are published under."),
-    "checkpoint_name": (CHECKPOINT_NAME, "What the repositories of adapters are called there."),
-    "base_name": (BASE_NAME, "What the repositories of the bases that adapters stand on are called there."),
-    "country": (
-        "DEU",
-        "Country whose electricity is used, as ISO 3166 alpha-3 code, for carbon figures.\n"
-        "Not set: the world average is used, every card says so, and publishing asks for it.",
-    ),
-    "out": ("builds", "Folder that builds are written to."),
-    "registry": ("registry", "Your own registry (backbones/, corpora/, ...), laid over the packaged one."),
-    "corpora": ("corpora", "Local copies of corpora: <corpus>/{train,dev,test}.tsv[.gz]."),
-    "originals": ("originals", "Local copies of original documents: <folder>/<file>[.gz]."),
-    "passages": ("passages", "Local passages for pre-training: <passages>/*.jsonl[.gz]."),
-    "cache": ("~/.cache/zoo", "Folder that downloads are kept in."),
-    "store": ("s3://bucket/zoo", "Artefact store that several machines share: any fsspec URL, or a folder."),
-}
-"""Key -> (example, what the file says about it)."""
-
-
-def read_project(path: Path) -> Settings:
-    """Read a `zoo.toml`.
-
-    Raises:
-        ZooError: Not readable or not TOML, with its line; an unknown key or a wrong value, with its name.
-    """
-    project = check(Project, _parse(path), where=path)
-    values: dict[str, Any] = project.model_dump(exclude_none=True)
-    check_country(project.country, where=f"{path}: country")
-    for name, fields in PATTERNS.items():
-        if name in values:
-            check_pattern(values[name], fields, where=f"{path}: {name}")
-    for name in FOLDERS:
-        if name in values:
-            values[name] = path.parent / expand_user(values[name], where=f"{path}: {name}")
-    if (store := project.store) and "://" not in store and "::" not in store:  # as fsspec tells folders from URLs
-        values["store"] = str(path.parent / expand_user(store, where=f"{path}: store"))
-    return Settings(file=path, **values)
-
-
-def render_project(project: Project) -> str:
-    """The text of a commented `zoo.toml`; what is not set stands there as a comment."""
+def render_settings(given: Mapping[str, str]) -> str:
+    """The text of a commented `zoo.toml`; a setting that is not given stands there as a comment."""
     lines = [
         "# Settings of zoo for this folder and all below it: every command reads the nearest zoo.toml upwards.",
         "# Environment variables (ZOO_ORG, ZOO_OUT, ...) come before this file, options of a command before both.",
         "# Relative folders start at this file.",
     ]
-    for name, (example, comment) in _COMMENTS.items():
-        value = getattr(project, name)
-        lines += ["", *(f"# {line}" for line in comment.split("\n"))]
-        lines.append(f"# {name} = {_quoted(example)}" if value is None else f"{name} = {_quoted(value)}")
+    for name, about in SETTINGS.items():
+        lines += ["", *(f"# {line}" for line in about.help.split("\n"))]
+        lines.append(f"{'' if name in given else '# '}{name} = {_quoted(given.get(name, about.example))}")
     return "\n".join(lines) + "\n"
 
 
-def create_project(folder: Path, project: Project, *, with_registry: bool = False, force: bool = False) -> list[Path]:
+def create_project(
+    folder: Path, given: Mapping[str, str], *, with_registry: bool = False, force: bool = False
+) -> list[Path]:
     """Write a new `zoo.toml`, and the skeleton of a registry where one is asked for.
 
     Args:
         folder: Where to; made if it does not exist.
-        project: What to set.
-        with_registry: Make the folders of `project.registry` and its recipes.yaml; what is there already is kept.
+        given: Name -> value of what to set.
+        with_registry: Make the folders of the `registry` given and its recipes.yaml; what is there already is kept.
         force: Replace a `zoo.toml` that is there.
 
     Returns:
@@ -122,7 +53,7 @@ def create_project(folder: Path, project: Project, *, with_registry: bool = Fals
             be written to.
     """
     target = folder / SETTINGS_FILE
-    registry = None if project.registry is None else folder / expand_user(project.registry, where="--registry")
+    registry = folder / expand_user(given["registry"], where="--registry") if "registry" in given else None
     try:
         if target.exists() and not force:
             raise ZooError("there is a zoo.toml already", where=target, fix="edit it, or replace it with --force")
@@ -130,7 +61,7 @@ def create_project(folder: Path, project: Project, *, with_registry: bool = Fals
             raise ZooError("the registry folder does not exist", where=registry, fix="make it with --with-registry")
         folder.mkdir(parents=True, exist_ok=True)
         written = _create_registry(registry) if registry is not None and with_registry else []
-        write_whole(target, render_project(project))
+        write_whole(target, render_settings(given))
     except OSError as error:
         raise ZooError(
             f"cannot write here: {error.strerror or error}", where=folder, fix="choose another folder"
@@ -147,28 +78,6 @@ def _create_registry(folder: Path) -> list[Path]:
     if not recipes.exists():
         write_whole(recipes, _RECIPES)
     return [folder]
-
-
-def _parse(path: Path) -> dict[str, Any]:
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise ZooError(
-            f"not UTF-8: byte 0x{error.object[error.start]:02x}",
-            where=f"{path}:{error.object[: error.start].count(10) + 1}",
-            fix="convert the file to UTF-8",
-        ) from None
-    except OSError as error:
-        raise ZooError(f"cannot read the settings: {error.strerror}", where=path, fix="make it readable") from None
-    try:
-        return dict(tomllib.loads(text))
-    except tomllib.TOMLDecodeError as error:
-        problem, _, position = str(error).partition(" (at ")
-        line = re.match(r"line (\d+)", position)
-        number = int(line[1]) if line else text.count("\n") + 1
-        raise ZooError(
-            f"not valid TOML: {problem}", where=f"{path}:{number}", fix='a line is: name = "value"'
-        ) from None
 
 
 def _quoted(text: str) -> str:

@@ -1,24 +1,25 @@
-"""Settings: what `zoo.toml` says, and the environment over it; read once per command."""
+"""Settings of a project: what `zoo.toml` says, and the environment over it; read once per command."""
 
 from __future__ import annotations
 
 import os
 import re
+import sys
 import tempfile
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, NamedTuple, get_origin, get_type_hints
 
-from zoo.errors import ZooError
+from zoo.errors import ZooError, did_you_mean
 from zoo.registry.names import BASE_NAME, CHECKPOINT_NAME, DEFAULT_ORG, Names, check_pattern
 
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
 SETTINGS_FILE = "zoo.toml"
-ORG_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._-]*$"
-FOLDERS = ("out", "registry", "corpora", "originals", "passages", "cache")
-"""The settings that are folders; each has a variable of its name, such as `ZOO_OUT`."""
-PATTERNS = {"checkpoint_name": ("backbone", "corpus"), "base_name": ("backbone",)}
-"""The settings that are patterns of names, and what each must hold."""
 _YES = frozenset({"1", "on", "yes", "true"})
 
 
@@ -29,37 +30,59 @@ def _default_cache() -> Path:
         return Path(tempfile.gettempdir()) / "zoo"
 
 
+class About(NamedTuple):
+    """What `zoo init` writes about a setting, and a value of it."""
+
+    help: str
+    example: str
+
+
 @dataclass(frozen=True)
 class Settings:
-    """What a user sets for their machine and project.
+    """What a user sets for their machine and project, by `zoo.toml` or variables such as `ZOO_OUT`.
 
     Attributes:
-        out: Folder that builds are written to (`ZOO_OUT`).
-        registry: Overlay registry folder (`ZOO_REGISTRY`).
-        corpora: Folder with local corpora, `DIR/<corpus>/{train,dev,test}.tsv[.gz]` (`ZOO_CORPORA`).
-        originals: Folder with local copies of original documents, `DIR/<folder>/<file>[.gz]` (`ZOO_ORIGINALS`).
-        passages: Folder with local passages for pre-training (`ZOO_PASSAGES`).
-        country: ISO 3166 alpha-3 code for carbon figures (`ZOO_COUNTRY`); unset means the world average.
-        org: Hub organisation of the published repositories (`ZOO_ORG`).
-        checkpoint_name: Pattern of the adapters' repositories (`ZOO_CHECKPOINT_NAME`).
-        base_name: Pattern of the bases' repositories (`ZOO_BASE_NAME`).
-        cache: Folder that downloads are kept in (`ZOO_CACHE`).
-        store: fsspec URL of an artefact store that several machines share (`ZOO_STORE`).
         offline: Stay off the network (`ZOO_OFFLINE` or `HF_HUB_OFFLINE`).
         file: The `zoo.toml` that was read, if there is one.
     """
 
-    out: Path = Path("builds")
-    registry: Path | None = None
-    corpora: Path | None = None
-    originals: Path | None = None
-    passages: Path | None = None
-    country: str | None = None
-    org: str = DEFAULT_ORG
-    checkpoint_name: str = CHECKPOINT_NAME
-    base_name: str = BASE_NAME
-    cache: Path = field(default_factory=_default_cache)
-    store: str | None = None
+    org: Annotated[str, About("Organisation or user on the Hub that models are published under.", DEFAULT_ORG)] = (
+        DEFAULT_ORG
+    )
+    checkpoint_name: Annotated[str, About("What the repositories of adapters are called there.", CHECKPOINT_NAME)] = (
+        CHECKPOINT_NAME
+    )
+    base_name: Annotated[
+        str, About("What the repositories of the bases that adapters stand on are called there.", BASE_NAME)
+    ] = BASE_NAME
+    country: Annotated[
+        str | None,
+        About(
+            "Country whose electricity is used, as ISO 3166 alpha-3 code, for carbon figures.\n"
+            "Not set: the world average is used, every card says so, and publishing asks for it.",
+            "DEU",
+        ),
+    ] = None
+    out: Annotated[Path, About("Folder that builds are written to.", "builds")] = Path("builds")
+    registry: Annotated[
+        Path | None, About("Your own registry (backbones/, corpora/, ...), laid over the packaged one.", "registry")
+    ] = None
+    corpora: Annotated[
+        Path | None, About("Local copies of corpora: <corpus>/{train,dev,test}.tsv[.gz].", "corpora")
+    ] = None
+    originals: Annotated[
+        Path | None, About("Local copies of original documents: <folder>/<file>[.gz].", "originals")
+    ] = None
+    passages: Annotated[Path | None, About("Local passages for pre-training: <passages>/*.jsonl[.gz].", "passages")] = (
+        None
+    )
+    cache: Annotated[Path, About("Folder that downloads are kept in.", "~/.cache/zoo")] = field(
+        default_factory=_default_cache
+    )
+    store: Annotated[
+        str | None,
+        About("Artefact store that several machines share: any fsspec URL, or a folder.", "s3://bucket/zoo"),
+    ] = None
     offline: bool = False
     file: Path | None = None
 
@@ -68,49 +91,75 @@ class Settings:
         """What repositories are called."""
         return Names(self.org, self.checkpoint_name, self.base_name)
 
+    @property
+    def folders(self) -> tuple[Path, ...]:
+        """The folders of this machine that are set."""
+        return tuple(path for name in FOLDERS if (path := getattr(self, name)) is not None)
+
     @classmethod
-    def load(cls, env: Mapping[str, str] = os.environ, folder: Path | None = None) -> Settings:
+    def load(
+        cls, env: Mapping[str, str] = os.environ, folder: Path | None = None, *, with_file: bool = True
+    ) -> Settings:
         """What holds in a folder: its `zoo.toml`, and the environment over it; options of a command come over both.
 
         Args:
-            env: The environment.
+            env: The environment; an empty variable counts as unset.
             folder: Where to look for `zoo.toml`, upwards; None: the current folder.
+            with_file: Read that file; without, the environment alone.
 
         Raises:
-            ZooError: The file or a variable is malformed.
+            ZooError: The file is not readable or not TOML, has an unknown key, or a value or a variable is malformed.
         """
-        file = find_settings_file(folder)
-        if file is None:
-            return cls.from_env(env)
-        from zoo.project import read_project
+        file = find_settings_file(folder) if with_file else None
+        values: dict[str, Any] = {"offline": is_offline(env), "file": file}
+        for name, value in (_read_toml(file) if file else {}).items():
+            values[name] = read_setting(name, value, where=f"{file}: {name}", folder=file.parent if file else Path())
+        for name in SETTINGS:
+            variable = f"ZOO_{name.upper()}"
+            if text := env.get(variable):  # a wrong country stops only what needs one
+                values[name] = text if name == "country" else read_setting(name, text, where=variable)
+        return cls(**values)
 
-        return cls.from_env(env, below=read_project(file))
 
-    @classmethod
-    def from_env(cls, env: Mapping[str, str] = os.environ, below: Settings | None = None) -> Settings:
-        """Read the `ZOO_*` variables alone; an empty variable counts as unset.
+SETTINGS: dict[str, About] = {
+    name: hint.__metadata__[0]
+    for name, hint in get_type_hints(Settings, include_extras=True).items()
+    if get_origin(hint) is Annotated
+}
+"""The settings of `zoo.toml`, in the order of the file."""
+FOLDERS = ("out", "registry", "corpora", "originals", "passages", "cache")
+_PATTERNS = {"checkpoint_name": ("backbone", "corpus"), "base_name": ("backbone",)}
 
-        Args:
-            env: The environment.
-            below: What holds where a variable is unset; None: the defaults.
 
-        Raises:
-            ZooError: A variable is malformed.
-        """
-        values: dict[str, Any] = {}
-        for name in FOLDERS:
-            if value := env.get(f"ZOO_{name.upper()}"):
-                values[name] = expand_user(value, where=f"ZOO_{name.upper()}")
-        if org := env.get("ZOO_ORG"):
-            values["org"] = check_org(org, where="ZOO_ORG")
-        for name, fields in PATTERNS.items():
-            if pattern := env.get(f"ZOO_{name.upper()}"):
-                values[name] = check_pattern(pattern, fields, where=f"ZOO_{name.upper()}")
-        if store := env.get("ZOO_STORE"):
-            values["store"] = store
-        if country := env.get("ZOO_COUNTRY"):
-            values["country"] = country
-        return replace(below or cls(), **values, offline=is_offline(env))
+def read_setting(name: str, value: object, *, where: str, folder: Path = Path()) -> Any:  # noqa: ANN401
+    """Check what was given for a setting.
+
+    Args:
+        name: The setting.
+        value: What was given.
+        where: Where, for the error message.
+        folder: Where relative folders start.
+
+    Raises:
+        ZooError: There is no such setting, or it cannot have this value.
+    """
+    if name not in SETTINGS:
+        raise ZooError(f"unknown field {name!r}", where=where, fix=did_you_mean(name, SETTINGS))
+    if not isinstance(value, str) or not value or "\0" in value:
+        example = f'{name} = "{SETTINGS[name].example}"'
+        raise ZooError(f"{name} must be a text, not {value!r}", where=where, fix=f"for example {example}")
+    if name == "org":
+        return check_org(value, where=where)
+    if name == "country":
+        from zoo.energy import check_country
+
+        return check_country(value, where=where)
+    if name in _PATTERNS:
+        return check_pattern(value, _PATTERNS[name], where=where)
+    if name in FOLDERS:
+        return folder / expand_user(value, where=where)
+    is_url = "://" in value or "::" in value  # as fsspec tells folders from URLs
+    return value if is_url or folder == Path() else str(folder / expand_user(value, where=where))
 
 
 def is_offline(env: Mapping[str, str] = os.environ) -> bool:
@@ -143,7 +192,7 @@ def check_org(org: str, *, where: str) -> str:
     Raises:
         ZooError: The Hub has no such names.
     """
-    if not re.fullmatch(ORG_PATTERN, org):
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", org):
         raise ZooError(
             f"{org!r} is not the name of an organisation or user on the Hub",
             where=where,
@@ -162,3 +211,25 @@ def expand_user(path: str, *, where: str) -> Path:
         return Path(path).expanduser()
     except RuntimeError:
         raise ZooError(f"no home folder is known for {path!r}", where=where, fix="give the path in full") from None
+
+
+def _read_toml(path: Path) -> dict[str, Any]:
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise ZooError(
+            f"not UTF-8: byte 0x{error.object[error.start]:02x}",
+            where=f"{path}:{error.object[: error.start].count(10) + 1}",
+            fix="convert the file to UTF-8",
+        ) from None
+    except OSError as error:
+        raise ZooError(f"cannot read the settings: {error.strerror}", where=path, fix="make it readable") from None
+    try:
+        return dict(tomllib.loads(text))
+    except tomllib.TOMLDecodeError as error:
+        problem, _, position = str(error).partition(" (at ")
+        line = re.match(r"line (\d+)", position)
+        number = int(line[1]) if line else text.count("\n") + 1
+        raise ZooError(
+            f"not valid TOML: {problem}", where=f"{path}:{number}", fix='a line is: name = "value"'
+        ) from None

@@ -235,7 +235,7 @@ def test_cll_from_its_archive_has_the_registered_fingerprints() -> None:
     entry = load_registry().corpus("cll")
     (origin,) = entry.sources
     assert isinstance(origin, ArchiveSource)
-    cache = Settings.from_env().cache
+    cache = Settings.load().cache
     if not all(cached_path(file, cache).exists() for file in (origin.archive, *origin.documents.values())):
         pytest.skip("CLL is not in the cache")
     corpus = load_corpus(entry, registry_folder=PACKAGED, cache=cache, options=FetchOptions(offline=True))

@@ -34,19 +34,15 @@ def init(
     force: Annotated[bool, typer.Option("--force", help="Replace a zoo.toml that is there.")] = False,
 ) -> None:
     """Write a zoo.toml with the settings of a project, which holds for its folder and all below it."""
-    from zoo.energy import check_country
-    from zoo.project import Project, create_project
-    from zoo.registry.loader import check
-    from zoo.settings import check_org
+    from zoo.project import create_project
+    from zoo.settings import read_setting
 
-    given = {
-        "org": None if org is None else check_org(org, where="--org"),
-        "country": check_country(country, where="--country"),
-        "out": out,
-        "registry": "registry" if registry is None and with_registry else registry,
-    }
-    project = check(Project, given, where="zoo init")
-    for path in create_project(folder, project, with_registry=with_registry, force=force):
+    registry = "registry" if registry is None and with_registry else registry
+    options = {"org": org, "country": country, "out": out, "registry": registry}
+    given = {name: value for name, value in options.items() if value is not None}
+    for name, value in given.items():
+        read_setting(name, value, where=f"--{name}")
+    for path in create_project(folder, given, with_registry=with_registry, force=force):
         print_line(f"written: {path}", wrap=False)
     if country is None:
         print_line(

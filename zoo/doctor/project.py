@@ -24,7 +24,7 @@ def load_settings(folder: Path | None = None) -> tuple[Settings, Check]:
         settings = Settings.load(folder=folder)
     except ZooError as error:
         try:
-            settings = Settings.from_env()
+            settings = Settings.load(with_file=False)
         except ZooError:
             settings = Settings()
         return settings, problem("settings", error)

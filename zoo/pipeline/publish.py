@@ -26,7 +26,7 @@ from zoo.hub.verify import VerifyRequest, verify_pushed
 from zoo.pipeline.context import Context
 from zoo.pipeline.plan import passage_entries
 from zoo.registry.loader import Checkpoint
-from zoo.settings import FOLDERS, Settings
+from zoo.settings import Settings
 
 _ASK_SECONDS = 60.0
 _COUNTRY_FIX = "set ZOO_COUNTRY or country in zoo.toml (ISO 3166 alpha-3, such as DEU); zoo build then updates the card"
@@ -241,8 +241,7 @@ class Publisher:
         return self._context.layout.checkpoint(checkpoint.backbone.id, checkpoint.corpus.id)
 
     def _places(self) -> list[Path]:
-        settings = self._context.settings
-        return [path for name in FOLDERS if (path := getattr(settings, name)) is not None]
+        return list(self._context.settings.folders)
 
 
 def _publication(subject: str, pushed: Pushed) -> Publication:
