@@ -163,3 +163,11 @@ def test_no_figures_of_others_is_no_error(tmp_path: Path, caplog: pytest.LogCapt
     assert load_reported(tmp_path / "none.yaml") == [] and not caplog.records
     (tmp_path / "bad.yaml").write_text("figures: [{model: x}]")
     assert load_reported(tmp_path / "bad.yaml") == [] and "bad.yaml" in caplog.text
+
+
+@pytest.mark.parametrize(
+    "version", sorted((ROOT / "tests" / "fixtures" / "published").glob("v*")), ids=lambda p: p.name
+)
+def test_boards_of_earlier_versions_are_read(version: Path) -> None:
+    (made,) = load_board(version / "builds").entries
+    assert (made.name, made.types, made.rank) == ("minilm-l6/sample-disease", ("Disease",), 1)
