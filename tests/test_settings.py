@@ -7,18 +7,21 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import yaml
 
+from tests.in_process import Zoo, runner
 from zoo.errors import ZooError
 from zoo.project import create_project, render_settings
 from zoo.registry.loader import load_registry
 from zoo.settings import FOLDERS, SETTINGS, Settings, find_settings_file, is_offline
 
-Zoo = Callable[..., subprocess.CompletedProcess[str]]
+
+@pytest.fixture
+def zoo(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Zoo:
+    return runner(tmp_path, monkeypatch)
 
 
 def refused(done: subprocess.CompletedProcess[str], *words: str) -> None:
