@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import shutil
 import subprocess
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from tests.conftest import write_tiny_corpus
+from tests.in_process import Zoo, runner
 
-Zoo = Callable[..., subprocess.CompletedProcess[str]]
+
+@pytest.fixture
+def zoo(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Zoo:
+    return runner(tmp_path, monkeypatch)
 
 
 def refused(done: subprocess.CompletedProcess[str], *words: str) -> None:

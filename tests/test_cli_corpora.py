@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +12,15 @@ import pytest
 import yaml
 
 from tests.conftest import write_tiny_corpus
+from tests.in_process import Zoo, runner
 from tests.loopback_files import FileServer, Reply, serve_files
 
-Zoo = Callable[..., subprocess.CompletedProcess[str]]
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
+
+
+@pytest.fixture
+def zoo(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Zoo:
+    return runner(tmp_path, monkeypatch)
 
 
 @pytest.fixture

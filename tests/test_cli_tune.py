@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import json
-import subprocess
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.in_process import Zoo, runner
 from tests.training.conftest import save_bert
 
-Zoo = Callable[..., subprocess.CompletedProcess[str]]
 ID = "tiny-bert/tiny"
 SPACE = "{finetune.learning_rate: {low: 5.0e-3, high: 2.0e-2, log: true}, lora.rank: {choices: [2, 4]}}"
+
+
+@pytest.fixture
+def zoo(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Zoo:
+    return runner(tmp_path, monkeypatch)
 
 
 @pytest.fixture(scope="module")
