@@ -186,3 +186,13 @@ def test_malformed_types(zoo: Zoo, tmp_path: Path, types: str) -> None:
     done = zoo("corpora", "add", "x", "--format", "jsonl", "--path", "notes", "--types", types, check=None)
     refused(done, "--types")
     assert not (tmp_path / "registry").exists()
+
+
+def test_the_licence_of_ones_own_corpus_is_an_spdx_id(zoo: Zoo, tmp_path: Path) -> None:
+    write_tiny_corpus(tmp_path / "data")
+    given = ("corpora", "add", "mine", "--format", "jsonl", "--path", "data", "--types", "Disease,Chemical")
+    refused(zoo(*given, "--license", "CC-BY", check=None), "'CC-BY' is no SPDX licence id", "--license", "CC-BY-4.0")
+    assert not (tmp_path / "registry").exists()
+    zoo(*given, "--license", "cc-by-4.0", "--publishable")
+    entry = yaml.safe_load((tmp_path / "registry" / "corpora" / "mine.yaml").read_text())
+    assert (entry["license"]["spdx"], entry["license"]["publishable"]) == ("CC-BY-4.0", True)

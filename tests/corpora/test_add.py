@@ -182,6 +182,35 @@ def test_labels_of_any_style_are_extended(add: Add, tmp_path: Path, labels: str)
     assert [item.name for item in load_registry(path.parent).labels.types] == [*before, "Drug"]
 
 
+@pytest.mark.parametrize(
+    "labels", ["", "# mine\ntypes:\n  - {name: Old, description: x}\n", "capacity: 66\ntypes: []\n"]
+)
+def test_many_types_raise_the_capacity_of_ones_own_label_space(add: Add, tmp_path: Path, labels: str) -> None:
+    """MACCROBAT has 41 types, and the packaged label space room for fewer beside its own."""
+    folder, packaged = tmp_path / "registry", load_registry().labels
+    names = [f"Kind{i}" for i in range(41)]
+    if labels:
+        folder.mkdir()
+        (folder / "labels.yaml").write_text(labels)
+    notes = [note(i) for i in range(41)]
+    for name, item in zip(names, notes, strict=True):
+        item["spans"][0]["type"] = name
+        item["spans"] = item["spans"][:1]
+    added = add(path=write_jsonl(tmp_path / "many.jsonl", notes), types={name: name for name in names})
+    assert added.new_types == tuple(names) and "room for 128 types now" in added.notes[-1]
+    found = load_registry(folder).labels
+    assert found.capacity == 128 and len(found.types) > 64 and load_registry().labels == packaged
+    assert not labels.startswith("#") or (folder / "labels.yaml").read_text().startswith("# mine\ncapacity: 128\n")
+    again = add(name="again", types={"Disorder": "Disease", "Drug": "Drug"})
+    assert "room for" not in " ".join(again.notes) and load_registry(folder).labels.capacity == 128
+
+
+def test_a_corpus_may_be_publishable(add: Add, tmp_path: Path) -> None:
+    add(license_spdx="CC-BY-4.0", publishable=True)
+    entry = load_registry(tmp_path / "registry").corpus("my-notes")
+    assert (entry.license.spdx, entry.license.publishable, entry.license.note) == ("CC-BY-4.0", True, "")
+
+
 def test_types_that_are_ignored_are_left_out_and_counted(add: Add, tmp_path: Path) -> None:
     notes = [note(i) for i in range(20)]
     for item in notes:  # they overlap each other and a mention that stays

@@ -11,7 +11,6 @@ import pytest
 
 from tests.corpora.notes import Add, everything, note, write_jsonl
 from zoo.errors import ZooError
-from zoo.registry.loader import load_registry
 
 REFUSALS: dict[str, tuple[dict[str, Any], str]] = {
     "bad id": ({"name": "My Notes"}, "is not an id"),
@@ -144,18 +143,6 @@ def test_a_local_copy_that_would_be_read_instead_is_refused(add: Add, tmp_path: 
     (tmp_path / "corpora" / "my-notes").mkdir(parents=True)
     with pytest.raises(ZooError, match="would be read instead"):
         add(local=tmp_path / "corpora")
-
-
-def test_the_label_space_is_full(add: Add, tmp_path: Path) -> None:
-    labels = load_registry().labels
-    room = (labels.capacity or 0) - len(labels.types)
-    folder = tmp_path / "registry"
-    folder.mkdir()
-    (folder / "labels.yaml").write_text(
-        "types:\n" + "".join(f"  - {{name: T{i}, description: x}}\n" for i in range(room))
-    )
-    with pytest.raises(ZooError, match="do not fit"):
-        add(types={"Disorder": "Disease", "Drug": "Drug"})
 
 
 @pytest.mark.skipif(os.name != "posix" or os.geteuid() == 0, reason="root may write anywhere")

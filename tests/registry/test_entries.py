@@ -12,7 +12,8 @@ import pytest
 from zoo.corpora.document import Document, count_mentions, count_tokens
 from zoo.corpora.load import Corpus, load_corpus
 from zoo.passages.passage import read_passage_files
-from zoo.registry.loader import PACKAGED, load_registry, read_yaml
+from zoo.registry.loader import PACKAGED, load_registry
+from zoo.registry.reading import read_yaml
 from zoo.registry.schema import SPLITS, BundledSource, CorpusEntry
 
 

@@ -73,9 +73,19 @@ def test_the_label_space_cannot_overflow(tmp_path: Path) -> None:
     assert "do not fit into a label space of 64" in message(tmp_path, {"labels.yaml": "types:\n" + types})
 
 
-def test_the_capacity_of_the_label_space_is_fixed(tmp_path: Path) -> None:
-    text = message(tmp_path, {"labels.yaml": "capacity: 128\ntypes: []\n"})
-    assert "128" in text and "64" in text and "labels.yaml: capacity" in text
+def test_an_overlay_may_raise_the_capacity_of_its_label_space_and_not_lower_it(tmp_path: Path) -> None:
+    types = "".join(f"  - {{name: T{index}, description: x}}\n" for index in range(64))
+    found = load_registry(overlay(tmp_path, {"labels.yaml": "capacity: 128\ntypes:\n" + types}))
+    assert found.labels.capacity == 128 and len(found.labels.types) > 64
+    assert load_registry().labels.capacity == 64
+    text = message(tmp_path, {"labels.yaml": "capacity: 32\ntypes: []\n"})
+    assert "32" in text and "64" in text and "labels.yaml: capacity" in text
+
+
+def test_a_backbone_names_its_languages(tmp_path: Path) -> None:
+    assert load_registry().backbone("minilm-l6").languages == ("en",)
+    text = message(tmp_path, {"backbones/mine.yaml": BACKBONE.replace("license:", "languages: [English]\nlicense:")})
+    assert "languages" in text and "English" in text
 
 
 def test_a_type_stands_once_in_the_label_space(tmp_path: Path) -> None:

@@ -156,11 +156,18 @@ def test_a_registered_revision_is_what_is_asked_for(zoo: Zoo, hub: LoopbackHub, 
 
 
 def test_unknown_repository(zoo: Zoo, hub: LoopbackHub, old_lock: bytes, tmp_path: Path) -> None:
-    """The first of the two is known: nothing of a run that fails is written."""
-    done = zoo("lock", "deberta-v3-base", "pubmedbert-base", check=None, **online(hub.url))
+    done = zoo("lock", "pubmedbert-base", check=None, **online(hub.url))
     refused(done, "BiomedNLP-BiomedBERT-base", "401", "check the id")
-    assert len(hub.asked) == 2
     assert (tmp_path / LOCK_FILE).read_bytes() == old_lock
+
+
+def test_one_repository_that_is_gone_does_not_keep_the_others_from_being_locked(
+    zoo: Zoo, hub: LoopbackHub, old_lock: bytes, tmp_path: Path
+) -> None:
+    done = zoo("lock", "pubmedbert-base", "deberta-v3-base", check=1, **online(hub.url))
+    assert "not locked: pubmedbert-base" in done.stderr and "401" in done.stderr and COMMIT in done.stdout
+    lock = read_lock(tmp_path / LOCK_FILE)
+    assert {name: item.revision for name, item in lock.backbones.items()} == {"deberta-v3-base": COMMIT, "other": OLD}
 
 
 def test_unreachable_hub(zoo: Zoo, old_lock: bytes, tmp_path: Path) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from contextlib import nullcontext
 from enum import Enum
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
@@ -23,9 +23,6 @@ from zoo.cli.output import console, interval, percent, print_json, print_line, p
 from zoo.cli.plan import plan
 from zoo.cli.publications import open_publisher, print_publications, publication_record, refresh_quietly
 from zoo.errors import ZooError
-
-if TYPE_CHECKING:
-    pass
 
 
 class EngineName(str, Enum):

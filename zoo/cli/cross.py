@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
@@ -12,9 +12,6 @@ from zoo.cli.opening import open_corpora
 from zoo.cli.options import AsJson, MapOption, RegistryOption, parse_renames
 from zoo.cli.output import percent, print_json, print_line, print_step, print_table, write_file
 from zoo.errors import ZooError
-
-if TYPE_CHECKING:
-    pass
 
 
 def cross(

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from zoo.cli.opening import open_context
 from zoo.cli.options import AsJson, OutOption
 from zoo.cli.output import print_json, print_line, print_table
-
-if TYPE_CHECKING:
-    pass
 
 
 def gc(

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from zoo.cli.opening import open_registry
 from zoo.cli.options import RegistryOption
 from zoo.cli.output import print_table
-
-if TYPE_CHECKING:
-    pass
 
 
 def lock(
@@ -28,8 +26,12 @@ def lock(
 
     found = open_registry(registry)[0]
     chosen = [found.backbone(name) for name in ids] if ids else [b for b in found.backbones.values() if b.hub_id]
-    locked = resolve(chosen, output)
+    locked, refused = resolve(chosen, output)
     print_table(
         ["backbone", "Hub id", "commit", "files"],
         [[name, item.hub_id, item.revision, str(len(item.files))] for name, item in locked.items()],
     )
+    for name, error in refused.items():
+        sys.stderr.write(f"not locked: {name}: {error}\n")
+    if refused:
+        raise typer.Exit(1)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
@@ -18,9 +18,6 @@ from zoo.cli.options import (
     parse_renames,
 )
 from zoo.cli.output import percent, print_json, print_step, print_table
-
-if TYPE_CHECKING:
-    pass
 
 
 def robustness(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
@@ -10,9 +10,6 @@ from zoo.cli.opening import choose, engine_for, open_context
 from zoo.cli.options import AsJson, OutOption, RegistryOption, SetOption
 from zoo.cli.output import console, percent, print_json, print_line, print_table
 from zoo.errors import ZooError
-
-if TYPE_CHECKING:
-    pass
 
 
 def tune(

@@ -16,8 +16,9 @@ from zoo.corpora.load import Corpus, load_corpus
 from zoo.corpora.overlaps import Policy, resolve_overlaps
 from zoo.corpora.splitting import assign_splits, join_copies
 from zoo.errors import ZooError, did_you_mean
-from zoo.registry.loader import Registry, check, load_registry
+from zoo.registry.loader import Registry, load_registry
 from zoo.registry.overlay import publish_corpus, staging
+from zoo.registry.reading import check
 from zoo.registry.schema import SPLITS, BundledSource, CorpusEntry, EntityType, SplitInfo, SplitName
 
 Format = Literal["conll", "jsonl", "brat", "pubtator", "bioc"]
@@ -35,6 +36,7 @@ class Request:
         registry: Folder of the user's registry, made if it does not exist.
         overlaps: What becomes of nested, overlapping and discontinuous mentions.
         license_spdx: Licence of the data.
+        publishable: Whether models trained on it may be published.
         language: BCP 47 tag of the language of the texts.
         unit: What one document is; None: sentences of CoNLL files without `-DOCSTART-`, else documents.
         dev: Share of the documents that become the dev split, where there is none.
@@ -51,6 +53,7 @@ class Request:
     registry: Path
     overlaps: Policy = "error"
     license_spdx: str = "NOASSERTION"
+    publishable: bool = False
     language: str = "en"
     unit: Literal["sentence", "document"] | None = None
     dev: float = 0.1
@@ -94,6 +97,7 @@ def add_corpus(request: Request) -> Added:
     _leave_out(request.ignored_types, data)
     _check_overlaps(request, data)
     new_types = _new_types(request, registry)
+    capacity = _raised_capacity(new_types, registry)
     notes = _make_splits(request, data)
     notes += [f"{what}: {count}" for what, count in sorted(data.repairs.items())]
     for split in SPLITS:
@@ -103,7 +107,14 @@ def add_corpus(request: Request) -> Added:
                 where=request.path,
                 fix="add documents, or draw with another --seed",
             )
-    return _write(request, draft, data, new_types, notes)
+    added = _write(request, draft, data, new_types, notes, capacity)
+    if capacity is None:
+        return added
+    raised = (
+        f"the label space of {request.registry} has room for {capacity} types now, not {registry.labels.capacity}: its "
+        "bases are built anew, published ones stay as they are"
+    )
+    return replace(added, notes=(*added.notes, raised))
 
 
 def _check_name(request: Request, registry: Registry) -> None:
@@ -144,8 +155,8 @@ def _draft(request: Request) -> CorpusEntry:
         "license": {
             "spdx": request.license_spdx,
             "source": "given when the corpus was added",
-            "publishable": False,
-            "note": "set publishable to true if models trained on it may be published",
+            "publishable": request.publishable,
+            "note": "" if request.publishable else "set publishable to true if models trained on it may be published",
         },
     }
     return check(CorpusEntry, data, where="zoo corpora add")
@@ -221,10 +232,13 @@ def _new_types(request: Request, registry: Registry) -> tuple[str, ...]:
                 where="--types",
                 fix=f"write {source}={twin}",
             )
-    capacity = registry.labels.capacity or 0
-    if len(known) + len(new) > capacity:
-        raise ZooError(f"{len(known) + len(new)} types do not fit into a label space of {capacity}", where="--types")
     return tuple(new)
+
+
+def _raised_capacity(new_types: Sequence[str], registry: Registry) -> int | None:
+    """What the label space must be raised to for new types: a power of two, with room for more; None: they fit."""
+    needed, capacity = len(registry.labels.types) + len(new_types), registry.labels.capacity or 0
+    return None if needed <= capacity else 1 << needed.bit_length()
 
 
 def _make_splits(request: Request, data: Collection) -> list[str]:
@@ -252,7 +266,14 @@ def _make_splits(request: Request, data: Collection) -> list[str]:
     ]
 
 
-def _write(request: Request, draft: CorpusEntry, data: Collection, new_types: Sequence[str], notes: list[str]) -> Added:
+def _write(
+    request: Request,
+    draft: CorpusEntry,
+    data: Collection,
+    new_types: Sequence[str],
+    notes: list[str],
+    capacity: int | None,
+) -> Added:
     with staging(request.registry) as folder:
         splits = folder / "splits" / request.name
         splits.mkdir(parents=True)
@@ -271,7 +292,7 @@ def _write(request: Request, draft: CorpusEntry, data: Collection, new_types: Se
         }
         entry = entry.model_copy(update={"splits": infos})
         labels = [EntityType(name=name, description=f"as annotated in {request.name}") for name in new_types]
-        path = publish_corpus(entry, splits, request.registry, labels)
+        path = publish_corpus(entry, splits, request.registry, labels, capacity)
     return Added(path, replace(corpus, entry=entry), tuple(new_types), tuple(notes))
 
 

@@ -8,11 +8,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
-import yaml
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel
 
 from zoo.errors import ZooError, did_you_mean
 from zoo.registry.names import Names
+from zoo.registry.reading import check, read_yaml
 from zoo.registry.recipes import Recipe, RecipesEntry
 from zoo.registry.schema import Backbone, CorpusEntry, Entry, Family, LabelsEntry, PassageEntry, Suite
 
@@ -168,15 +168,16 @@ def _overlay_recipes(below: RecipesEntry, above: RecipesEntry | None) -> Recipes
 def _extend_labels(below: LabelsEntry, above: LabelsEntry | None, where: Path) -> LabelsEntry:
     if above is None:
         return below
-    if above.capacity not in (None, below.capacity):
+    capacity, own = below.capacity or 0, above.capacity
+    if own is not None and own < capacity:
         raise ZooError(
-            f"capacity {above.capacity} differs from the packaged {below.capacity}",
+            f"a capacity of {own} is less than the packaged {capacity}",
             where=f"{where}: capacity",
-            fix="leave it out",
+            fix="leave it out, or give a larger one for the bases of this registry",
         )
     known = {item.name for item in below.types}
     return LabelsEntry(
-        capacity=below.capacity, types=below.types + tuple(item for item in above.types if item.name not in known)
+        capacity=own or capacity, types=below.types + tuple(item for item in above.types if item.name not in known)
     )
 
 
@@ -185,7 +186,11 @@ def _check_references(registry: Registry, folder: Path) -> None:
     types = [item.name for item in registry.labels.types]
     where = folder / "labels.yaml"
     if len(types) > (registry.labels.capacity or 0):
-        raise ZooError(f"{len(types)} types do not fit into a label space of {registry.labels.capacity}", where=where)
+        raise ZooError(
+            f"{len(types)} types do not fit into a label space of {registry.labels.capacity}",
+            where=where,
+            fix="raise it for the bases of this registry: a line such as capacity: 128",
+        )
     repeated = sorted({name for name in types if types.count(name) > 1})
     if repeated:
         raise ZooError(f"the type {repeated[0]!r} stands twice in the label space", where=where, fix="remove one")
@@ -239,57 +244,6 @@ def _file(path: Path, model: type[_Model]) -> _Model | None:
 def _single(path: Path, model: type[BaseModel], key: str) -> dict[str, Any]:
     entry = check(model, {key: read_yaml(path)}, where=path) if path.exists() else None
     return dict(getattr(entry, key)) if entry else {}
-
-
-def read_yaml(path: Path) -> Any:  # noqa: ANN401 - any YAML document
-    """Read one YAML file.
-
-    Raises:
-        ZooError: Not readable or not YAML, with file and line.
-    """
-    try:
-        return yaml.safe_load(path.read_text(encoding="utf-8"))
-    except yaml.MarkedYAMLError as error:
-        line = error.problem_mark.line + 1 if error.problem_mark else 1
-        raise ZooError(f"not valid YAML: {error.problem}", where=f"{path}:{line}", fix="correct the line") from None
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise ZooError(f"cannot read the file: {error}", where=path) from None
-
-
-def check(model: type[_Model], data: Any, *, where: str | Path) -> _Model:  # noqa: ANN401
-    """Validate `data`; the first problem becomes one clear message with field, finding and what is allowed."""
-    try:
-        return model.model_validate(data)
-    except ValidationError as error:
-        # A misspelt field is also a missing one: name the misspelling.
-        first = min(error.errors(include_url=False), key=lambda item: item["type"] != "extra_forbidden")
-        path = ".".join(str(part) for part in first["loc"])
-        if first["type"] == "extra_forbidden":
-            what, fix = (
-                f"unknown field {path!r}",
-                did_you_mean(str(first["loc"][-1]), _fields_at(model, first["loc"][:-1])),
-            )
-        elif first["type"] == "missing":
-            what, fix = f"the field {path!r} is missing", "add it"
-        else:
-            what, fix = f"{path or 'the document'}: {first['msg']}; found {first['input']!r}"[:400], None
-        more = error.error_count() - 1
-        raise ZooError(
-            what + (f" (and {more} more)" if more else ""), where=f"{where}: {path}" if path else where, fix=fix
-        ) from None
-
-
-def _fields_at(model: type[BaseModel], location: tuple[int | str, ...]) -> list[str]:
-    """Names of the fields of the (nested) model at `location`."""
-    current: Any = model
-    for part in location:
-        fields = getattr(current, "model_fields", {})
-        if part not in fields:
-            continue
-        annotation = fields[part].annotation
-        options = [annotation, *getattr(annotation, "__args__", ())]
-        current = next((item for item in options if hasattr(item, "model_fields")), current)
-    return list(getattr(current, "model_fields", {}))
 
 
 def _lookup(kind: str, name: str, known: Mapping[str, _Item]) -> _Item:

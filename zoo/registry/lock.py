@@ -9,7 +9,8 @@ import yaml
 from pydantic import Field
 
 from zoo.errors import ZooError
-from zoo.registry.loader import check, read_yaml
+from zoo.files import write_whole
+from zoo.registry.reading import check, read_yaml
 from zoo.registry.schema import Backbone, Entry, HubId, Revision
 
 LOCK_FILE = "zoo.lock.yaml"
@@ -50,43 +51,61 @@ def locked(backbone: Backbone, lock: Lock) -> Backbone:
     return backbone.model_copy(update={"revision": item.revision})
 
 
-def resolve(backbones: Sequence[Backbone], path: Path) -> dict[str, LockedRepo]:
+def resolve(backbones: Sequence[Backbone], path: Path) -> tuple[dict[str, LockedRepo], dict[str, ZooError]]:
     """Ask the Hub for the commit and files of each backbone and add them to a lock file.
 
+    Returns:
+        What was locked, and why others were not: the Hub refuses their repositories.
+
     Raises:
-        ZooError: The Hub cannot be reached or does not know a repository; the file stays as it was.
+        ZooError: The Hub cannot be reached, refuses all of the repositories, or a backbone is not on it; the file stays
+            as it was.
     """
+    lock = read_lock(path)
+    found: dict[str, LockedRepo] = {}
+    refused: dict[str, ZooError] = {}
+    for backbone in backbones:
+        if not backbone.hub_id:
+            raise ZooError(f"the backbone {backbone.id} is not on the Hub: there is nothing to lock")
+    for backbone in backbones:
+        try:
+            found[backbone.id] = _ask_hub(backbone)
+        except _RefusedError as error:
+            refused[backbone.id] = ZooError(error.what, where=error.where, fix=error.fix)
+    if refused and not found:
+        raise next(iter(refused.values()))
+    merged = Lock(backbones={**lock.backbones, **found})
+    try:
+        write_whole(path, yaml.safe_dump(merged.model_dump(), sort_keys=True))
+    except OSError as error:
+        raise ZooError(f"cannot write the lock file: {error.strerror}", where=path, fix="choose another file") from None
+    return found, refused
+
+
+class _RefusedError(ZooError):
+    """About one repository; others may be there."""
+
+
+def _ask_hub(backbone: Backbone) -> LockedRepo:
     from huggingface_hub import HfApi
     from huggingface_hub.errors import HfHubHTTPError, OfflineModeIsEnabled
     from huggingface_hub.errors import HTTPError as TransportError  # type: ignore[attr-defined]  # httpx's or httpx2's
 
-    lock, found = read_lock(path), {}
-    for backbone in backbones:
-        if not backbone.hub_id:
-            raise ZooError(f"the backbone {backbone.id} is not on the Hub: there is nothing to lock")
-        try:
-            info = HfApi().model_info(backbone.hub_id, revision=backbone.revision, files_metadata=True)
-        except OfflineModeIsEnabled:
-            raise ZooError(
-                "HF_HUB_OFFLINE is set, so the Hub cannot be asked", where="HF_HUB_OFFLINE", fix="unset it for zoo lock"
-            ) from None
-        except HfHubHTTPError as error:
-            raise ZooError(
-                f"the Hub refused {backbone.hub_id}: {str(error).splitlines()[0]}", fix="check the id and your token"
-            ) from None
-        except (TransportError, OSError) as error:
-            raise ZooError(f"the Hub cannot be reached: {error}", fix="check the network and HF_ENDPOINT") from None
-        files = {
-            item.rfilename: f"sha256:{item.lfs.sha256}" if item.lfs else f"git:{item.blob_id}"
-            for item in info.siblings or []
-        }
-        item = {"hub_id": backbone.hub_id, "revision": info.sha, "files": files}
-        found[backbone.id] = check(LockedRepo, item, where=f"the Hub's answer about {backbone.hub_id}")
-    from zoo.evaluation.result import write_text
-
-    merged = Lock(backbones={**lock.backbones, **found})
     try:
-        write_text(path, yaml.safe_dump(merged.model_dump(), sort_keys=True))
-    except OSError as error:
-        raise ZooError(f"cannot write the lock file: {error.strerror}", where=path, fix="choose another file") from None
-    return found
+        info = HfApi().model_info(str(backbone.hub_id), revision=backbone.revision, files_metadata=True)
+    except OfflineModeIsEnabled:
+        raise ZooError(
+            "HF_HUB_OFFLINE is set, so the Hub cannot be asked", where="HF_HUB_OFFLINE", fix="unset it for zoo lock"
+        ) from None
+    except HfHubHTTPError as error:
+        raise _RefusedError(
+            f"the Hub refused {backbone.hub_id}: {str(error).splitlines()[0]}", fix="check the id and your token"
+        ) from None
+    except (TransportError, OSError) as error:
+        raise ZooError(f"the Hub cannot be reached: {error}", fix="check the network and HF_ENDPOINT") from None
+    files = {
+        item.rfilename: f"sha256:{item.lfs.sha256}" if item.lfs else f"git:{item.blob_id}"
+        for item in info.siblings or []
+    }
+    item = {"hub_id": backbone.hub_id, "revision": info.sha, "files": files}
+    return check(LockedRepo, item, where=f"the Hub's answer about {backbone.hub_id}")

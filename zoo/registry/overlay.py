@@ -13,7 +13,7 @@ import yaml
 
 from zoo.errors import ZooError
 from zoo.files import write_whole
-from zoo.registry.loader import check, read_yaml
+from zoo.registry.reading import check, read_yaml
 from zoo.registry.schema import CorpusEntry, EntityType, LabelsEntry
 
 
@@ -41,7 +41,9 @@ def staging(folder: Path) -> Iterator[Path]:
                 path.rmdir()
 
 
-def publish_corpus(entry: CorpusEntry, data: Path, folder: Path, new_types: Sequence[EntityType]) -> Path:
+def publish_corpus(
+    entry: CorpusEntry, data: Path, folder: Path, new_types: Sequence[EntityType], capacity: int | None = None
+) -> Path:
     """Move a corpus into a registry folder; the entry comes last, so that it never names what is not there.
 
     Args:
@@ -49,6 +51,7 @@ def publish_corpus(entry: CorpusEntry, data: Path, folder: Path, new_types: Sequ
         data: Folder with the splits, on the same disk; moved.
         folder: The registry folder.
         new_types: Types that the label space lacks.
+        capacity: What its capacity is raised to; None: it stays.
 
     Returns:
         Path of the written entry.
@@ -68,7 +71,7 @@ def publish_corpus(entry: CorpusEntry, data: Path, folder: Path, new_types: Sequ
     data.rename(splits)
     try:
         if new_types:
-            _append_types(folder / "labels.yaml", new_types)
+            _extend_labels(folder / "labels.yaml", new_types, capacity)
         write_whole(target, text)
     except (OSError, ZooError):
         shutil.rmtree(splits)
@@ -76,22 +79,25 @@ def publish_corpus(entry: CorpusEntry, data: Path, folder: Path, new_types: Sequ
     return target
 
 
-def _append_types(path: Path, new_types: Sequence[EntityType]) -> None:
+def _extend_labels(path: Path, new_types: Sequence[EntityType], capacity: int | None) -> None:
     """Append to the file as text, so that its comments stay; write it anew where its style does not allow that."""
     old = path.read_text(encoding="utf-8") if path.exists() else "types:\n"
-    before = check(LabelsEntry, read_yaml(path), where=path).types if path.exists() else ()
+    before = check(LabelsEntry, read_yaml(path), where=path) if path.exists() else LabelsEntry(types=())
+    wanted = LabelsEntry(capacity=capacity or before.capacity, types=(*before.types, *new_types))
     items = [item.model_dump() for item in new_types]
     found = re.findall(r"^( *)- ", old, re.MULTILINE)
     lines = [yaml.safe_dump(item, default_flow_style=True, sort_keys=False, width=10_000).strip() for item in items]
     text = old.rstrip("\n") + "\n" + "".join(f"{found[-1] if found else '  '}- {line}\n" for line in lines)
-    if _types_in(text) != (*before, *new_types):
-        data = {**(yaml.safe_load(old) or {}), "types": [item.model_dump() for item in (*before, *new_types)]}
-        text = yaml.safe_dump(data, sort_keys=False, allow_unicode=True, width=120)
+    if capacity:
+        text, replaced = re.subn(r"^capacity:.*$", f"capacity: {capacity}", text, flags=re.MULTILINE)
+        text = text if replaced else re.sub(r"^types:", f"capacity: {capacity}\ntypes:", text, flags=re.MULTILINE)
+    if _labels_in(text) != wanted:
+        text = yaml.safe_dump(wanted.model_dump(exclude_none=True), sort_keys=False, allow_unicode=True, width=120)
     write_whole(path, text)
 
 
-def _types_in(text: str) -> tuple[EntityType, ...] | None:
+def _labels_in(text: str) -> LabelsEntry | None:
     try:
-        return LabelsEntry.model_validate(yaml.safe_load(text)).types
+        return LabelsEntry.model_validate(yaml.safe_load(text))
     except (yaml.YAMLError, ValueError):
         return None

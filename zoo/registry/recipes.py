@@ -10,6 +10,7 @@ import yaml
 from pydantic import Discriminator, Field, Tag, ValidationError, model_validator
 
 from zoo.errors import ZooError, did_you_mean
+from zoo.registry.reading import check
 from zoo.registry.schema import Entry
 
 
@@ -212,8 +213,6 @@ def with_values(recipe: Recipe, values: Mapping[str, Any], *, where: str) -> Rec
                 f"no setting {path!r} in a recipe", where=where, fix=did_you_mean(path, _paths(recipe.model_dump()))
             )
         node[leaf] = value
-    from zoo.registry.loader import check
-
     return check(Recipe, data, where=where)
 
 

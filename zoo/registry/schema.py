@@ -69,6 +69,9 @@ class Backbone(Entry):
     package: PackageSource | None = None
     path: str | None = Field(default=None, description="local folder with config, weights and tokenizer")
     license: LicenseInfo
+    languages: tuple[Language, ...] = Field(
+        default=("en",), min_length=1, description="BCP 47 tags of the languages it was pre-trained on"
+    )
     parameters_million: float = Field(gt=0)
     config: dict[str, int | str | bool | list[str]] | None = Field(
         default=None, description="model_type and sizes of its config.json: what the parameter count depends on"
@@ -242,10 +245,10 @@ class EntityType(Entry):
 
 
 class LabelsEntry(Entry):
-    """The label space: an append-only list with a fixed capacity (an overlay appends its own types)."""
+    """The label space: an append-only list and its capacity. An overlay appends types, and may raise the capacity."""
 
     capacity: int | None = Field(
-        default=None, ge=1, description="types the head has room for; only the packaged file sets it"
+        default=None, ge=1, description="types that the heads of new bases have room for; published bases keep theirs"
     )
     types: tuple[EntityType, ...]
 

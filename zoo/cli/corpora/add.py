@@ -58,6 +58,9 @@ def add(
         Overlaps, typer.Option("--overlaps", help="Nested, overlapping and discontinuous mentions.")
     ] = Overlaps.error,
     license_: Annotated[str, typer.Option("--license", metavar="SPDX", help="Licence of the data.")] = "NOASSERTION",
+    publishable: Annotated[
+        bool, typer.Option("--publishable", help="Models trained on the data may be published.")
+    ] = False,
     language: Annotated[str, typer.Option("--language", metavar="TAG", help="BCP 47 tag, such as de.")] = "en",
     unit: Annotated[Unit | None, typer.Option("--unit", help="What one document is.")] = None,
     dev: Annotated[float, typer.Option("--dev", metavar="SHARE", help="Share of the documents for dev.")] = 0.1,
@@ -71,6 +74,7 @@ def add(
 ) -> None:
     """Add your own corpus to your registry folder: checked, split by document, ready for `zoo build`."""
     from zoo.corpora.add import Request, add_corpus
+    from zoo.registry.spdx import check_license
 
     settings = Settings.load()
     folder = registry or settings.registry or Path("registry")
@@ -82,7 +86,8 @@ def add(
             types=_types(types),
             registry=folder,
             overlaps=overlaps.value,
-            license_spdx=license_,
+            license_spdx=check_license(license_, where="--license"),
+            publishable=publishable,
             language=language,
             unit=unit.value if unit else None,
             dev=dev,

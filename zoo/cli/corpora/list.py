@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from zoo.cli.opening import open_registry
 from zoo.cli.options import AsJson, RegistryOption
 from zoo.cli.output import print_json, print_table, type_names
-
-if TYPE_CHECKING:
-    pass
 
 
 def list_corpora(registry: RegistryOption = None, as_json: AsJson = False) -> None:

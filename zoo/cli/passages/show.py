@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 from itertools import islice
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
 from zoo.cli.opening import open_registry
 from zoo.cli.options import AsJson, RegistryOption
 from zoo.cli.output import print_json, print_line
-
-if TYPE_CHECKING:
-    pass
-
 
 _EXAMPLES = 3
 
