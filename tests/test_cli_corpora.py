@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -196,3 +198,25 @@ def test_the_licence_of_ones_own_corpus_is_an_spdx_id(zoo: Zoo, tmp_path: Path) 
     zoo(*given, "--license", "cc-by-4.0", "--publishable")
     entry = yaml.safe_load((tmp_path / "registry" / "corpora" / "mine.yaml").read_text())
     assert (entry["license"]["spdx"], entry["license"]["publishable"]) == ("CC-BY-4.0", True)
+
+
+@pytest.mark.parametrize("arguments", [("show", "notes"), ("corpora", "list", "--json")])
+def test_output_is_utf8_whatever_the_locale_says(arguments: tuple[str, ...], tmp_path: Path) -> None:
+    """A process of its own: what is decided here is decided before the command runs."""
+    entry = {
+        "id": "notes",
+        "title": "診療記録",
+        "description": "Made in a test.",
+        "format": "conll",
+        "unit": "sentence",
+        "types": {"Chemical": "Chemical"},
+        "license": {"spdx": "CC0-1.0", "source": "a test", "publishable": True},
+    }
+    (tmp_path / "corpora").mkdir()
+    (tmp_path / "corpora" / "notes.yaml").write_text(yaml.safe_dump(entry, allow_unicode=True), encoding="utf-8")
+    command = [sys.executable, "-m", "zoo", *arguments, "--registry", str(tmp_path)]
+    environment = {**os.environ, "PYTHONIOENCODING": "latin-1"}
+    done = subprocess.run(command, env=environment, capture_output=True, timeout=60)
+    assert done.returncode == 0, done.stderr
+    text = done.stdout.decode("utf-8")
+    assert "診療記録" in text

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from pathlib import Path
 from typing import Any
 
@@ -79,7 +80,10 @@ def test_a_search_from_end_to_end(zoo: Zoo, registry: Path, tmp_path: Path) -> N
 
     again = zoo("tune", *given, "--trials", 3)
     assert f"{summary['best_trial']} *" in again.stdout and str(artefact) in again.stdout
-    assert f"build with the best: zoo build {ID} --set tune.trials=3" in again.stdout
+    printed = shlex.split(again.stdout.split("build with the best: ")[1])
+    assert printed[:5] == ["zoo", "build", ID, "--set", "tune.trials=3"]
+    stages = json.loads(zoo("plan", *printed[2:], "--json", ZOO_COUNTRY="DEU").stdout)["stages"]
+    assert [stage["state"] for stage in stages if stage["kind"] == "tune"] == ["cached"], "what is printed takes it up"
     assert [path.name for path in (out / "artefacts" / "tune").iterdir()] == [artefact.name]
     assert not (out / "checkpoints").exists(), "a search builds no checkpoint"
 

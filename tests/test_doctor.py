@@ -405,3 +405,5 @@ class TestData:
         assert [check_country(code).state for code in ("DEU", None)] == ["ok", "warning"]
         with pytest.raises(ZooError):
             check_country("XXX")
+        none = check_country("LIE")
+        assert none.state == "warning" and "no data for this country (LIE)" in none.finding

@@ -21,6 +21,17 @@ def test_alpha_3_codes_are_taken_as_they_are(code: str) -> None:
     assert check_country(code) == code
 
 
+@pytest.mark.parametrize("code", ["LIE", "MCO", "VAT"])
+def test_a_country_without_data_has_the_figures_of_the_world_average(code: str) -> None:
+    assert check_country(code) == code and code not in known_countries()
+    with measure(code) as meter:
+        work()
+    assert meter.energy.country == f"world average, no data for {code}" and meter.energy.emissions_g > 0
+    later = used(10.0, WORLD)
+    assert later.in_country(code).emissions_g == later.emissions_g
+    assert later.in_country(code).country == f"world average, no data for {code}"
+
+
 def test_unset_stays_unset() -> None:
     assert check_country(None) is None
 

@@ -29,7 +29,7 @@ class Energy(Record):
     energy_wh: float = Field(ge=0)
     emissions_g: float = Field(ge=0, description="grams of CO2 equivalent")
     seconds: float = Field(ge=0)
-    country: str = Field(description="ISO 3166 alpha-3, or 'world average' where ZOO_COUNTRY is unset")
+    country: str = Field(description="ISO 3166 alpha-3, or 'world average' where none is set or it has no figures")
     method: str = Field(description="how each component's energy was obtained")
     hardware: str
     components_wh: dict[str, float] = Field(description="cpu, gpu, ram")
@@ -71,7 +71,8 @@ class Energy(Record):
         """The same energy with the emissions of a country, where none was set when it was measured."""
         if country is None or self.country != WORLD:
             return self
-        return self.model_copy(update={"country": country, "emissions_g": self.energy_wh * grams_per_wh(country)})
+        emissions_g = self.energy_wh * grams_per_wh(country) if country in known_countries() else self.emissions_g
+        return self.model_copy(update={"country": figures_of(country), "emissions_g": emissions_g})
 
 
 @functools.cache
@@ -89,15 +90,15 @@ def check_country(country: str | None, *, where: str = "ZOO_COUNTRY") -> str | N
     """Validate a country code; None stays None (world average).
 
     Args:
-        country: The code.
+        country: The code; figures of a country that codecarbon has none for are those of the world average.
         where: Where it was given, for the error message.
 
     Raises:
-        ZooError: Not an ISO 3166 alpha-3 code that codecarbon has figures for (it would fall back without a word).
+        ZooError: Not an ISO 3166 alpha-3 code.
     """
     if country is None:
         return None
-    if country not in known_countries():
+    if country not in known_countries() and not _is_country(country):
         names = {name: code for code, name in known_countries().items()}
         hint = (
             f"{names[country.title()]} is {country.title()}"
@@ -110,6 +111,19 @@ def check_country(country: str | None, *, where: str = "ZOO_COUNTRY") -> str | N
             fix=f"give an ISO 3166 alpha-3 code, such as DEU or USA; {hint}",
         )
     return country
+
+
+def figures_of(country: str | None) -> str:
+    """What figures of emissions are those of: a country with figures of its own, else the world average."""
+    if country is None or country in known_countries():
+        return country or WORLD
+    return f"{WORLD}, no data for {country}"
+
+
+def _is_country(code: str) -> bool:
+    import pycountry
+
+    return code.isupper() and len(code) == 3 and pycountry.countries.get(alpha_3=code) is not None
 
 
 @functools.cache
@@ -150,7 +164,7 @@ class Meter:
             energy_wh=1000 * float(data.energy_consumed),
             emissions_g=1000 * float(data.emissions),
             seconds=float(data.duration),  # what the energy covers: looking for the hardware comes before it
-            country=self._country or WORLD,
+            country=figures_of(self._country),
             method=_method(self._tracker),
             hardware=f"{data.cpu_count:g} x {data.cpu_model}"
             + (f", {data.gpu_count:g} x {data.gpu_model}" if data.gpu_model else ""),
@@ -170,9 +184,9 @@ def measure(country: str | None, *, alone: bool = True) -> Iterator[Meter]:
     from codecarbon import OfflineEmissionsTracker
 
     logging.getLogger("codecarbon").setLevel(logging.CRITICAL)
-    # Without a country codecarbon takes the world average of its own table, with an error in a log nobody reads.
+    # Without a country that it has figures for, codecarbon takes the world average of its own table.
     tracker = OfflineEmissionsTracker(
-        country_iso_code=country or "",
+        country_iso_code=country if country in known_countries() else "",
         save_to_file=False,
         log_level="critical",
         allow_multiple_runs=True,

@@ -52,7 +52,7 @@ def errors(
 
     entry, described = loaded.entry, describe_model(model)
     quote = quote or entry.license.publishable
-    report = analyse(documents, rename_types(tag_documents(load_tagger(model), documents), renames))
+    report = analyse(documents, rename_types(tag_documents(load_tagger(model, renames), documents), renames))
     if html is not None:
         page = render_page(
             report,

@@ -38,7 +38,7 @@ def evaluate(
     documents = open_corpus(entry, found, settings).splits[split.value]
     from zoo.evaluation.scoring import rename_types, score_predictions, tag_documents
 
-    predictions = rename_types(tag_documents(load_tagger(model), documents, precision=precision), renames)
+    predictions = rename_types(tag_documents(load_tagger(model, renames), documents, precision=precision), renames)
     score = score_predictions(documents, predictions, samples=10_000)
     if as_json:
         about = {"model": model, "corpus": corpus, "split": split.value, "number_format": precision}

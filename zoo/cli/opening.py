@@ -13,7 +13,7 @@ from zoo.errors import ZooError
 from zoo.settings import Settings, check_org
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from zoo.corpora.load import Corpus
     from zoo.pipeline.context import Context
@@ -64,9 +64,22 @@ def open_corpus(entry: CorpusEntry, registry: Registry, settings: Settings, *, o
         )
 
 
-def load_tagger(model: str) -> Tagger:
-    """Load a model for tagging, as `load_taggers`."""
+def load_tagger(model: str, renames: Mapping[str, str] | None = None) -> Tagger:
+    """Load a model for tagging, as `load_taggers`.
+
+    Args:
+        model: Checkpoint folder, adapter, model folder or Hub id.
+        renames: Types that it predicts -> other names for them.
+
+    Raises:
+        ZooError: There is no such model, or it does not predict a type that is renamed.
+    """
     (tagger,) = load_taggers([model])
+    if renames:
+        from zoo.evaluation.cross import predictable_types
+        from zoo.evaluation.scoring import check_renames
+
+        check_renames(renames, predictable_types(tagger))
     return tagger
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from enum import Enum
 from pathlib import Path
@@ -68,12 +69,15 @@ def parse_renames(mapping: Iterable[str] | None) -> dict[str, str]:
     """Read the values of `--map`: `["A=B"]` as `{"A": "B"}`.
 
     Raises:
-        ZooError: A value is not FROM=TO.
+        ZooError: A value is not FROM=TO, TO is no name of a type, or a type is renamed twice.
     """
     renames: dict[str, str] = {}
     for item in mapping or ():
-        source, equals, target = item.partition("=")
-        if not (source and equals and target):
-            raise ZooError(f"--map takes FROM=TO, not {item!r}", where="--map", fix="for example --map Disease=DISEASE")
-        renames[source] = target
+        source, _, target = item.partition("=")
+        if not source or not re.fullmatch(r"[A-Za-z][A-Za-z0-9_-]*", target):
+            pairs = [part for part in item.split(",") if re.fullmatch(r"[^=]+=[A-Za-z][A-Za-z0-9_-]*", part)]
+            example = " ".join(f"--map {pair}" for pair in pairs) if len(pairs) > 1 else "--map Disease=DISEASE"
+            raise ZooError(f"--map takes FROM=TO, not {item!r}", where="--map", fix=f"for example {example}")
+        if renames.setdefault(source, target) != target:
+            raise ZooError(f"--map renames {source} twice", where="--map", fix="name it once")
     return renames

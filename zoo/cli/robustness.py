@@ -34,7 +34,7 @@ def robustness(
     documents, renames = loaded.splits[split.value], parse_renames(mapping)
     from zoo.evaluation.robustness import robustness as measure
 
-    scores = measure(load_tagger(model), documents, mapping=renames, seed=seed, progress=print_step)
+    scores = measure(load_tagger(model, renames), documents, mapping=renames, seed=seed, progress=print_step)
     if as_json:
         perturbations = {name: score._asdict() for name, score in scores.items()}
         print_json(

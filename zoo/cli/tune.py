@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from typing import Annotated, Any
 
 import typer
@@ -68,9 +69,10 @@ def tune(
         ],
     )
     print_line(f"plots and journal: {folder}", wrap=False)
-    print_line(
-        f"build with the best: zoo build {checkpoint_id} " + " ".join(f"--set {item}" for item in given), wrap=False
-    )
+    command = ["zoo", "build", checkpoint_id, *(word for item in given for word in ("--set", item))]
+    command += ["--registry", str(registry)] if registry else []
+    command += ["--out", str(out)] if out else []
+    print_line(f"build with the best: {shlex.join(command)}", wrap=False)
 
 
 def _short(value: Any) -> str:  # noqa: ANN401 - any value of a recipe

@@ -110,11 +110,14 @@ def check_country(country: str | None) -> Check:
     from zoo.energy import WORLD, known_countries
     from zoo.energy import check_country as check
 
-    if check(country) is None:
+    if country is None or check(country) is None:
         return Check(
             "country",
             "warning",
             f"not set: emissions are those of the {WORLD}",
             "set country in zoo.toml, or ZOO_COUNTRY=DEU; publishing asks for it",
         )
-    return Check("country", "ok", f"{country} ({known_countries()[str(country)]})")
+    if country not in known_countries():
+        finding = f"no data for this country ({country}): emissions are those of the {WORLD}"
+        return Check("country", "warning", finding, "nothing is to be done; cards say so")
+    return Check("country", "ok", f"{country} ({known_countries()[country]})")

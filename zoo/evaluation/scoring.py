@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pydantic import Field
 
 from zoo.corpora.document import Document
+from zoo.errors import ZooError, did_you_mean
 from zoo.evaluation.spans import Counts, Key, count_documents, macro_f1, per_type, span_only_f1, total
 from zoo.evaluation.statistics import bootstrap_interval
 from zoo.modeling.device import Precision
@@ -118,6 +119,21 @@ def rename_types(predictions: Sequence[Sequence[Entity]], mapping: Mapping[str, 
     return [
         [Entity(e.start, e.end, mapping.get(e.type, e.type), e.score) for e in entities] for entities in predictions
     ]
+
+
+def check_renames(mapping: Mapping[str, str], types: Sequence[str]) -> None:
+    """Refuse to rename types that a model does not predict: the score would count its mentions as wrong.
+
+    Args:
+        mapping: Predicted type -> type of the corpus.
+        types: What the model predicts.
+
+    Raises:
+        ZooError: One of them is not predicted; the message has the nearest names.
+    """
+    for name in mapping:
+        if name not in types:
+            raise ZooError(f"the model predicts no type {name!r}", where="--map", fix=did_you_mean(name, types))
 
 
 def micro_f1(documents: Sequence[Document], predictions: Sequence[Sequence[Entity]]) -> float:

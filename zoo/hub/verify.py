@@ -262,13 +262,14 @@ class _Rescoring:
 
     def _check_card(self, tagger: Tagger, entry: CorpusEntry, figures: list[CardFigure]) -> list[Claim]:
         """The figures of one corpus; what the corpus does not annotate is left out of the scores."""
-        from zoo.evaluation.scoring import gold_keys, rename_types, tag_documents
+        from zoo.evaluation.scoring import check_renames, gold_keys, rename_types, tag_documents
 
         try:
             corpus = self._corpus(entry)
         except ZooError as error:
             return [figure.judged("not checked", error.what) for figure in figures]
         known = entity_types(tagger.labels)
+        check_renames(self.request.types, known)
         types = self.request.types or align_types(known, entry.entity_types)
         if not types:
             why = f"its types {', '.join(known[:6])} are not those of the corpus; map them with --map"
