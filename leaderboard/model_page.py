@@ -104,7 +104,18 @@ def _scores(entry: Entry, result: Mapping[str, Any]) -> str:
         lines.append(
             ("Original documents, plain pipeline", {**raw, "f1": raw["micro_f1"]}, f"{percent(low)} to {percent(high)}")
         )
-    return "<h3>Scores</h3>" + _score_table("Seen through", [(n, s, i) for n, s, i in lines])
+    return "<h3>Scores</h3>" + _score_table("Seen through", [(n, s, i) for n, s, i in lines]) + _not_scored(result)
+
+
+def _not_scored(result: Mapping[str, Any]) -> str:
+    """How many mentions the overlap policy of the corpus left out, where it left out any."""
+    record = result.get("corpus_record") or {}
+    dropped = (record.get("dropped_mentions") or {}).get("test")
+    if not dropped:
+        return ""
+    every = dropped + record["mentions"]["test"]
+    share = percent(dropped / every)
+    return f"<p>{share} % of the annotated test mentions are not scored: they overlap others or are discontinuous.</p>"
 
 
 def _types(entry: Entry, result: Mapping[str, Any]) -> str:

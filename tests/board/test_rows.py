@@ -138,6 +138,7 @@ def test_a_row_takes_each_figure_from_its_place() -> None:
         "test_precision": 0.8 + 0.02,
         "test_recall": 0.8 - 0.02,
         "dev_micro_f1": 0.825,
+        "dropped_share": 0.2,
         "trained_parameters": 1234567,
         "trained_share": 0.0123,
         "adapter_bytes": 1234567,

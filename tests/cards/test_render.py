@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -36,7 +37,12 @@ def unpublishable() -> str:
     card_checkpoint = checkpoint(
         publishable=False, types={"Disease": "Disease"}, homepage="", citation="", note="", reported=[]
     )
-    record = result_data()["corpus_record"] | {"license": "NOASSERTION", "examples": {}, "repairs": {}}
+    record = result_data()["corpus_record"] | {
+        "license": "NOASSERTION",
+        "examples": {},
+        "repairs": {},
+        "dropped_mentions": {},
+    }
     scores = {name: split_score(0.8) for name in ("dev", "test")}
     for score in scores.values():
         score["per_type"].pop("Chemical")
@@ -125,7 +131,47 @@ def test_the_language_is_that_of_the_corpus_in_text_and_metadata() -> None:
     text = card(result(), checkpoint(language="de-AT"))
     data = metadata(text)
     assert data["language"] == "de-AT" and data["widget"][0]["text"] == "asthma, migraine"
-    assert "in German biomedical text" in text and "- German only." in text and "English" not in text
+    assert "in German biomedical text" in text and "- German only." in text
+
+
+def test_a_backbone_of_another_language_than_the_corpus_is_said() -> None:
+    entry = checkpoint(language="es")
+
+    def limits(*languages: str) -> str:
+        backbone = entry.backbone.model_copy(update={"languages": languages})
+        return card(result(), replace(entry, backbone=backbone)).split("## Limits")[1]
+
+    assert "pre-trained on text in English, not in Spanish" in limits("en")
+    assert "pre-trained on text in German, French, not in Spanish" in limits("de", "fr")
+    for languages in (("es-ES",), ("en", "es"), ("mul",)):
+        assert "pre-trained on text in" not in limits(*languages)
+
+
+@pytest.mark.parametrize("description", ["Diseases in case reports.", "Sustancias en casos clínicos."])
+def test_that_clinical_notes_score_lower_is_not_said_of_clinical_corpora(description: str) -> None:
+    def limits(**corpus: Any) -> str:
+        return card(result(), checkpoint(**corpus)).split("## Limits")[1]
+
+    assert "other genres score lower" in limits(title="X", description=description)
+    assert "above all clinical notes" in limits(title="X", description="Diseases in PubMed abstracts.")
+
+
+def test_a_model_that_finds_nothing_says_so() -> None:
+    nothing = dict.fromkeys(("precision", "recall", "macro_f1", "span_only_f1"), 0.0)
+    score = split_score(0.0, **nothing, ci95=[0.0, 0.0], per_type={}, predicted_mentions=0)
+    text = card(result(scores={"dev": score, "test": score}))
+    said = "**It finds nothing**: not one of the 100 mentions of the test split was found, and none was marked."
+    assert said in text.split("## What it finds")[0]
+    assert "It finds nothing" not in published()
+
+
+def test_what_the_overlap_policy_left_out_stands_beside_the_score() -> None:
+    text = card(result(), checkpoint(overlaps="longest"))
+    assert "20.00 % of its annotated mentions are not scored" in text.split("## What it finds")[0]
+    assert "the overlap policy `longest` left 25 of 125 out" in text
+    for dropped in ({}, {"test": 0}):
+        record = result_data()["corpus_record"] | {"dropped_mentions": dropped}
+        assert "not scored" not in card(result(corpus_record=record))
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from itertools import pairwise
 from pathlib import Path
@@ -11,8 +12,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from zoo.corpora.document import Document, Span
+from zoo.corpora.load import load_corpus
 from zoo.corpora.overlaps import resolve_overlaps
 from zoo.errors import ZooError
+from zoo.registry.schema import CorpusEntry
 
 TEXT = "0123456789" * 3
 
@@ -107,3 +110,28 @@ def test_longest_is_disjoint_complete_and_accounted_for(parts: list[tuple[int, i
         rivals = [other for other in kept if other.start < span.end and span.start < other.end]
         assert span.fragments or any(other.end - other.start >= span.end - span.start for other in rivals)
     assert all(not span.fragments and span in spans for span in kept)
+
+
+def test_what_a_policy_drops_is_counted_per_split(tmp_path: Path) -> None:
+    spans = [(0, 6, "Disease"), (0, 6, "Disease"), (2, 4, "Disease"), (8, 12, "Disease")]
+    line = {"id": "a", "text": "asthma, gout", "spans": [{"start": s, "end": e, "type": t} for s, e, t in spans]}
+    (tmp_path / "data").mkdir()
+    for split in ("train", "dev", "test"):
+        lines = [json.dumps({**line, "id": str(number)}) + "\n" for number in range(2 if split == "test" else 1)]
+        (tmp_path / "data" / f"{split}.jsonl").write_text("".join(lines))
+    entry = CorpusEntry.model_validate(
+        {
+            "id": "x",
+            "title": "X",
+            "description": "x",
+            "format": "jsonl",
+            "unit": "document",
+            "types": {"Disease": "Disease"},
+            "overlaps": "longest",
+            "sources": [{"kind": "folder", "path": "data"}],
+            "license": {"spdx": "CC0-1.0", "source": "x", "publishable": True},
+        }
+    )
+    corpus = load_corpus(entry, registry_folder=tmp_path, cache=tmp_path / "cache")
+    assert corpus.dropped_mentions == {"train": 1, "dev": 1, "test": 2}  # the repeated one is the same mention
+    assert corpus.repairs["repeated mention joined to the first"] == 4

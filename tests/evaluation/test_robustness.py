@@ -21,6 +21,7 @@ from zoo.evaluation.robustness import (
     line_breaks,
     lower_case,
     missing_punctuation,
+    perturbations_for,
     robustness,
     typos,
     upper_case,
@@ -207,3 +208,8 @@ def test_robustness_renames_types() -> None:
     assert robustness(tagger, items, perturbations=only)["original"].micro_f1 == 0.0  # type: ignore[arg-type]
     renamed = robustness(tagger, items, perturbations=only, mapping={"Illness": "Disease"})  # type: ignore[arg-type]
     assert {name: score.micro_f1 for name, score in renamed.items()} == {"original": 1.0, "lower case": 1.0}
+
+
+def test_english_abbreviations_are_for_english_text() -> None:
+    assert "abbreviations" in perturbations_for("en-GB")
+    assert set(PERTURBATIONS) - set(perturbations_for("es")) == {"abbreviations"}

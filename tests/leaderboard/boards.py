@@ -108,6 +108,7 @@ def result(line: dict[str, Any], **changes: Any) -> dict[str, Any]:
             "license": "CC-BY-4.0",
             "documents": {"train": 10, "dev": 2, "test": 5},
             "mentions": {"train": 20, "dev": 4, "test": 50},
+            "dropped_mentions": {"test": 5},
             "examples": {"Disease": ["asthma", "<i>gout</i>"]},
         },
         "notes": ["latency not measured"],

@@ -70,6 +70,7 @@ class TestPlots:
 class TestModelPage:
     def test_it_holds_the_figures_of_the_record(self, board: Board) -> None:
         page = render_model(board.by_key["large/mixed"])
+        assert "9.1 % of the annotated test mentions are not scored" in page
         for words in ("90.0 (88.0 to 92.0)", "Mentions unseen in training", "Without 3 documents",
                       "rank 8, alpha 16", "lower case", "boundary", "zoo build large/mixed --set finetune.epochs=3",
                       "shared by 2 checkpoints"):  # fmt: skip

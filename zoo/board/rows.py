@@ -181,6 +181,7 @@ def _row(entrant: _Entrant, rank: int, shared_by: int) -> dict[str, Any]:
         "test_precision": fmean(test.precision for test in tests),
         "test_recall": fmean(test.recall for test in tests),
         "dev_micro_f1": fmean(result.scores.dev.micro_f1 for result in results),
+        "dropped_share": first.corpus_record.dropped_test_share,
         "trained_parameters": first.trained_parameters,
         "trained_share": first.trained_share,
         "adapter_bytes": first.adapter_bytes,

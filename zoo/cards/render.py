@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +17,7 @@ from zoo.energy import Energy
 from zoo.evaluation.errors import MEANINGS
 from zoo.evaluation.result import Result
 from zoo.registry.loader import Checkpoint, Registry
-from zoo.registry.schema import Backbone
+from zoo.registry.schema import Backbone, CorpusEntry
 
 if TYPE_CHECKING:
     from huggingface_hub import ModelCardData
@@ -24,6 +25,10 @@ if TYPE_CHECKING:
 
 _INSTALLED = Path(__file__).parent / "templates"
 _SOURCE_TREE = Path(__file__).parents[2] / "model_cards" / "templates"
+_CLINICAL = re.compile(
+    r"clinic|clínic|klini|hospital|discharge|patient|health record|case report|\bnotes?\b", re.IGNORECASE
+)
+"""In title or description of a corpus: it is of clinical text itself."""
 _TEMPLATES = ("checkpoint.md.j2", "base.md.j2", "parts.md.j2")
 
 
@@ -54,6 +59,8 @@ def render_card(result: Result, checkpoint: Checkpoint, registry: Registry, *, v
         verdict=verdict,
         verified=verified,
         language=language_name(corpus.language),
+        foreign_backbone=_foreign_languages(backbone, corpus),
+        clinical=bool(_CLINICAL.search(f"{corpus.title} {corpus.description}")),
         descriptions={item.name: item.description for item in registry.labels.types},
         meanings=MEANINGS,
         quotable=may_quote(corpus.license),
@@ -117,6 +124,14 @@ def _checked(metadata: ModelCardData, body: str, result: Result) -> str:
     card = f"---\n{metadata.to_yaml()}\n---\n\n{body}"
     check_card(card, result)
     return card
+
+
+def _foreign_languages(backbone: Backbone, corpus: CorpusEntry) -> list[str]:
+    """Names of the backbone's languages where the corpus's is none of them (`mul`: of many); else empty."""
+    known = {tag.partition("-")[0] for tag in backbone.languages}
+    if known & {corpus.language.partition("-")[0], "mul"}:
+        return []
+    return [language_name(tag) for tag in backbone.languages]
 
 
 def _origin(result: Result, backbone: Backbone) -> str:

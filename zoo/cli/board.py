@@ -62,5 +62,7 @@ def board(
     print_table(["corpus", "rank", "checkpoint", "test F1", "95% interval", "P", "R", "seeds", "adapter MB"], table)
     if any(row["rank_shared_by"] > 1 for row in rows):
         print_line("= : not separable at 95 % from the first of that rank")
+    for corpus, share in {(row["corpus"], row["dropped_share"]) for row in rows if row["dropped_share"]}:
+        print_line(f"{corpus}: {percent(share)} % of the annotated test mentions are not scored (overlap policy)")
     if any(row["n_seeds"] > 1 for row in rows):
         print_line("several seeds: means, ± the standard deviation of F1; the interval is over documents")

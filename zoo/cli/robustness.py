@@ -32,11 +32,13 @@ def robustness(
     """Score a model on the same text in other case, with typos, without punctuation, abbreviated, broken into lines."""
     loaded = open_corpora([corpus], registry)[0]
     documents, renames = loaded.splits[split.value], parse_renames(mapping)
+    from zoo.evaluation.robustness import perturbations_for
     from zoo.evaluation.robustness import robustness as measure
 
-    scores = measure(load_tagger(model, renames), documents, mapping=renames, seed=seed, progress=print_step)
+    perturbations = perturbations_for(loaded.entry.language)
+    tagger = load_tagger(model, renames)
+    scores = measure(tagger, documents, perturbations=perturbations, mapping=renames, seed=seed, progress=print_step)
     if as_json:
-        perturbations = {name: score._asdict() for name, score in scores.items()}
         print_json(
             {
                 "model": model,
@@ -44,7 +46,7 @@ def robustness(
                 "split": split.value,
                 "seed": seed,
                 "documents": len(documents),
-                "scores": perturbations,
+                "scores": {name: score._asdict() for name, score in scores.items()},
             }
         )
         return

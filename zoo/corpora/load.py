@@ -42,6 +42,7 @@ class Corpus:
         source: Where the files were found, in words fit for a card (no path of this machine).
         fingerprints: Fingerprint per split.
         repairs: What readers repaired or ignored and what the overlap policy left out, counted.
+        dropped_mentions: Different annotated mentions per split that the overlap policy left out.
     """
 
     entry: CorpusEntry
@@ -49,6 +50,7 @@ class Corpus:
     source: str
     fingerprints: Mapping[SplitName, str]
     repairs: Counter[str] = field(default_factory=Counter)
+    dropped_mentions: Counter[SplitName] = field(default_factory=Counter)
 
     @property
     def verified(self) -> bool:
@@ -80,17 +82,25 @@ def load_corpus(
     """
     located = locate(entry, registry_folder, local, cache=cache, options=options)
     repairs: Counter[str] = Counter()
+    dropped: Counter[SplitName] = Counter()
     splits: dict[SplitName, tuple[Document, ...]] = {}
     for split in SPLITS:
         documents, path = _open(split, entry, located, repairs)
-        splits[split] = tuple(
-            resolve_overlaps(document, entry.overlaps, repairs, where=path)
-            for document in _mapped(documents, entry, path)
-        )
+        resolved = []
+        for document in _mapped(documents, entry, path):
+            resolved.append(resolve_overlaps(document, entry.overlaps, repairs, where=path))
+            annotated = {(*span.key, span.fragments) for span in document.spans}  # repeated ones are one mention
+            dropped[split] += len(annotated) - len(resolved[-1].spans)
+        splits[split] = tuple(resolved)
         if not splits[split]:
             raise ZooError("the file holds no document", where=path)
     corpus = Corpus(
-        entry, splits, located.source, {split: fingerprint(documents) for split, documents in splits.items()}, repairs
+        entry,
+        splits,
+        located.source,
+        {split: fingerprint(documents) for split, documents in splits.items()},
+        repairs,
+        dropped,
     )
     _check_fingerprints(corpus, located.where)
     return corpus

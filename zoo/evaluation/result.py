@@ -62,6 +62,16 @@ class CorpusRecord(Record):
         description="frequent training mentions of each type; empty where the licence forbids quoting"
     )
     repairs: dict[str, int] = Field(description="what the reader repaired, counted")
+    dropped_mentions: dict[str, int] = Field(
+        default_factory=dict, description="mentions of each split that the overlap policy left out; empty: not counted"
+    )
+
+    @property
+    def dropped_test_share(self) -> float | None:
+        """Share of the test split's mentions that the overlap policy left out, and no score counts; None: not known."""
+        dropped = self.dropped_mentions.get("test")
+        every = self.mentions.get("test", 0) + (dropped or 0)
+        return None if dropped is None else dropped / every if every else 0.0
 
 
 class RobustnessScore(Record):

@@ -188,6 +188,12 @@ PERTURBATIONS: Mapping[str, Perturbation] = {
 }
 
 
+def perturbations_for(language: str) -> dict[str, Perturbation]:
+    """The perturbations that make sense in a language (BCP 47 tag): the abbreviations are English ones."""
+    english = language.partition("-")[0] == "en"
+    return {name: perturb for name, perturb in PERTURBATIONS.items() if english or perturb is not abbreviations}
+
+
 def robustness(
     tagger: Tagger,
     documents: Sequence[Document],

@@ -19,7 +19,7 @@ from zoo.evaluation.memorisation import SeenUnseen, WithoutLeaked, seen_unseen, 
 from zoo.evaluation.oracle import RawTextScore, score_raw_text
 from zoo.evaluation.predictions import write_predictions
 from zoo.evaluation.result import CorpusRecord, Decoding, RobustnessScore, Scores
-from zoo.evaluation.robustness import robustness
+from zoo.evaluation.robustness import perturbations_for, robustness
 from zoo.evaluation.scoring import SplitScore, gold_keys, score_predictions, tag_documents
 from zoo.evaluation.spans import count_documents
 from zoo.modeling.labels import LabelSpace
@@ -75,7 +75,7 @@ def evaluate_adapter(adapter: Path, checkpoint: Checkpoint, context: Context, pr
         memorisation=seen_unseen(corpus.splits["train"], documents, predictions),
         without_leaked=without_leaked(counts, leaked_test_documents(corpus).leaked_documents),
         raw_text=raw_text,
-        robustness=_robustness(tagger, documents, recipe.evaluation.robustness_documents),
+        robustness=_robustness(tagger, corpus, recipe.evaluation.robustness_documents),
         errors=summarize_errors(analyse(documents, predictions), quote=may_quote(corpus.entry.license)),
         notes=notes,
         corpus_record=_corpus_record(corpus),
@@ -116,14 +116,15 @@ def _raw_text(
     return score_raw_text(tagger, documents, samples=recipe.evaluation.bootstrap_samples, seed=recipe.seed), []
 
 
-def _robustness(tagger: Tagger, documents: Sequence[Document], most: int) -> dict[str, RobustnessScore] | None:
+def _robustness(tagger: Tagger, corpus: Corpus, most: int) -> dict[str, RobustnessScore] | None:
     """Seven more passes over a test split of 50,000 sentences would take longer than the training."""
     if not most:
         return None
+    documents, perturbations = corpus.splits["test"], perturbations_for(corpus.entry.language)
     some = documents[:: math.ceil(len(documents) / most) or 1]
     return {
         name: RobustnessScore(**score._asdict(), documents=len(some))
-        for name, score in robustness(tagger, some).items()
+        for name, score in robustness(tagger, some, perturbations=perturbations).items()
     }
 
 
@@ -149,4 +150,5 @@ def _corpus_record(corpus: Corpus) -> CorpusRecord:
         mentions_per_type={name: c.total() for name, c in frequent.items()},
         examples={name: list(texts) for name, texts in examples.items()},
         repairs=dict(corpus.repairs),
+        dropped_mentions=dict(corpus.dropped_mentions),
     )
