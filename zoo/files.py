@@ -1,9 +1,12 @@
-"""Writing files so that a reader never sees half of one, and others may read what they may read."""
+"""Files: written whole, readable for those who may read their neighbours, known by their hashes."""
 
 from __future__ import annotations
 
+import hashlib
 import os
 from pathlib import Path
+
+_BLOCK_BYTES = 1 << 20
 
 
 def write_whole(path: Path, content: str | bytes) -> None:
@@ -25,3 +28,20 @@ def share_weights(folder: Path, like: Path) -> None:
     mode = like.stat().st_mode
     for path in folder.rglob("*.safetensors"):
         path.chmod(mode)
+
+
+def file_sha256(path: Path) -> str:
+    """Hash of a file's content."""
+    return _fed(hashlib.sha256(), path)
+
+
+def git_blob_sha1(path: Path) -> str:
+    """Hash that git gives a file: sha1 of `blob <size in bytes>`, a NUL byte and the content (git-hash-object(1))."""
+    return _fed(hashlib.sha1(f"blob {path.stat().st_size}\0".encode(), usedforsecurity=False), path)
+
+
+def _fed(digest: hashlib._Hash, path: Path) -> str:
+    with path.open("rb") as stream:
+        while block := stream.read(_BLOCK_BYTES):
+            digest.update(block)
+    return digest.hexdigest()

@@ -13,8 +13,9 @@ import pytest
 from tests.loopback_files import serve_files
 from zoo.corpora.archive import read_archive
 from zoo.corpora.document import Document
-from zoo.corpora.download import FetchOptions, cached_path
+from zoo.corpora.download import cached_path
 from zoo.corpora.load import load_corpus
+from zoo.corpora.retry import FetchOptions
 from zoo.errors import ZooError
 from zoo.registry.loader import PACKAGED, load_registry
 from zoo.registry.schema import ArchiveSource, CorpusEntry, LicenseInfo, RemoteFile

@@ -18,8 +18,10 @@ from pathlib import Path
 import pytest
 
 from tests.loopback_files import FileServer, Reply, serve_files
-from zoo.corpora.download import FetchOptions, cached_path, describe, fetch, git_blob_sha1
+from zoo.corpora.download import cached_path, describe, fetch
+from zoo.corpora.retry import FetchOptions
 from zoo.errors import ZooError
+from zoo.files import git_blob_sha1
 from zoo.registry.schema import RemoteFile
 
 CONTENT = b"".join(b"token-%d\tO\n" % number for number in range(20_000))
@@ -289,7 +291,8 @@ def test_describe_names_host_and_commit() -> None:
 CHILD = """
 import json, sys
 from pathlib import Path
-from zoo.corpora.download import FetchOptions, fetch
+from zoo.corpora.download import fetch
+from zoo.corpora.retry import FetchOptions
 from zoo.registry.schema import RemoteFile
 file = RemoteFile(**json.loads(sys.argv[1]))
 print("ready", flush=True)

@@ -15,10 +15,12 @@ import pytest
 
 from tests.loopback_files import FileServer, Reply, serve_files
 from zoo.corpora.document import count_mentions, count_tokens
-from zoo.corpora.download import FetchOptions, cached_path, git_blob_sha1
+from zoo.corpora.download import cached_path
 from zoo.corpora.load import Corpus, load_corpus
+from zoo.corpora.retry import FetchOptions
 from zoo.corpora.sources import availability
 from zoo.errors import ZooError
+from zoo.files import git_blob_sha1
 from zoo.registry.loader import load_registry
 from zoo.registry.schema import SPLITS, ArchiveSource, CorpusEntry, RemoteFile, UrlSource
 

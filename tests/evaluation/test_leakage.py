@@ -15,8 +15,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from zoo.corpora.document import Document
-from zoo.corpora.download import FetchOptions
 from zoo.corpora.load import Corpus, load_corpus
+from zoo.corpora.retry import FetchOptions
 from zoo.corpora.similarity import bands, near_duplicates, normalise, sentences, shingle_sets, words
 from zoo.errors import ZooError
 from zoo.evaluation.leakage import LeakageReport, Overlap, check_corpora, leaked_test_documents

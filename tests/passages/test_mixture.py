@@ -17,8 +17,8 @@ import numpy as np
 import pytest
 
 from zoo.corpora.document import Document
-from zoo.corpora.download import FetchOptions
 from zoo.corpora.load import Corpus, load_corpus
+from zoo.corpora.retry import FetchOptions
 from zoo.corpora.similarity import near_duplicates, repeated_texts, words
 from zoo.errors import ZooError
 from zoo.passages.contamination import TextIndex, check_passages

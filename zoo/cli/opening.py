@@ -51,8 +51,8 @@ def open_corpus(entry: CorpusEntry, registry: Registry, settings: Settings, *, o
     Raises:
         ZooError: No source has the files, a file is malformed, or a split differs from the registered one.
     """
-    from zoo.corpora.download import FetchOptions
     from zoo.corpora.load import load_corpus
+    from zoo.corpora.retry import FetchOptions
 
     with download_bars() as progress:
         return load_corpus(

@@ -14,7 +14,7 @@ from zoo.errors import ZooError
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from zoo.corpora.download import Progress
+    from zoo.corpora.retry import Progress
 
 
 def console(*, stderr: bool = False) -> Console:

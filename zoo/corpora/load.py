@@ -8,7 +8,6 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from zoo.corpora.document import Document, fingerprint
-from zoo.corpora.download import FetchOptions
 from zoo.corpora.files import find_split
 from zoo.corpora.overlaps import resolve_overlaps
 from zoo.corpora.readers.bioc import read_bioc
@@ -17,6 +16,7 @@ from zoo.corpora.readers.conll import read_conll
 from zoo.corpora.readers.jsonl import read_jsonl
 from zoo.corpora.readers.parquet import read_parquet
 from zoo.corpora.readers.pubtator import read_pubtator
+from zoo.corpora.retry import FetchOptions
 from zoo.corpora.sources import Located, locate, named_after
 from zoo.errors import ZooError, did_you_mean
 from zoo.registry.schema import SPLITS, CorpusEntry, HubSource, SplitName

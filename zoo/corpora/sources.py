@@ -8,7 +8,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from zoo.corpora.document import Document
-from zoo.corpora.download import OFFLINE_FIX, FetchOptions, cached_path, describe, fetch
+from zoo.corpora.download import OFFLINE_FIX, cached_path, describe, fetch
+from zoo.corpora.retry import FetchOptions
 from zoo.errors import ZooError
 from zoo.registry.schema import (
     ArchiveSource,
@@ -20,7 +21,7 @@ from zoo.registry.schema import (
     SplitName,
     UrlSource,
 )
-from zoo.settings import Settings, is_offline
+from zoo.settings import Settings
 
 Reader = Callable[[Counter[str]], Iterator[Document]]
 """Streams a split; counts what it repairs."""
@@ -176,7 +177,6 @@ def _hub(source: HubSource, entry: CorpusEntry, options: FetchOptions) -> Locate
     from zoo.corpora.readers.parquet import read_parquet
 
     home = f"huggingface.co/datasets/{source.dataset}@{source.revision[:12]}"
-    offline = options.offline if options.offline is not None else is_offline()
 
     def reader(split: SplitName, path: Path) -> Reader:
         columns = source.model_dump(include={"tokens_column", "tags_column", "tag_names"})
@@ -188,7 +188,7 @@ def _hub(source: HubSource, entry: CorpusEntry, options: FetchOptions) -> Locate
     for split, name in source.files.items():
         try:
             path = hf_hub_download(
-                source.dataset, name, repo_type="dataset", revision=source.revision, local_files_only=offline
+                source.dataset, name, repo_type="dataset", revision=source.revision, local_files_only=options.is_offline
             )
         except (LocalEntryNotFoundError, OfflineModeIsEnabled):
             raise ZooError(
