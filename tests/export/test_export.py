@@ -54,7 +54,8 @@ def out(registry: Registry, tiny_registry: Path, tmp_path_factory: pytest.TempPa
     import torch
 
     from zoo.cards.render import render_card
-    from zoo.modeling.backbones import build_base, classifier, file_sha256, locate_backbone
+    from zoo.files import file_sha256
+    from zoo.modeling.backbones import build_base, classifier, locate_backbone
     from zoo.modeling.labels import LabelSpace
     from zoo.modeling.lora import attach_lora, save_adapter
 

@@ -17,9 +17,8 @@ from zoo.errors import ZooError
 from zoo.evaluation.result import RESULT_FILE, Decoding, Result, write_text
 from zoo.export.check import LOGIT_TOLERANCE, Agreement, compare, sample_texts
 from zoo.export.source import MergedModel
-from zoo.files import share_weights
+from zoo.files import file_sha256, share_weights
 from zoo.hub.manifest import CARD_FILE
-from zoo.modeling.backbones import file_sha256
 from zoo.modeling.windows import aggregation_strategy
 from zoo.records import Record
 from zoo.tagging.tagger import Tagger

@@ -12,9 +12,10 @@ from zoo.cards.current import current_result
 from zoo.cards.licenses import judge_result
 from zoo.errors import ZooError
 from zoo.evaluation.result import RESULT_FILE, Result, load_result
+from zoo.files import file_sha256
 from zoo.hub.manifest import CARD_FILE
 from zoo.modeling.adapters import ADAPTER_CONFIG, ADAPTER_WEIGHTS
-from zoo.modeling.backbones import classifier, file_sha256
+from zoo.modeling.backbones import classifier
 from zoo.modeling.labels import NEVER
 from zoo.tagging.tagger import Tagger, resolve_model
 

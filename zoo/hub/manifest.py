@@ -12,7 +12,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from zoo.modeling.backbones import file_sha256
+from zoo.files import file_sha256
 from zoo.records import Record
 from zoo.registry.schema import Sha256
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import importlib.util
 import json
 from dataclasses import dataclass
@@ -10,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from zoo.errors import ZooError
+from zoo.files import file_sha256
 from zoo.modeling.adapters import BASE_INFO
 from zoo.modeling.labels import NEVER, LabelSpace
 from zoo.registry.schema import Backbone, Family, PackageSource
@@ -121,15 +121,6 @@ def read_base_info(base: Path) -> dict[str, str]:
     """What `zoo build` noted about a base: origin and fingerprint; empty if it is not one of ours."""
     path = base / BASE_INFO
     return json.loads(path.read_text()) if path.is_file() else {}
-
-
-def file_sha256(path: Path) -> str:
-    """Sha256 of a file's content."""
-    with path.open("rb") as file:
-        digest = hashlib.sha256()
-        while block := file.read(1 << 20):
-            digest.update(block)
-    return digest.hexdigest()
 
 
 def _from_package(backbone: Backbone, package: PackageSource) -> BackboneFiles:

@@ -16,6 +16,7 @@ from pydantic import Field
 from zoo.corpora.load import Corpus
 from zoo.corpora.similarity import normalise, repeated_texts
 from zoo.errors import ZooError
+from zoo.files import file_sha256
 from zoo.passages.cleaning import length_words, long_enough, random_key, sample, without_test_text
 from zoo.passages.contamination import TextIndex
 from zoo.passages.passage import Passage, load_passages, passage_files, passages_path
@@ -254,8 +255,4 @@ def _file_sha256(path: Path) -> str:
 @cache
 def _sha256(path: Path, size_bytes: int, changed_ns: int) -> str:
     """Hash of a file that has not changed since it was hashed, as far as size and time tell."""
-    digest = hashlib.sha256()
-    with path.open("rb") as file:
-        while block := file.read(1 << 20):
-            digest.update(block)
-    return digest.hexdigest()
+    return file_sha256(path)

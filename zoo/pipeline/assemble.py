@@ -24,8 +24,9 @@ from zoo.evaluation.result import (
     load_result,
     write_text,
 )
+from zoo.files import file_sha256
 from zoo.modeling.adapters import ADAPTER_CONFIG, ADAPTER_WEIGHTS, point_at_base
-from zoo.modeling.backbones import file_sha256, read_base_info
+from zoo.modeling.backbones import read_base_info
 from zoo.pipeline.context import Context
 from zoo.pipeline.evaluate import Evaluation
 from zoo.pipeline.layout import new_folder

@@ -14,7 +14,7 @@ from importlib.metadata import version
 from typing import Any, Literal
 
 from zoo.errors import ZooError
-from zoo.modeling.backbones import file_sha256
+from zoo.files import file_sha256
 from zoo.passages.mixture import passages_fingerprint
 from zoo.pipeline.context import Context
 from zoo.pipeline.store import RESUME, Artefact, differences
