@@ -23,8 +23,8 @@ from zoo.corpora.load import load_corpus
 from zoo.errors import ZooError
 from zoo.evaluation.result import write_text
 from zoo.evaluation.scoring import micro_f1
+from zoo.files import file_sha256
 from zoo.modeling.adapters import ADAPTER_WEIGHTS
-from zoo.modeling.backbones import file_sha256
 from zoo.modeling.quiet import quiet_libraries
 from zoo.modeling.windows import Entity, aggregation_strategy, finish
 from zoo.registry.loader import Registry, load_registry
