@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from zoo.cards.licenses import UNKNOWN, judge_result, may_quote, passage_obstacles
+from zoo.cards.licenses import judge_result, may_quote, passage_obstacles
 from zoo.cards.rebuild import rebuild_command
 from zoo.evaluation.result import DaptSummary, PassageRecord, Result
 from zoo.registry.schema import LicenseInfo
+from zoo.registry.spdx import UNKNOWN
 
 if TYPE_CHECKING:
     from zoo.registry.loader import Registry

@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING, Literal, Protocol
 
 from zoo.errors import ZooError
 from zoo.registry.schema import Backbone, CorpusEntry, LicenseInfo
+from zoo.registry.spdx import UNKNOWN, license_choices
 
 if TYPE_CHECKING:
     from zoo.evaluation.result import Result
 
-UNKNOWN = "NOASSERTION"
 Audience = Literal["public", "private", "nobody"]
 WORDS: dict[Audience, str] = {"public": "publicly", "private": "privately only", "nobody": "not at all"}
 Term = Literal["unknown", "credentialed", "non-commercial", "no-derivatives", "share-alike", "public-domain"]
@@ -184,9 +184,9 @@ def license_terms(spdx: str) -> frozenset[Term]:
 
 def license_url(spdx: str) -> str | None:
     """Where the text of a single licence of the SPDX list is; None for others."""
-    if spdx.startswith("LicenseRef-") or _canonical(spdx) is None or " " in spdx:
-        return None
-    return f"https://spdx.org/licenses/{_canonical(spdx)}.html"
+    choices = () if " " in spdx else license_choices(spdx)
+    name = choices[0][0] if choices else UNKNOWN
+    return None if name == UNKNOWN or name.startswith("LicenseRef-") else f"https://spdx.org/licenses/{name}.html"
 
 
 def _obstacles(parts: Iterable[_Part]) -> tuple[Audience, list[str]]:
@@ -222,29 +222,18 @@ def _attribution(part: _Part) -> str:
 
 def _chosen(spdx: str) -> tuple[str, ...]:
     """Licence ids of an expression, without exceptions; of alternatives the one with the fewest terms."""
-    if _canonical(spdx) is None:
-        return (UNKNOWN,)
-    words = re.sub(r"\s+WITH\s+\S+", "", spdx, flags=re.IGNORECASE).replace("(", " ").replace(")", " ").split()
-    names = tuple(word for word in words if word.upper() not in ("AND", "OR"))
-    if "AND" in (word.upper() for word in words):
-        return names
-    return (min(names, key=lambda name: (len(_terms(name) & set(_WHY)), "share-alike" in _terms(name))),)
+
+    def cost(names: tuple[str, ...]) -> tuple[int, bool]:
+        terms = frozenset(term for name in names for term in _terms(name))
+        return len(terms & set(_WHY)), "share-alike" in terms
+
+    return min(license_choices(spdx), key=cost, default=(UNKNOWN,))
 
 
 def _terms(name: str) -> frozenset[Term]:
     if name == UNKNOWN:
         return frozenset({"unknown"})
     return frozenset(term for term, pattern in _PATTERNS if pattern.search(name))
-
-
-def _canonical(spdx: str) -> str | None:
-    """An expression as SPDX spells it; None if it is none."""
-    from packaging.licenses import InvalidLicenseExpression, canonicalize_license_expression
-
-    try:
-        return canonicalize_license_expression(spdx)
-    except InvalidLicenseExpression:
-        return None
 
 
 def _version(spdx: str) -> tuple[int, ...]:

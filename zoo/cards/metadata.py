@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from zoo.cards.licenses import UNKNOWN, LicenseVerdict, license_url
+from zoo.cards.licenses import LicenseVerdict, license_url
 from zoo.registry.schema import Backbone, CorpusEntry, HubSource
+from zoo.registry.spdx import UNKNOWN
 
 if TYPE_CHECKING:
     from huggingface_hub import EvalResult, ModelCardData

@@ -8,10 +8,9 @@ from typing import Annotated
 
 import typer
 
-from zoo.cli.opening import open_registry
+from zoo.cli.opening import nothing_built, open_registry
 from zoo.cli.options import AsJson, RegistryOption
 from zoo.cli.output import percent, print_json, print_line, print_table, score_cells
-from zoo.errors import ZooError
 
 
 def board(
@@ -34,9 +33,7 @@ def board(
     folders = list(dict.fromkeys(out or [settings.out]))
     for folder in folders:
         if not (folder / "checkpoints").is_dir():
-            raise ZooError(
-                "nothing was built here yet", where=folder, fix="run zoo build, or name another folder with --out"
-            )
+            raise nothing_built(folder)
     rows = refresh_board(folders[0], found, folders[1:])
     if as_json:
         print_json(rows)

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from contextlib import nullcontext
-from enum import Enum
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 
@@ -25,13 +24,6 @@ from zoo.cli.publications import open_publisher, print_publications, publication
 from zoo.errors import ZooError
 
 
-class EngineName(str, Enum):
-    """Who runs the stages, as an option."""
-
-    local = "local"
-    ray = "ray"
-
-
 def build(
     ids: IdsArgument = None,
     build_all: AllOption = False,
@@ -40,9 +32,9 @@ def build(
     settings_: SetOption = None,
     jobs: Annotated[int, typer.Option("--jobs", "-j", min=1, help="Stages side by side on this machine.")] = 1,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Train and score again what is done.")] = False,
-    engine: Annotated[EngineName, typer.Option("--engine", help="Processes here, or tasks on a cluster.")] = (
-        EngineName.local
-    ),
+    engine: Annotated[
+        Literal["local", "ray"], typer.Option("--engine", help="Processes here, or tasks on a cluster.")
+    ] = "local",
     address: Annotated[
         str | None, typer.Option("--address", metavar="HOST:PORT", help="Ray cluster; unset: one on this machine.")
     ] = None,
@@ -61,14 +53,14 @@ def build(
     from zoo.pipeline.progress import ConsoleReporter
     from zoo.pipeline.run import run
 
-    context = open_context(registry, out, alone=jobs == 1 and engine is EngineName.local)
+    context = open_context(registry, out, alone=jobs == 1 and engine == "local")
     checkpoints = choose(context.registry, ids or [], build_all, suite, settings_ or [])
     reporter = ConsoleReporter(console(stderr=as_json))
     with open_publisher(checkpoints, context, private, build_all, reporter) if push else nullcontext() as publisher:
         outcome = run(
             checkpoints,
             context,
-            engine_for(engine.value, jobs, address),
+            engine_for(engine, jobs, address),
             keep_going=build_all,
             reporter=reporter,
             overwrite=overwrite,

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from zoo.cli.opening import open_registry
+from zoo.cli.opening import nothing_built, open_registry
 from zoo.cli.options import AsJson, OutOption, RegistryOption
 from zoo.cli.output import print_json, print_line
 from zoo.errors import ZooError
@@ -31,9 +31,7 @@ def cards(
         pages[result.repo_id.split("/")[-1]] = render_card(result, checkpoint, found)
         pages[result.base_repo_id.split("/")[-1]] = render_base_card(result, checkpoint.backbone, found)
     if not pages:
-        raise ZooError(
-            "nothing was built here yet", where=folder, fix="run zoo build, or name another folder with --out"
-        )
+        raise nothing_built(folder)
     try:
         to.mkdir(parents=True, exist_ok=True)
         for name, text in pages.items():

@@ -15,7 +15,6 @@ from zoo.cli.options import (
     MapOption,
     ModelArgument,
     RegistryOption,
-    Split,
     SplitOption,
     parse_renames,
 )
@@ -29,7 +28,7 @@ if TYPE_CHECKING:
 def errors(
     model: ModelArgument,
     corpus: CorpusArgument,
-    split: SplitOption = Split.test,
+    split: SplitOption = "test",
     html: Annotated[
         Path | None, typer.Option("--html", metavar="FILE", help="Write a page with examples in context.")
     ] = None,
@@ -44,7 +43,7 @@ def errors(
     if html is not None:
         _check_file(html)
     loaded = open_corpora([corpus], registry)[0]
-    documents, renames = loaded.splits[split.value], parse_renames(mapping)
+    documents, renames = loaded.splits[split], parse_renames(mapping)
     from zoo.evaluation.cross import describe_model
     from zoo.evaluation.errors import analyse
     from zoo.evaluation.errors_page import render_page
@@ -58,14 +57,14 @@ def errors(
             report,
             model=described.name,
             corpus=entry.title,
-            split=split.value,
+            split=split,
             license_spdx=entry.license.spdx,
             publishable=entry.license.publishable,
             quote=quote,
         )
         write_file(html, page)
     if as_json:
-        print_json({"model": model, "corpus": entry.id, "split": split.value, **report.to_json(quote=quote)})
+        print_json({"model": model, "corpus": entry.id, "split": split, **report.to_json(quote=quote)})
     else:
         _print_report(report, entry.license.spdx, quote, html)
 

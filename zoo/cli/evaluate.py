@@ -12,7 +12,6 @@ from zoo.cli.options import (
     ModelArgument,
     PrecisionOption,
     RegistryOption,
-    Split,
     SplitOption,
     parse_renames,
 )
@@ -25,7 +24,7 @@ if TYPE_CHECKING:
 def evaluate(
     model: ModelArgument,
     corpus: CorpusArgument,
-    split: SplitOption = Split.test,
+    split: SplitOption = "test",
     mapping: MapOption = None,
     precision: PrecisionOption = "float32",
     registry: RegistryOption = None,
@@ -35,13 +34,13 @@ def evaluate(
     found, settings = open_registry(registry)
     entry = found.corpus(corpus)
     renames = parse_renames(mapping)
-    documents = open_corpus(entry, found, settings).splits[split.value]
+    documents = open_corpus(entry, found, settings).splits[split]
     from zoo.evaluation.scoring import rename_types, score_predictions, tag_documents
 
     predictions = rename_types(tag_documents(load_tagger(model, renames), documents, precision=precision), renames)
     score = score_predictions(documents, predictions, samples=10_000)
     if as_json:
-        about = {"model": model, "corpus": corpus, "split": split.value, "number_format": precision}
+        about = {"model": model, "corpus": corpus, "split": split, "number_format": precision}
         print_json({**about, **score.model_dump(mode="json")})
     else:
         _print_score(score)

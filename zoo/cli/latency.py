@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from zoo.cli.opening import load_tagger, open_corpus, open_registry
+from zoo.cli.opening import load_tagger, nothing_built, open_corpus, open_registry
 from zoo.cli.options import AsJson, OutOption, RegistryOption
 from zoo.cli.output import print_json, print_line, print_step, print_table, write_file
 from zoo.errors import ZooError, did_you_mean
@@ -80,7 +80,7 @@ def _chosen(ids: list[str], out: Path) -> list[tuple[Path, Result]]:
 
     files = {f"{path.parent.parent.name}/{path.parent.name}": path for path in find_result_files(out)}
     if not files:
-        raise ZooError("nothing was built here yet", where=out, fix="run zoo build, or name another folder with --out")
+        raise nothing_built(out)
     for name in ids:
         if name not in files:
             raise ZooError(

@@ -188,3 +188,8 @@ def with_org(settings: Settings, org: str | None) -> Settings:
         ZooError: The Hub has no such names.
     """
     return replace(settings, org=check_org(org, where="--org")) if org else settings
+
+
+def nothing_built(folder: Path) -> ZooError:
+    """The error of commands that need a build where there is none."""
+    return ZooError("nothing was built here yet", where=folder, fix="run zoo build, or name another folder with --out")

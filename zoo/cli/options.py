@@ -4,24 +4,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from enum import Enum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
 from zoo.errors import ZooError
 from zoo.modeling.device import Precision
 
-
-class Split(str, Enum):
-    """A split, as an option."""
-
-    train = "train"
-    dev = "dev"
-    test = "test"
-
-
+Split = Literal["train", "dev", "test"]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON on standard output.")]
 RegistryOption = Annotated[
     Path | None,

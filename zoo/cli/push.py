@@ -7,11 +7,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from zoo.cli.opening import choose, open_registry, with_org
+from zoo.cli.opening import choose, nothing_built, open_registry, with_org
 from zoo.cli.options import AsJson, OrgOption, OutOption, PrivateOption, RegistryOption, SuiteOption
 from zoo.cli.output import print_json, print_step
 from zoo.cli.publications import print_publications, publication_record, refresh_quietly
-from zoo.errors import ZooError
 
 if TYPE_CHECKING:
     from zoo.registry.loader import Checkpoint, Registry
@@ -68,9 +67,7 @@ def _chosen(
 
         ids = [result.checkpoint_id for result in find_results(settings.out)]
         if not ids:
-            raise ZooError(
-                "nothing is built here", where=settings.out, fix="run zoo build, or name another folder with --out"
-            )
+            raise nothing_built(settings.out)
         return [registry.checkpoint(name) for name in ids]
 
     return choose(registry, ids, push_all, suite, [])

@@ -13,7 +13,6 @@ from zoo.cli.options import (
     MapOption,
     ModelArgument,
     RegistryOption,
-    Split,
     SplitOption,
     parse_renames,
 )
@@ -23,7 +22,7 @@ from zoo.cli.output import percent, print_json, print_step, print_table
 def robustness(
     model: ModelArgument,
     corpus: CorpusArgument,
-    split: SplitOption = Split.test,
+    split: SplitOption = "test",
     seed: Annotated[int, typer.Option("--seed", help="Seed of typos and line breaks.")] = 0,
     mapping: MapOption = None,
     registry: RegistryOption = None,
@@ -31,7 +30,7 @@ def robustness(
 ) -> None:
     """Score a model on the same text in other case, with typos, without punctuation, abbreviated, broken into lines."""
     loaded = open_corpora([corpus], registry)[0]
-    documents, renames = loaded.splits[split.value], parse_renames(mapping)
+    documents, renames = loaded.splits[split], parse_renames(mapping)
     from zoo.evaluation.robustness import perturbations_for
     from zoo.evaluation.robustness import robustness as measure
 
@@ -43,7 +42,7 @@ def robustness(
             {
                 "model": model,
                 "corpus": corpus,
-                "split": split.value,
+                "split": split,
                 "seed": seed,
                 "documents": len(documents),
                 "scores": {name: score._asdict() for name, score in scores.items()},

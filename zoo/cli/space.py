@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from zoo.cli.group import CONTEXT
-from zoo.cli.opening import open_registry
+from zoo.cli.opening import nothing_built, open_registry
 from zoo.cli.options import AsJson, OutOption, RegistryOption
 from zoo.cli.output import print_json, print_line, print_step
 from zoo.errors import ZooError
@@ -87,7 +87,7 @@ def _fresh_board(out: Path, registry: Registry, *, always: bool = False) -> None
     from zoo.board.space import is_stale
 
     if not (out / "checkpoints").is_dir() and not (out / "board.json").is_file():
-        raise ZooError("nothing was built here yet", where=out, fix="run zoo build, or name another folder with --out")
+        raise nothing_built(out)
     if (out / "checkpoints").is_dir() and (always or is_stale(out)):
         print_step("writing the board")
         refresh_board(out, registry)

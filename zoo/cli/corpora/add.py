@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from enum import Enum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -13,30 +12,7 @@ from zoo.cli.output import print_json, print_line, print_table
 from zoo.errors import ZooError
 from zoo.settings import Settings
 
-
-class Format(str, Enum):
-    """How a user's files are written."""
-
-    conll = "conll"
-    jsonl = "jsonl"
-    brat = "brat"
-    pubtator = "pubtator"
-    bioc = "bioc"
-
-
-class Overlaps(str, Enum):
-    """What becomes of mentions that share characters."""
-
-    error = "error"
-    longest = "longest"
-    keep = "keep"
-
-
-class Unit(str, Enum):
-    """What one document of a corpus is."""
-
-    document = "document"
-    sentence = "sentence"
+Format = Literal["conll", "jsonl", "brat", "pubtator", "bioc"]
 
 
 def add(
@@ -55,14 +31,17 @@ def add(
         str, typer.Option("--ignore-types", metavar="A,B", help="Types in the files to leave out; counted.")
     ] = "",
     overlaps: Annotated[
-        Overlaps, typer.Option("--overlaps", help="Nested, overlapping and discontinuous mentions.")
-    ] = Overlaps.error,
+        Literal["error", "longest", "keep"],
+        typer.Option("--overlaps", help="Nested, overlapping and discontinuous mentions."),
+    ] = "error",
     license_: Annotated[str, typer.Option("--license", metavar="SPDX", help="Licence of the data.")] = "NOASSERTION",
     publishable: Annotated[
         bool, typer.Option("--publishable", help="Models trained on the data may be published.")
     ] = False,
     language: Annotated[str, typer.Option("--language", metavar="TAG", help="BCP 47 tag, such as de.")] = "en",
-    unit: Annotated[Unit | None, typer.Option("--unit", help="What one document is.")] = None,
+    unit: Annotated[
+        Literal["document", "sentence"] | None, typer.Option("--unit", help="What one document is.")
+    ] = None,
     dev: Annotated[float, typer.Option("--dev", metavar="SHARE", help="Share of the documents for dev.")] = 0.1,
     test: Annotated[float, typer.Option("--test", metavar="SHARE", help="Share of the documents for test.")] = 0.2,
     seed: Annotated[int, typer.Option("--seed", help="Seed of the draw.")] = 13,
@@ -82,14 +61,14 @@ def add(
         Request(
             name=name,
             path=path,
-            format=format_.value,
+            format=format_,
             types=_types(types),
             registry=folder,
-            overlaps=overlaps.value,
+            overlaps=overlaps,
             license_spdx=check_license(license_, where="--license"),
             publishable=publishable,
             language=language,
-            unit=unit.value if unit else None,
+            unit=unit,
             dev=dev,
             test=test,
             seed=seed,
