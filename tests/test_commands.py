@@ -7,7 +7,6 @@ import json
 import shutil
 import subprocess
 from collections import Counter
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +14,15 @@ import pytest
 import torch
 
 from tests.conftest import TINY_SENTENCES
+from tests.in_process import Zoo, runner
 
-Zoo = Callable[..., subprocess.CompletedProcess[str]]
 TEXT, GOLD = TINY_SENTENCES[0]
 ONE_EPOCH = ("--set", "finetune.epochs=1")
+
+
+@pytest.fixture
+def zoo(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Zoo:
+    return runner(tmp_path, monkeypatch)
 
 
 @pytest.fixture(scope="module")

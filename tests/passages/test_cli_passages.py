@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import json
-import subprocess
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.in_process import Zoo, runner
 from tests.passages.test_mixture import prose
-
-Zoo = Callable[..., subprocess.CompletedProcess[str]]
 
 CORPUS = """
 id: mine
@@ -31,6 +28,11 @@ format: mimic-csv
 license: {spdx: NOASSERTION, source: a test, publishable: false, note: Ours alone.}
 weight: 0.5
 """
+
+
+@pytest.fixture
+def zoo(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Zoo:
+    return runner(tmp_path, monkeypatch)
 
 
 @pytest.fixture

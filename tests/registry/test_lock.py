@@ -7,7 +7,7 @@ import re
 import socket
 import subprocess
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from tests.in_process import Zoo, runner
 from zoo.errors import ZooError
 from zoo.modeling.backbones import BackboneFiles
 from zoo.pipeline.context import Context
@@ -23,12 +24,15 @@ from zoo.registry.lock import LOCK_FILE, Lock, LockedRepo, locked, read_lock, re
 from zoo.registry.schema import Backbone
 from zoo.settings import Settings
 
-Zoo = Callable[..., subprocess.CompletedProcess[str]]
-
 HUB_ID = "microsoft/deberta-v3-base"
 COMMIT, OLD = "ab" * 20, "cd" * 20
 FILES = {"config.json": f"git:{'1' * 40}", "pytorch_model.bin": f"sha256:{'2' * 64}"}
 API = re.compile(r"^/api/models/(?P<id>[^/]+/[^/]+)(?:/revision/(?P<revision>[^/]+))?\?blobs=true$")
+
+
+@pytest.fixture
+def zoo(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Zoo:
+    return runner(tmp_path, monkeypatch)
 
 
 @dataclass

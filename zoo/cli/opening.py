@@ -1,4 +1,4 @@
-"""What commands work on: the registry, corpora, models, the context of a build."""
+"""Opening what commands work on: the registry, corpora, models, the context of a build."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ def load_tagger(model: str, renames: Mapping[str, str] | None = None) -> Tagger:
 
 
 def load_taggers(models: Sequence[str]) -> list[Tagger]:
-    """Load models for tagging, without the chatter of the libraries.
+    """Load models for tagging; warnings of the libraries are not shown.
 
     Args:
         models: Checkpoint folders, adapters, model folders or Hub ids.
@@ -102,7 +102,7 @@ def load_taggers(models: Sequence[str]) -> list[Tagger]:
 
 @contextmanager
 def _without_collector() -> Iterator[None]:
-    """No search for garbage while libraries are imported: it takes a fifth of that time, and there is none."""
+    """Without garbage collection while libraries are imported: it takes a fifth of that time and frees nothing."""
     gc.disable()
     try:
         yield
@@ -129,7 +129,7 @@ def load_corpora(registry: Registry, settings: Settings, named: list[str], left_
 
 
 def open_context(registry: Path | None, out: Path | None, *, alone: bool = True, tune_workers: int = 1) -> Context:
-    """The surroundings of a run, from options and settings."""
+    """The context of a build, from options and settings."""
     from zoo.pipeline.context import Context
 
     found, settings = open_registry(registry)

@@ -24,10 +24,10 @@ def open_publisher(
 
     Args:
         checkpoints: What is going to be built.
-        context: Surroundings of the build.
+        context: The context of the build.
         private: Value of `--private`.
         keep_going: Build what may not be published, too; it is said now.
-        reporter: Hears what is pushed.
+        reporter: Shows the steps of each push.
 
     Raises:
         ZooError: No country is set, the token may not write, or (without `keep_going`) a licence forbids it.
@@ -45,10 +45,10 @@ def open_publisher(
     for error in refused.values():
         reporter.note("push", f"will be built, but not pushed: {error.what}")
 
-    def tell(text: str) -> None:
+    def report(text: str) -> None:
         reporter.note("push", text)
 
-    return Publisher(context, Hub(RetryPolicy(report=tell)), options, checkpoints, tell=tell)
+    return Publisher(context, Hub(RetryPolicy(report=report)), options, checkpoints, tell=report)
 
 
 def publication_record(item: Publication) -> dict[str, Any]:

@@ -12,28 +12,28 @@ from collections.abc import Iterator
 from types import FrameType
 
 GRACE_SECONDS = 8.0
-"""What does not end by itself so soon after the signal is ended."""
+"""A process that has not ended so soon after the signal is ended."""
 _NUDGE_SECONDS = 0.2
-_SAY_SECONDS = 2.0
-"""Whoever reads the message may have stopped reading."""
+_WRITE_SECONDS = 2.0
+"""Limit for writing the message: the reader of standard error may have stopped reading."""
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 class Stopped(BaseException):
-    """The user, or the machine, wants the command to end; no `Exception`, so that nobody takes it for a failure."""
+    """The user, or the machine, wants the command to end; no `Exception`, so that no handler takes it for a failure."""
 
 
 class Signals:
     """How this process answers signals.
 
     Attributes:
-        message: What is said at the end.
+        message: What is written at the end.
     """
 
     def __init__(self) -> None:
         self.message = "stopped"
         self._number: int | None = None
-        self._saying = threading.Lock()
+        self._writing = threading.Lock()
 
     @contextlib.contextmanager
     def answered(self) -> Iterator[None]:
@@ -48,10 +48,10 @@ class Signals:
         for number in _SIGNALS:
             if signal.getsignal(number) is not signal.SIG_IGN:
                 signal.signal(number, self._stop)
-        heard, told = os.pipe()
-        os.set_blocking(told, False)
-        signal.set_wakeup_fd(told, warn_on_full_buffer=False)
-        threading.Thread(target=self._watch, args=(heard, threading.get_ident()), daemon=True).start()
+        read_end, write_end = os.pipe()
+        os.set_blocking(write_end, False)
+        signal.set_wakeup_fd(write_end, warn_on_full_buffer=False)
+        threading.Thread(target=self._watch, args=(read_end, threading.get_ident()), daemon=True).start()
         try:
             try:
                 yield
@@ -59,7 +59,7 @@ class Signals:
                 self._ignore()
         finally:
             if self._number is not None:
-                self._say()
+                self._write_message()
                 sys.exit(128 + self._number)
 
     def _stop(self, number: int, frame: FrameType | None) -> None:
@@ -70,12 +70,12 @@ class Signals:
         timer.start()
         raise Stopped(signal.Signals(number).name)
 
-    def _watch(self, heard: int, main: int) -> None:
+    def _watch(self, read_end: int, main: int) -> None:
         """Wake the main thread for a signal that came just before it began to wait for something.
 
         Python's handlers run between two instructions: what waits in a system call then would not notice.
         """
-        while (number := os.read(heard, 1)[0]) not in _SIGNALS:
+        while (number := os.read(read_end, 1)[0]) not in _SIGNALS:
             pass
         for _ in range(round(GRACE_SECONDS / _NUDGE_SECONDS)):
             time.sleep(_NUDGE_SECONDS)
@@ -87,25 +87,25 @@ class Signals:
         for number in _SIGNALS:
             signal.signal(number, signal.SIG_IGN)
 
-    def _say(self) -> None:
-        """Write the message, once; who comes second waits for it, as the process ends when `_say` has."""
-        if not self._saying.acquire(timeout=_SAY_SECONDS):
+    def _write_message(self) -> None:
+        """Write the message once; a second thread waits until it is written, since the process ends after that."""
+        if not self._writing.acquire(timeout=_WRITE_SECONDS):
             return
         try:
             if self.message:
                 sys.stderr.write(f"{self.message}\n")
                 sys.stderr.flush()
-        except OSError:  # nobody reads any more
+        except OSError:  # the reader is gone
             pass
         finally:
             self.message = ""
-            self._saying.release()
+            self._writing.release()
 
     def _end(self, number: int) -> None:
         """Cleaning up hangs, or a library has swallowed the exception; worker processes follow this one."""
-        self._say()
+        self._write_message()
         os._exit(128 + number)
 
 
 own_signals = Signals()
-"""Those of this process."""
+"""The signals of this process."""

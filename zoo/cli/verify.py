@@ -29,7 +29,7 @@ def verify(
     org: OrgOption = None,
     corpus: Annotated[
         str | None,
-        typer.Option("--corpus", metavar="ID", help="Corpus of another's card, where its name does not tell."),
+        typer.Option("--corpus", metavar="ID", help="Corpus of another's card, where the card does not name it."),
     ] = None,
     mapping: MapOption = None,
     registry: RegistryOption = None,

@@ -165,7 +165,7 @@ def _request(client: httpx2.Client, file: RemoteFile, part: Path, options: Fetch
 
 
 def _range(response: httpx2.Response) -> tuple[int, int | None]:
-    """First byte of the body, and bytes of the whole file as far as the response tells."""
+    """First byte of the body, and bytes of the whole file as far as the response says."""
     match = re.fullmatch(r"bytes (?:(\d+)-\d+|\*)/(?:(\d+)|\*)", response.headers.get("Content-Range", ""))
     if match and response.status_code in (206, 416):
         return int(match[1] or 0), int(match[2]) if match[2] else None

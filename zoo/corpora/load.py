@@ -75,7 +75,7 @@ def load_corpus(
         registry_folder: Folder of the registry that the entry came from; relative paths start there.
         local: Folder with local corpora (`ZOO_CORPORA`); `local/<corpus id>/` comes before the entry's sources.
         cache: Root of the download cache; None: `ZOO_CACHE`.
-        options: How patient downloads are, and who is told of their progress.
+        options: Retries, time-outs and progress of downloads.
 
     Raises:
         ZooError: No source has the files, a file is malformed, or a split differs from the registered one.

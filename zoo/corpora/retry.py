@@ -1,4 +1,4 @@
-"""How patient downloads are: which failures may pass, how long to wait, when to give up."""
+"""The retry policy of downloads: which failures may pass, how long to wait, when to give up."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _PASSING = frozenset({408, 425, 429})
 
 @dataclass(frozen=True)
 class FetchOptions:
-    """How patient a download is.
+    """Retries, time-outs and progress of a download.
 
     Attributes:
         attempts: Requests before giving up.
@@ -109,7 +109,7 @@ def with_retries(request: Callable[[], None], options: FetchOptions, *, what: st
 
 
 def check_status(response: httpx2.Response, options: FetchOptions) -> None:
-    """Tell refusals from failures that may pass: 408, 425, 429 and 5xx.
+    """Distinguish refusals from failures that may pass: 408, 425, 429 and 5xx.
 
     Raises:
         PassingError: The failure may pass.

@@ -63,7 +63,7 @@ def locate(
         registry_folder: Folder that the entry's relative paths start at.
         local: Folder with local corpora; `local/<corpus id>/` comes before all sources.
         cache: Root of the download cache; None: `ZOO_CACHE`.
-        options: How patient downloads are.
+        options: Retries, time-outs and progress of downloads.
 
     Raises:
         ZooError: No source has the files; what went wrong with the first one.

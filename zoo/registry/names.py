@@ -42,15 +42,15 @@ class Names:
             )
         return f"{self.org}/{name}"
 
-    def of_base(self, backbone: str, mark: str = "") -> str:
+    def of_base(self, backbone: str, suffix: str = "") -> str:
         """Repository of a base.
 
         Args:
             backbone: Its backbone.
-            mark: Part of its fingerprint, where its pre-training is not what the registry says for the backbone: two
+            suffix: Part of its fingerprint, where its pre-training is not what the registry says for the backbone: two
                 bases of one name would break each other's adapters.
         """
-        return f"{self.org}/{self.base.format(backbone=backbone)}" + (f"-{mark}" if mark else "")
+        return f"{self.org}/{self.base.format(backbone=backbone)}" + (f"-{suffix}" if suffix else "")
 
 
 def check_pattern(pattern: str, fields: tuple[str, ...], *, where: str) -> str:

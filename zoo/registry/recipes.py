@@ -113,7 +113,7 @@ class Choice(Entry):
 
 
 def _kind_of_space(value: Any) -> str:  # noqa: ANN401 - any YAML value
-    """So that an error is told of what was meant, and not of both."""
+    """Which of the two was meant, so that an error is about that one alone."""
     return "choice" if isinstance(value, Choice) or (isinstance(value, Mapping) and "choices" in value) else "range"
 
 

@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import functools
-from typing import TYPE_CHECKING
+from typing import Any
 
 from zoo.errors import ZooError, did_you_mean
-
-if TYPE_CHECKING:
-    from license_expression import Licensing
 
 UNKNOWN = "NOASSERTION"
 """What SPDX writes where no licence is known."""
@@ -26,22 +23,18 @@ def license_choices(expression: str) -> tuple[tuple[str, ...], ...]:
         For each alternative the ids of the licences that hold together, in the order of the expression; none where it
         is malformed or names a licence that SPDX does not list.
     """
-    from license_expression import AND, OR, ExpressionError, LicenseWithExceptionSymbol
+    from license_expression import AND, OR, LicenseWithExceptionSymbol
 
-    licensing = _licensing()
     try:
-        parsed = licensing.parse(expression)
-    except ExpressionError:
+        parsed = _parse(expression, "")
+    except ZooError:
         return ()
-    if parsed is None or _unlisted(parsed):
-        return ()
-    order = licensing.license_keys(parsed)
+    order, alternatives = _licensing().license_keys(parsed), _licensing().dnf(parsed)
     choices = []
-    disjunction = licensing.dnf(parsed)
-    for choice in disjunction.args if isinstance(disjunction, OR) else (disjunction,):
+    for choice in alternatives.args if isinstance(alternatives, OR) else (alternatives,):
         symbols = choice.args if isinstance(choice, AND) else (choice,)
-        keys = [s.license_symbol.key if isinstance(s, LicenseWithExceptionSymbol) else s.key for s in symbols]
-        choices.append(tuple(sorted(dict.fromkeys(keys), key=order.index)))
+        keys = {s.license_symbol.key if isinstance(s, LicenseWithExceptionSymbol) else s.key for s in symbols}
+        choices.append(tuple(sorted(keys, key=order.index)))
     return tuple(sorted(choices, key=lambda keys: [order.index(key) for key in keys]))
 
 
@@ -58,6 +51,10 @@ def check_license(expression: str, *, where: str) -> str:
     Raises:
         ZooError: It is malformed, or names a licence that SPDX does not list; the message has the nearest ids.
     """
+    return str(_parse(expression, where))
+
+
+def _parse(expression: str, where: str) -> Any:  # noqa: ANN401 - the library has no types
     from license_expression import ExpressionError
 
     licensing = _licensing()
@@ -67,24 +64,20 @@ def check_license(expression: str, *, where: str) -> str:
         raise ZooError(
             f"{expression!r} is no SPDX expression: {error}", where=where, fix="for example MIT, or MIT OR CC-BY-4.0"
         ) from None
-    unlisted = [expression] if parsed is None else _unlisted(parsed)
-    if unlisted:
-        raise ZooError(
-            f"{unlisted[0]!r} is no SPDX licence id",
-            where=where,
-            fix=f"{did_you_mean(unlisted[0], licensing.known_symbols)} "
-            f"Your own terms: {_CUSTOM}NAME; not known: {UNKNOWN}",
-        )
-    return str(parsed)
-
-
-def _unlisted(parsed: object) -> list[str]:
-    keys: list[str] = _licensing().unknown_license_keys(parsed)
-    return [key for key in keys if key != UNKNOWN and not key.startswith(_CUSTOM)]
+    keys = [""] if parsed is None else licensing.unknown_license_keys(parsed)
+    for key in keys:
+        if key != UNKNOWN and not key.startswith(_CUSTOM):
+            near = did_you_mean(key, licensing.known_symbols)
+            raise ZooError(
+                f"{key!r} is no SPDX licence id",
+                where=where,
+                fix=f"{near} Your own terms: {_CUSTOM}NAME; not known: {UNKNOWN}",
+            )
+    return parsed
 
 
 @functools.cache
-def _licensing() -> Licensing:
+def _licensing() -> Any:  # noqa: ANN401
     from license_expression import get_spdx_licensing
 
     return get_spdx_licensing()
