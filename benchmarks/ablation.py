@@ -33,16 +33,17 @@ from zoo.modeling.lora import attach_lora, trained_share
 from zoo.modeling.quiet import quiet_libraries
 from zoo.pipeline.context import Context
 from zoo.pipeline.local import LocalEngine
-from zoo.pipeline.plan import Stage, chain, digest, library_versions, make_plan
+from zoo.pipeline.plan import chain, make_plan
 from zoo.pipeline.progress import ConsoleReporter
 from zoo.pipeline.schedule import Schedule
-from zoo.pipeline.stages import DaptRecord, read_record
+from zoo.pipeline.stage import Stage, digest, library_versions
+from zoo.pipeline.stages.dapt import KIND as DAPT
+from zoo.pipeline.stages.tune import KIND as TUNE
 from zoo.registry.loader import Checkpoint, load_registry
 from zoo.registry.recipes import Recipe, with_values
 from zoo.settings import Settings
 from zoo.tagging.tagger import Tagger
 from zoo.training.finetune import EpochLog, Progress, finetune
-from zoo.training.tune import StudySummary
 
 RESULTS = Path(__file__).parent / "results"
 METHODS = ("lora", "full")
@@ -96,7 +97,7 @@ def _search(context: Context, checkpoint_id: str, values: dict[str, Any], argume
     )
     stages = _stages(context, searched)
     _do(context, [stages["base"], stages["tune"]])
-    study = read_record(context.store.get("tune", stages["tune"].fingerprint), StudySummary)
+    study = TUNE.read(context.store.get("tune", stages["tune"].fingerprint))
     best = with_values(plain.recipe, study.best_values, where="search")
     for seed in arguments.seeds:
         _one(context, replace(plain, recipe=best), f"search of {len(study.trials)} trials", "lora", seed)
@@ -137,7 +138,7 @@ def _one(context: Context, checkpoint: Checkpoint, arm: str, method: str, seed: 
     }
     pretraining = {}
     if (dapt := base.need("dapt")) is not None:
-        record = read_record(context.store.get("dapt", dapt.fingerprint), DaptRecord)
+        record = DAPT.read(context.store.get("dapt", dapt.fingerprint))
         pretraining[checkpoint.backbone.id] = {
             **record.model_dump(mode="json", exclude={"losses"}),
             "energy": (energy := context.store.read("dapt", dapt.fingerprint).energy)

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 _BLOCK_BYTES = 1 << 20
@@ -28,6 +32,32 @@ def share_weights(folder: Path, like: Path) -> None:
     mode = like.stat().st_mode
     for path in folder.rglob("*.safetensors"):
         path.chmod(mode)
+
+
+@contextmanager
+def new_folder(destination: Path) -> Iterator[Path]:
+    """A temporary folder beside `destination` that replaces it if the block succeeds and vanishes if it fails.
+
+    Raises:
+        OSError: It cannot be written, or put in the place; what was there before is as it was.
+    """
+    destination.parent.mkdir(parents=True, exist_ok=True)
+    temporary = Path(tempfile.mkdtemp(prefix=f".{destination.name}-", dir=destination.parent))
+    temporary.chmod(0o755)
+    try:
+        yield temporary
+        old = destination.with_name(f".{destination.name}-old-{os.getpid()}")
+        if destination.exists():
+            destination.rename(old)
+        try:
+            temporary.rename(destination)
+        except OSError:
+            if old.exists():
+                old.rename(destination)
+            raise
+        shutil.rmtree(old, ignore_errors=True)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
 
 
 def file_sha256(path: Path) -> str:

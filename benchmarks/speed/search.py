@@ -32,7 +32,7 @@ from zoo.pipeline.local import LocalEngine
 from zoo.pipeline.plan import chain, make_plan
 from zoo.pipeline.progress import ConsoleReporter
 from zoo.pipeline.schedule import Schedule
-from zoo.pipeline.stages import read_record
+from zoo.pipeline.stages.tune import KIND as TUNE
 from zoo.registry.loader import load_registry
 from zoo.settings import Settings
 from zoo.training.tune import StudySummary
@@ -77,7 +77,7 @@ def _search(context: Context, checkpoint: Any) -> StudySummary:
     stage = chain(make_plan([checkpoint], context).last[checkpoint.id])["tune"]
     with ConsoleReporter(Console(stderr=True)) as reporter:
         LocalEngine().run(Schedule([stage]), context, reporter)
-    return read_record(context.store.get("tune", stage.fingerprint), StudySummary)
+    return TUNE.read(context.store.get("tune", stage.fingerprint))
 
 
 def _write(data: dict[str, Any], folder: Path) -> None:

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from zoo.errors import ZooError
-from zoo.pipeline.layout import Layout, new_folder
+from zoo.files import new_folder
+from zoo.pipeline.layout import Layout
 
 
 def content(folder: Path) -> dict[str, str]:

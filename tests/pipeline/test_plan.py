@@ -10,9 +10,10 @@ from typing import Any
 import pytest
 
 from tests.builds import write_registry
-from zoo.pipeline import plan as module
 from zoo.pipeline.context import Context
-from zoo.pipeline.plan import Plan, Stage, chain, inspect, make_plan
+from zoo.pipeline.plan import Plan, chain, inspect, make_plan
+from zoo.pipeline.stage import Stage
+from zoo.pipeline.stages import stage_kind
 from zoo.pipeline.store import RESUME
 from zoo.registry.loader import load_registry
 from zoo.settings import Settings
@@ -142,7 +143,7 @@ def test_new_code_of_a_stage_runs_it_again(
     registry: Path, kind: Any, changed: set[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     before = fingerprints(planned(registry)[0])
-    monkeypatch.setitem(module.CODE, kind, 99)
+    monkeypatch.setattr(type(stage_kind(kind)), "code", 99)
     after = fingerprints(planned(registry)[0])
     expected = changed - {"tune tiny-bert/tiny"} if kind == "train" else changed
     assert {name for name in before if before[name] != after[name]} == expected
@@ -150,7 +151,7 @@ def test_new_code_of_a_stage_runs_it_again(
 
 def test_other_versions_of_libraries_run_all_again(registry: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     before = fingerprints(planned(registry)[0])
-    monkeypatch.setattr(module, "library_versions", lambda: {"torch": "99"})
+    monkeypatch.setattr("zoo.pipeline.stage.version", lambda name: "99")
     after = fingerprints(planned(registry)[0])
     assert {name for name in before if before[name] != after[name]} == ALL
 
@@ -189,7 +190,7 @@ def test_states_and_reasons(registry: Path) -> None:
     drop_last_line(registry / "data-tiny" / "dev.jsonl")
     now = states(planned(registry)[0])
     assert now["tune tiny-bert/tiny"] == ("changed", "changed: splits.dev")
-    assert now["train tiny-bert/tiny"] == ("changed", "changed: splits.dev, tune")
+    assert now["train tiny-bert/tiny"] == ("changed", "changed: tune")
     assert now["train tiny-bert/other"] == ("cached", "done")
 
 

@@ -16,9 +16,9 @@ from zoo.cli import app
 from zoo.errors import ZooError
 from zoo.pipeline import run as module
 from zoo.pipeline.context import Context
-from zoo.pipeline.plan import Stage
 from zoo.pipeline.progress import Reporter
 from zoo.pipeline.schedule import Failure, Schedule
+from zoo.pipeline.stage import Stage
 
 __all__ = ["registry"]
 

@@ -18,8 +18,7 @@ if TYPE_CHECKING:
 def rebuild_command(result: Result, registry: Registry) -> str:
     """`zoo build ID` with a `--set` for each value that differs from the registry's recipe, on one line.
 
-    What a build decides itself is left out: values that its search found, targets of the architecture's family, runs of
-    sentences on a corpus of documents.
+    Values that its search found are left out.
     """
     settings = [
         f"--set {shlex.quote(f'{path}={_yaml(value)}')}" for path, value in sorted(_differences(result, registry))
@@ -42,14 +41,8 @@ def is_packaged(result: Result, registry: Registry) -> bool:
 
 
 def _differences(result: Result, registry: Registry) -> Iterator[tuple[str, Any]]:
-    checkpoint = registry.checkpoint(result.checkpoint_id)
-    usual = checkpoint.recipe.model_dump(mode="json")
-    usual["lora"]["targets"] = usual["lora"]["targets"] or list(
-        registry.families[checkpoint.backbone.family].lora_targets
-    )
+    usual = registry.checkpoint(result.checkpoint_id).recipe.model_dump(mode="json")
     decided = set(result.tune.best_values) if result.tune else set()
-    if result.corpus_record.unit == "document":
-        decided.add("finetune.join_sentences")
     for section, values in result.recipe.items():
         if not isinstance(values, dict):
             if values != usual.get(section, values):

@@ -84,6 +84,9 @@ def build(
             print_table(
                 ["checkpoint", "test F1", "95% interval", "trained", "adapter MB", "seconds", "Wh / g CO2e"], rows
             )
+        for result in outcome.built:
+            for note in result.notes:
+                print_line(f"{result.checkpoint_id}: {note}")
         if outcome.unchanged:
             print_line(
                 f"{len(outcome.unchanged)} of {len(checkpoints)} checkpoints were up to date: nothing to do for them"

@@ -24,18 +24,20 @@ def plan(
 ) -> None:
     """Say which stages a build would run and why, and about what they take; nothing is written."""
     from zoo.pipeline.estimate import estimate
-    from zoo.pipeline.plan import inspect, make_plan
+    from zoo.pipeline.plan import inspect, make_plan, obstacles
 
     context = open_context(registry, out)
     checkpoints = choose(context.registry, ids or [], build_all, suite, settings_ or [])
     made = make_plan(checkpoints, context)
     statuses = inspect(made, context)
-    estimates = estimate(made, statuses, context)
+    estimates = estimate(statuses, context)
+    missing = obstacles(made, statuses, context)
     if as_json:
         print_json(
             {
                 "stages": [_record(status, estimates) for status in statuses],
                 "unreadable": {name: str(error) for name, error in made.unreadable.items()},
+                "obstacles": missing,
             }
         )
         return
@@ -49,11 +51,15 @@ def plan(
         ]
         for status in statuses
     ]
-    rows += [["", name, "cannot", error.what, ""] for name, error in made.unreadable.items()]
-    print_table(["stage", "of", "state", "why", "about"], rows)
+    if rows:
+        print_table(["stage", "of", "state", "why", "about"], rows)
+    for what, stopped in missing.items():
+        of = stopped[0] if len(stopped) == 1 else f"{len(stopped)} checkpoints, the first {stopped[0]}"
+        print_line(f"cannot build {of}: {what}")
     todo = list(estimates.values())
     if not todo:
-        print_line("everything is done; a build would do nothing")
+        if not missing:
+            print_line("everything is done; a build would do nothing")
         return
     rough = "" if all(e.known for e in todo) else " (rough: not every kind of stage has run here before)"
     seconds = _duration(sum(e.seconds for e in todo))

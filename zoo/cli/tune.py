@@ -27,8 +27,7 @@ def tune(
     from zoo.pipeline.plan import chain, make_plan
     from zoo.pipeline.progress import ConsoleReporter
     from zoo.pipeline.schedule import Schedule
-    from zoo.pipeline.stages import read_record
-    from zoo.training.tune import StudySummary
+    from zoo.pipeline.stages.tune import KIND
 
     context = open_context(registry, out, tune_workers=workers)
     given = [*(settings_ or []), *([f"tune.trials={trials}"] if trials else [])]
@@ -40,17 +39,16 @@ def tune(
     for error in made.unreadable.values():
         raise error
     context.layout.check_writable()
-    stages = chain(made.last[checkpoint.id])
-    wanted = [stages[kind] for kind in ("dapt", "base", "tune") if kind in stages]
-    missing = [stage for stage in wanted if not context.store.has(stage.kind, stage.fingerprint)]
+    stage = chain(made.last[checkpoint.id])[KIND.name]
+    missing = [each for each in stage.inputs_first() if not context.store.has(each.kind, each.fingerprint)]
     reporter, schedule = ConsoleReporter(console(stderr=as_json)), Schedule(missing)
     with reporter, context.store.in_use():
         reporter.begin(len(missing))
         engine_for("local", 1, None).run(schedule, context, reporter)
     for failure in schedule.failures.values():
         raise ZooError(failure.message)
-    folder = context.store.get("tune", stages["tune"].fingerprint)
-    summary = read_record(folder, StudySummary)
+    folder = context.store.get(stage.kind, stage.fingerprint)
+    summary = KIND.read(folder)
     if as_json:
         print_json(summary.model_dump(mode="json"))
         return

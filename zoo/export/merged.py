@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import shutil
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.metadata import version
@@ -17,7 +16,7 @@ from zoo.errors import ZooError
 from zoo.evaluation.result import RESULT_FILE, Decoding, Result, write_text
 from zoo.export.check import LOGIT_TOLERANCE, Agreement, compare, sample_texts
 from zoo.export.source import MergedModel
-from zoo.files import file_sha256, share_weights
+from zoo.files import file_sha256, new_folder, share_weights
 from zoo.hub.manifest import CARD_FILE
 from zoo.modeling.windows import aggregation_strategy
 from zoo.records import Record
@@ -130,21 +129,12 @@ def fresh_folder(destination: Path) -> Iterator[Path]:
         ZooError: `destination` is not empty, or cannot be written.
     """
     check_destination(destination)
-    temporary = None
     try:
-        destination.parent.mkdir(parents=True, exist_ok=True)
-        temporary = Path(tempfile.mkdtemp(prefix=f".{destination.name}-", dir=destination.parent))
-        temporary.chmod(0o755)
-        yield temporary
-        check_destination(destination)
-        if destination.is_dir():
-            destination.rmdir()
-        temporary.rename(destination)
+        with new_folder(destination) as temporary:
+            yield temporary
+            check_destination(destination)
     except OSError as error:
         raise ZooError(f"cannot write the model: {error.strerror or error}", where=destination) from None
-    finally:
-        if temporary:
-            shutil.rmtree(temporary, ignore_errors=True)
 
 
 def save_tokenizer(model: MergedModel, folder: Path) -> None:

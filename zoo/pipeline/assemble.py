@@ -4,34 +4,45 @@ from __future__ import annotations
 
 import os
 import shutil
+from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import datetime, timezone
 from importlib.metadata import version
 from pathlib import Path
 
 from zoo.cards.current import current_result
-from zoo.cards.licenses import judge, passage_obstacles
+from zoo.cards.licenses import UNKNOWN
 from zoo.cards.render import card_template, render_card
 from zoo.energy import Energy
 from zoo.errors import ZooError
 from zoo.evaluation.predictions import PREDICTIONS_FILE
 from zoo.evaluation.result import (
     RESULT_FILE,
+    CorpusRecord,
     DaptSummary,
     PassageRecord,
     Result,
     TuneSummary,
+    find_results,
     load_result,
     write_text,
 )
-from zoo.files import file_sha256
-from zoo.modeling.adapters import ADAPTER_CONFIG, ADAPTER_WEIGHTS, point_at_base
+from zoo.files import file_sha256, new_folder
+from zoo.modeling.adapters import ADAPTER_CONFIG, ADAPTER_WEIGHTS, named_base, point_at_base
 from zoo.modeling.backbones import read_base_info
 from zoo.pipeline.context import Context
-from zoo.pipeline.evaluate import Evaluation
-from zoo.pipeline.layout import new_folder
-from zoo.pipeline.plan import Stage, chain, digest, is_canonical_base, library_versions, passage_entries
-from zoo.pipeline.stages import DaptRecord, TrainRecord, read_record
+from zoo.pipeline.plan import chain
+from zoo.pipeline.stage import Stage, digest, library_versions
+from zoo.pipeline.stages import stage_kind
+from zoo.pipeline.stages.base import KIND as BASE
+from zoo.pipeline.stages.base import is_canonical
+from zoo.pipeline.stages.dapt import KIND as DAPT
+from zoo.pipeline.stages.dapt import DaptRecord, passage_entries
+from zoo.pipeline.stages.evaluate import KIND as EVALUATE
+from zoo.pipeline.stages.evaluate import Evaluation
+from zoo.pipeline.stages.train import KIND as TRAIN
+from zoo.pipeline.stages.tune import KIND as TUNE
+from zoo.registry.schema import CorpusEntry, PassageEntry
 from zoo.training.tune import StudySummary
 
 BUILD = "build"
@@ -70,24 +81,32 @@ def build_fingerprint(last: Stage, context: Context) -> str:
 
 
 def is_assembled(last: Stage, context: Context) -> bool:
-    """Whether a checkpoint's folder holds exactly what its stages gave."""
+    """Whether a checkpoint's folder holds exactly what its stages gave.
+
+    Where the output folder was moved or copied, its adapter is made to name the base that is there now.
+    """
     folder = checkpoint_folder(last, context)
+    base = context.store.folder("base", chain(last)["base"].fingerprint) / "model"
     try:
         result = load_result(folder / RESULT_FILE)
+        if base.is_dir() and named_base(folder / "adapter") != str(base):
+            point_at_base(folder / "adapter", str(base))
     except ZooError:  # missing, damaged, or of another version: to be written anew
         return False
     return result.fingerprints.get(BUILD) == build_fingerprint(last, context)
 
 
 def assemble_base(stage: Stage, context: Context) -> Path:
-    """Show a base under `bases/`: by its backbone's name, with part of its fingerprint if its recipe is not the usual.
+    """Show a base under `bases/`: by its backbone's name, or with part of its fingerprint where that is taken.
 
-    The files are links to the artefact's where the file system can link.
+    The plain name is for the base that is published under it; one that another checkpoint of the folder stands on is
+    never replaced. The files are links to the artefact's where the file system can link.
     """
-    mark = _mark(stage, context)
-    name = f"{stage.name}-{mark}" if mark else stage.name
-    folder = context.layout.base(name).resolve()
-    with context.store.lock("show", digest(str(folder))):  # two builds may end at once
+    layout = context.layout
+    with context.store.lock("show", digest(str(layout.out.resolve() / "bases"))):  # two builds may end at once
+        plain, marked = layout.base(stage.name), layout.base(f"{stage.name}-{stage.fingerprint[:8]}")
+        taken = read_base_info(plain).get("fingerprint") not in (None, stage.fingerprint) and _is_used(plain, context)
+        folder = (marked if taken or _mark(stage, context) else plain).resolve()
         if read_base_info(folder).get("fingerprint") != stage.fingerprint:
             source = context.store.get("base", stage.fingerprint) / "model"
             with new_folder(folder) as temporary:
@@ -96,8 +115,14 @@ def assemble_base(stage: Stage, context: Context) -> Path:
 
 
 def _mark(stage: Stage, context: Context) -> str:
-    """What tells a base of unusual pre-training from the usual one of its backbone."""
-    return "" if is_canonical_base(stage, context) else stage.fingerprint[:8]
+    """End of the name of a base that is not the canonical one of its backbone."""
+    return "" if is_canonical(stage, context) else stage.fingerprint[:8]
+
+
+def _is_used(base: Path, context: Context) -> bool:
+    """Whether a checkpoint of the output folder stands on a base."""
+    fingerprint = read_base_info(base).get("fingerprint")
+    return any(result.fingerprints.get("base") == fingerprint for result in find_results(context.settings.out))
 
 
 def assemble(last: Stage, context: Context) -> Result:
@@ -113,19 +138,17 @@ def _assemble(last: Stage, context: Context) -> Result:
     mark = _mark(stages["base"], context)
     folders = {kind: store.get(kind, stage.fingerprint) for kind, stage in stages.items()}
     known = {kind: store.read(kind, stage.fingerprint) for kind, stage in stages.items()}
-    evaluation = read_record(folders["evaluate"], Evaluation)
-    training = read_record(folders["train"], TrainRecord)
-    study = read_record(folders["tune"], StudySummary) if "tune" in folders else None
-    dapt = read_record(folders["dapt"], DaptRecord) if "dapt" in folders else None
-    assemble_base(stages["base"], context)
+    evaluation, training = EVALUATE.read(folders["evaluate"]), TRAIN.read(folders["train"])
+    study = TUNE.read(folders["tune"]) if "tune" in folders else None
+    dapt = DAPT.read(folders["dapt"]) if "dapt" in folders else None
     base = folders["base"] / "model"
     energy = {kind: artefact.energy.in_country(settings.country) for kind, artefact in known.items() if artefact.energy}
-    own = Energy.total([energy[kind] for kind in ("tune", "train", "evaluate") if kind in energy])
+    own = Energy.total([used for kind, used in energy.items() if not stage_kind(kind).of_backbone])
+    shared = Energy.total([used for kind, used in energy.items() if stage_kind(kind).of_backbone])
     assert own is not None
     sharers = _sharers(last, context)
-    shared = Energy.total([energy[kind] for kind in ("dapt", "base") if kind in energy])
     passages = passage_entries(checkpoint.recipe.dapt, context)
-    verdict, obstacles = judge(checkpoint.backbone, checkpoint.corpus, passages), passage_obstacles(passages)
+    assemble_base(stages["base"], context)
     with new_folder(checkpoint_folder(last, context)) as folder:
         shutil.copytree(folders["train"] / "adapter", folder / "adapter")
         point_at_base(folder / "adapter", str(base))
@@ -142,7 +165,7 @@ def _assemble(last: Stage, context: Context) -> Result:
             names=settings.names,
             base_mark=mark,
             backbone=checkpoint.backbone.id,
-            backbone_origin=str(read_base_info(base)["origin"]),
+            backbone_origin=BASE.read(folders["base"]).origin,
             corpus=checkpoint.corpus.id,
             entity_types=list(checkpoint.corpus.entity_types),
             decoding=evaluation.decoding,
@@ -152,7 +175,7 @@ def _assemble(last: Stage, context: Context) -> Result:
             raw_text=evaluation.raw_text,
             robustness=evaluation.robustness,
             errors=evaluation.errors,
-            notes=evaluation.notes,
+            notes=[*training.warnings, *evaluation.notes],
             protocol=PROTOCOL,
             trained_parameters=training.trained_parameters,
             trained_share=training.trained_share,
@@ -165,43 +188,13 @@ def _assemble(last: Stage, context: Context) -> Result:
             energy_stages=energy,
             energy_base_share=shared.share(sharers) if shared else None,
             base_sharers=sharers,
-            dapt=DaptSummary(
-                passages=dapt.passages,
-                passages_read=dapt.counts.total.read,
-                passages_trained=dapt.counts.total.kept_train,
-                perplexity_before=dapt.perplexity_before,
-                perplexity_after=dapt.perplexity_after,
-                head_trained=dapt.head_trained,
-                steps=dapt.steps,
-                tokens=dapt.tokens,
-                licenses=dapt.licenses,
-                sources=[
-                    PassageRecord(id=entry.id, title=entry.title, homepage=entry.homepage, license=entry.license)
-                    for entry in passages
-                ],
-                publishable=not obstacles,
-                reasons=obstacles,
-                trained_parameters=dapt.trained_parameters,
-                train_seconds=dapt.train_seconds,
-                precision=dapt.precision,
-            )
-            if dapt
-            else None,
-            tune=TuneSummary(
-                trials=len(study.trials),
-                completed=sum(trial.state == "complete" for trial in study.trials),
-                best_values=study.best_values,
-                best_dev_micro_f1=study.best_dev_micro_f1,
-                recipe_dev_micro_f1=study.recipe_dev_micro_f1,
-                importances=study.importances,
-            )
-            if study
-            else None,
+            dapt=_dapt_summary(dapt, passages) if dapt else None,
+            tune=_tune_summary(study) if study else None,
             recipe=training.recipe,
             seeds=[checkpoint.recipe.seed],
-            corpus_record=evaluation.corpus_record,
-            license=verdict.spdx,
-            publishable=verdict.publishable,
+            corpus_record=_corpus_record(checkpoint.corpus, evaluation),
+            license=UNKNOWN,
+            publishable=False,
             versions={"zoo": version("biomedical-ner-zoo"), **library_versions()},
             fingerprints={
                 **evaluation.fingerprints,
@@ -213,10 +206,57 @@ def _assemble(last: Stage, context: Context) -> Result:
             },
             created=datetime.now(timezone.utc).isoformat(timespec="seconds"),
         )
-        result = current_result(result, context.registry)
+        result = current_result(result, context.registry)  # judges the licences, and withholds what none may quote
         result.save(folder)
         write_text(folder / "README.md", render_card(result, checkpoint, context.registry))
     return result
+
+
+def _corpus_record(entry: CorpusEntry, evaluation: Evaluation) -> CorpusRecord:
+    return CorpusRecord(
+        title=entry.title,
+        unit=entry.unit,
+        source=evaluation.source,
+        license=entry.license.spdx,
+        documents=evaluation.documents,
+        mentions=evaluation.mentions,
+        mentions_per_type=evaluation.mentions_per_type,
+        examples=evaluation.frequent_mentions,
+        repairs=evaluation.repairs,
+        dropped_mentions=evaluation.dropped_mentions,
+    )
+
+
+def _dapt_summary(dapt: DaptRecord, passages: Sequence[PassageEntry]) -> DaptSummary:
+    return DaptSummary(
+        passages=dapt.passages,
+        passages_read=dapt.counts.total.read,
+        passages_trained=dapt.counts.total.kept_train,
+        perplexity_before=dapt.perplexity_before,
+        perplexity_after=dapt.perplexity_after,
+        head_trained=dapt.head_trained,
+        steps=dapt.steps,
+        tokens=dapt.tokens,
+        licenses=list(dict.fromkeys(entry.license.spdx for entry in passages)),
+        sources=[
+            PassageRecord(id=entry.id, title=entry.title, homepage=entry.homepage, license=entry.license)
+            for entry in passages
+        ],
+        trained_parameters=dapt.trained_parameters,
+        train_seconds=dapt.train_seconds,
+        precision=dapt.precision,
+    )
+
+
+def _tune_summary(study: StudySummary) -> TuneSummary:
+    return TuneSummary(
+        trials=len(study.trials),
+        completed=sum(trial.state == "complete" for trial in study.trials),
+        best_values=study.best_values,
+        best_dev_micro_f1=study.best_dev_micro_f1,
+        recipe_dev_micro_f1=study.recipe_dev_micro_f1,
+        importances=study.importances,
+    )
 
 
 def _sharers(last: Stage, context: Context) -> int:

@@ -10,9 +10,8 @@ from pathlib import Path
 from zoo.errors import ZooError
 from zoo.evaluation.result import find_results
 from zoo.pipeline.context import Context
+from zoo.pipeline.stages import KINDS
 from zoo.pipeline.store import is_free
-
-_KINDS = ("dapt", "base", "tune", "train", "evaluate")
 
 
 @dataclass(frozen=True)
@@ -45,7 +44,7 @@ def find_garbage(context: Context, keep: Collection[str] = ()) -> list[Garbage]:
         raise ZooError("a build is running here", where=context.settings.out, fix="run zoo gc when it has ended")
     used = set(keep)
     for result in find_results(context.settings.out):
-        used |= {result.fingerprints[kind] for kind in _KINDS if kind in result.fingerprints}
+        used |= {result.fingerprints[kind] for kind in KINDS if kind in result.fingerprints}
     found = [
         Garbage(folder, f"{artefact.kind} of {artefact.name}, {artefact.created}", _size(folder))
         for folder, artefact in store.artefacts()

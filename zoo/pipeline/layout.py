@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from zoo.errors import ZooError
+from zoo.evaluation.result import Result
+from zoo.modeling.backbones import read_base_info
 
 
 @dataclass(frozen=True)
@@ -22,6 +20,12 @@ class Layout:
     def base(self, backbone: str) -> Path:
         """A backbone's base: a complete model."""
         return self.out / "bases" / backbone
+
+    def base_of(self, result: Result) -> Path:
+        """The folder of the base that a checkpoint stands on: the one with its fingerprint."""
+        fingerprint = result.fingerprints.get("base", "")
+        places = (self.base(result.base_folder), self.base(f"{result.backbone}-{fingerprint[:8]}"))
+        return next((place for place in places if read_base_info(place).get("fingerprint") == fingerprint), places[0])
 
     def checkpoint(self, backbone: str, corpus: str) -> Path:
         """A checkpoint: `adapter/`, `README.md`, `result.json`, `predictions.jsonl`."""
@@ -48,25 +52,3 @@ class Layout:
                 where=self.out,
                 fix="choose another with --out or ZOO_OUT",
             ) from None
-
-
-@contextmanager
-def new_folder(destination: Path) -> Iterator[Path]:
-    """A temporary folder beside `destination` that replaces it if the block succeeds and vanishes if it fails."""
-    destination.parent.mkdir(parents=True, exist_ok=True)
-    temporary = Path(tempfile.mkdtemp(prefix=f".{destination.name}-", dir=destination.parent))
-    temporary.chmod(0o755)
-    try:
-        yield temporary
-        old = destination.with_name(f".{destination.name}-old-{os.getpid()}")
-        if destination.exists():
-            destination.rename(old)
-        try:
-            temporary.rename(destination)
-        except OSError:
-            if old.exists():
-                old.rename(destination)
-            raise
-        shutil.rmtree(old, ignore_errors=True)
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)

@@ -12,12 +12,15 @@ from multiprocessing.connection import Connection
 from multiprocessing.context import SpawnProcess
 from typing import Any
 
+from typing_extensions import override
+
+from zoo.modeling.processes import follow_parent
 from zoo.modeling.quiet import quiet_libraries
 from zoo.pipeline.context import Context
-from zoo.pipeline.plan import Stage
-from zoo.pipeline.processes import follow_parent
-from zoo.pipeline.progress import Hearer, Reporter
+from zoo.pipeline.progress import Reporter, StageProgress
 from zoo.pipeline.schedule import MEMORY_FIX, Failure, Schedule
+from zoo.pipeline.stage import Stage
+from zoo.pipeline.worker import try_stage
 
 _END = "end"
 _PATIENCE_SECONDS = 5.0
@@ -47,7 +50,7 @@ class LocalEngine:
                 for pipe in connection.wait(list(busy)):
                     worker = busy[pipe]  # type: ignore[index]
                     try:
-                        self._hear(worker.pipe.recv(), worker, schedule, reporter)
+                        self._receive(worker.pipe.recv(), worker, schedule, reporter)
                     except (EOFError, ConnectionResetError):
                         workers.remove(worker)
                         self._died(worker, schedule, reporter)
@@ -72,7 +75,7 @@ class LocalEngine:
             worker.pipe.send(stage)
             reporter.start(stage.id)
 
-    def _hear(self, message: tuple[str, Any], worker: _Worker, schedule: Schedule, reporter: Reporter) -> None:
+    def _receive(self, message: tuple[str, Any], worker: _Worker, schedule: Schedule, reporter: Reporter) -> None:
         what, value = message
         stage = worker.stage
         assert stage is not None
@@ -102,23 +105,27 @@ class LocalEngine:
         reporter.done(stage.id, f"FAILED: {message}")
 
 
-class PipeHearer(Hearer):
-    """Sends what a stage says to the process that watches it."""
+class PipeProgress(StageProgress):
+    """Sends what a stage reports to the process that watches it."""
 
     def __init__(self, pipe: Connection[Any, Any]) -> None:
         self._pipe = pipe
 
+    @override
     def steps(self, total: int, done: int) -> None:
-        """The stage has so many steps."""
         self._pipe.send(("steps", (total, done)))
 
+    @override
     def advance(self, steps: int) -> None:
-        """Steps are done."""
         self._pipe.send(("advance", (steps,)))
 
+    @override
     def note(self, text: str) -> None:
-        """Something worth a line."""
         self._pipe.send(("note", (text,)))
+
+    @override
+    def warn(self, text: str) -> None:
+        self._pipe.send(("warn", (text,)))
 
 
 def _start(slot: int, jobs: int, context: Context) -> _Worker:
@@ -146,19 +153,12 @@ def _start(slot: int, jobs: int, context: Context) -> _Worker:
 def work(pipe: Connection[Any, Any], slot: int, context: Context) -> None:
     """What a worker process does: stages, one after the other, until the pipe is closed."""
     follow_parent()
-    from zoo.pipeline.stages import describe, run_stage
-
     quiet_libraries()
     _take_gpu(slot)
     with contextlib.suppress(EOFError):
         while True:
             stage: Stage = pipe.recv()
-            try:
-                run_stage(stage, context, PipeHearer(pipe))
-                outcome: str | Failure = describe(stage, context)
-            except Exception as error:  # noqa: BLE001 - one stage's bug must not stop the others; it is reported whole
-                outcome = Failure.of(stage, error, context.settings.out)
-            pipe.send((_END, outcome))
+            pipe.send((_END, try_stage(stage, context, PipeProgress(pipe))))
 
 
 def _take_gpu(slot: int) -> None:

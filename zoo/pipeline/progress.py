@@ -1,4 +1,4 @@
-"""What a build tells while it runs."""
+"""What a build reports while it runs."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextC
 from typing_extensions import override
 
 
-class Hearer:
-    """Hears from one stage and says nothing; the base of those that pass it on."""
+class StageProgress:
+    """Takes the progress of one stage and shows nothing; the base of those that pass it on."""
 
     def steps(self, total: int, done: int) -> None:
         """The stage has so many steps, of which some were done before."""
@@ -25,9 +25,12 @@ class Hearer:
     def note(self, text: str) -> None:
         """Something worth a line."""
 
+    def warn(self, text: str) -> None:
+        """Something that must not be overlooked."""
+
 
 class Reporter:
-    """Hears from all stages of a run, by name (`train minilm-l6/ncbi-disease`), and says nothing."""
+    """Takes the progress of all stages of a run, by their ids, and shows nothing."""
 
     def __enter__(self) -> Reporter:
         return self
@@ -51,6 +54,9 @@ class Reporter:
 
     def note(self, stage: str, text: str) -> None:
         """Something worth a line."""
+
+    def warn(self, stage: str, text: str) -> None:
+        """Something that must not be overlooked."""
 
     def done(self, stage: str, outcome: str) -> None:
         """A stage has ended, well or badly."""
@@ -104,6 +110,10 @@ class ConsoleReporter(Reporter):
         self._progress.update(self._task(stage), note=text)
         if not self._console.is_terminal:
             self._console.print(f"{stage}: {text}", highlight=False, markup=False)
+
+    @override
+    def warn(self, stage: str, text: str) -> None:
+        self._console.print(f"{stage}: warning: {text}", highlight=False, markup=False)
 
     @override
     def done(self, stage: str, outcome: str) -> None:

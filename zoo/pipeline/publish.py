@@ -24,7 +24,7 @@ from zoo.hub.retry import is_offline_client
 from zoo.hub.verification import Verification
 from zoo.hub.verify import VerifyRequest, verify_pushed
 from zoo.pipeline.context import Context
-from zoo.pipeline.plan import passage_entries
+from zoo.pipeline.stages.dapt import passage_entries
 from zoo.registry.loader import Checkpoint
 from zoo.settings import Settings
 
@@ -202,7 +202,7 @@ class Publisher:
         context, name = self._context, f"the base of {checkpoint.backbone.id}"
         verdict = judge_result(result, checkpoint.backbone, None)
         check_publication(name, verdict, private=self._options.private)
-        folder = context.layout.base(result.base_folder)
+        folder = context.layout.base_of(result)
         bundle = base_bundle(folder, result, checkpoint, context.registry, self._places())
         options = replace(self._options, must_be_private=not verdict.publishable)
         pushed = push(bundle, self._hub, options, together=self._together)
@@ -210,7 +210,7 @@ class Publisher:
         return bundle
 
     def _bundle(self, checkpoint: Checkpoint, result: Result, on: Bundle) -> Bundle:
-        base = self._context.layout.base(result.base_folder)
+        base = self._context.layout.base_of(result)
         folder, registry = self._folder(checkpoint), self._context.registry
         return checkpoint_bundle(folder, base, result, checkpoint, registry, on, self._places())
 

@@ -12,9 +12,10 @@ from typing import Any
 
 from zoo.errors import ZooError
 from zoo.pipeline.context import Context
-from zoo.pipeline.plan import Stage
-from zoo.pipeline.progress import Hearer, Reporter
+from zoo.pipeline.progress import Reporter, StageProgress
 from zoo.pipeline.schedule import Failure, Schedule
+from zoo.pipeline.stage import Stage
+from zoo.pipeline.worker import try_stage
 
 _CONNECT_SECONDS = 10
 _RETRIES = 3
@@ -110,12 +111,6 @@ def _work(stage: Stage, context: Context, cpus: float) -> str | Failure:
     """A stage, on some node."""
     import torch
 
-    from zoo.pipeline.stages import describe, run_stage
-
     with contextlib.suppress(RuntimeError):  # threads can be set before the first parallel work alone
         torch.set_num_threads(max(1, int(cpus)))
-    try:
-        run_stage(stage, context, Hearer())
-    except Exception as error:  # noqa: BLE001 - reported whole, as the failure of this stage alone
-        return Failure.of(stage, error, context.settings.out)
-    return describe(stage, context)
+    return try_stage(stage, context, StageProgress())

@@ -13,9 +13,11 @@ from zoo.errors import ZooError
 from zoo.evaluation.result import Result, write_text
 from zoo.pipeline.assemble import assemble, is_assembled
 from zoo.pipeline.context import Context
-from zoo.pipeline.plan import Plan, Stage, make_plan
+from zoo.pipeline.plan import Plan, make_plan
 from zoo.pipeline.progress import Reporter
 from zoo.pipeline.schedule import Engine, Failure, Schedule
+from zoo.pipeline.stage import Stage
+from zoo.pipeline.stages import stage_kind
 from zoo.registry.loader import Checkpoint
 
 
@@ -53,7 +55,7 @@ def run(
         context: Registry, settings, store.
         engine: Who runs the stages.
         keep_going: Treat an input that cannot be read as that checkpoint's failure; otherwise nothing starts.
-        reporter: Told what happens.
+        reporter: Shows what happens.
         overwrite: Forget the tuning, training and scores that these checkpoints have, and make them again.
         on_built: Called with each checkpoint whose folder is complete, be it new or of before.
 
@@ -148,8 +150,12 @@ class _Finish:
 
 def _missing(plan: Plan, context: Context, overwrite: bool) -> list[Stage]:
     """Stages to run, in order."""
-    again = ("tune", "train", "evaluate") if overwrite else ()
-    return [s for s in plan.stages if s.kind in again or not context.store.has(s.kind, s.fingerprint)]
+    return [
+        stage
+        for stage in plan.stages
+        if (overwrite and not stage_kind(stage.kind).of_backbone)
+        or not context.store.has(stage.kind, stage.fingerprint)
+    ]
 
 
 def _check_inputs(missing: Sequence[Stage], context: Context) -> dict[str, ZooError]:
@@ -157,10 +163,7 @@ def _check_inputs(missing: Sequence[Stage], context: Context) -> dict[str, ZooEr
     found: dict[str, ZooError] = {}
     for stage in missing:
         try:
-            if stage.kind == "base":
-                context.backbone(stage.checkpoint.backbone)
-            elif stage.kind in ("train", "evaluate"):
-                context.corpus(stage.checkpoint.corpus)
+            stage_kind(stage.kind).check_inputs(stage.checkpoint, context)
         except ZooError as error:
             found.setdefault(stage.checkpoint.id, error)
     return found
@@ -171,11 +174,7 @@ def _wanted(plan: Plan, missing: Sequence[Stage], failures: dict[str, Failure]) 
     needed: set[str] = set()
     for checkpoint_id, last in plan.last.items():
         if checkpoint_id not in failures:
-            pending = [last]
-            while pending:
-                stage = pending.pop()
-                needed.add(stage.fingerprint)
-                pending += stage.needs
+            needed |= {stage.fingerprint for stage in last.inputs_first()}
     return [stage for stage in missing if stage.fingerprint in needed]
 
 

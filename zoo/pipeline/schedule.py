@@ -10,8 +10,8 @@ from typing import Protocol
 
 from zoo.errors import ZooError
 from zoo.pipeline.context import Context
-from zoo.pipeline.plan import Stage
 from zoo.pipeline.progress import Reporter
+from zoo.pipeline.stage import Stage
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from pydantic import BaseModel
 from zoo.errors import ZooError, did_you_mean
 from zoo.registry.names import Names
 from zoo.registry.reading import check, read_yaml
-from zoo.registry.recipes import Recipe, RecipesEntry
+from zoo.registry.recipes import Recipe, RecipesEntry, resolved
 from zoo.registry.schema import Backbone, CorpusEntry, Entry, Family, LabelsEntry, PassageEntry, Suite
 
 PACKAGED = Path(__file__).parent
@@ -32,7 +32,7 @@ class _Suites(Entry):
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """One backbone x corpus, with the recipe that builds it."""
+    """One backbone x corpus, with the resolved recipe that builds it."""
 
     backbone: Backbone
     corpus: CorpusEntry
@@ -95,6 +95,8 @@ class Registry:
                 fix=f"{did_you_mean(checkpoint_id, known)} `zoo list` shows all",
             )
         recipe = self.recipes.for_checkpoint(checkpoint_id, settings)
+        family, unit = self.families[self.backbones[backbone].family], self.corpora[corpus].unit
+        recipe = resolved(recipe, family.lora_targets, documents=unit == "document")
         return Checkpoint(self.backbones[backbone], self.corpora[corpus], recipe)
 
     def suite_checkpoints(self, name: str | None, settings: Mapping[str, Any] | None = None) -> list[Checkpoint]:

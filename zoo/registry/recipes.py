@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import fnmatch
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Annotated, Any, Literal
 
 import yaml
@@ -193,6 +193,23 @@ class RecipesEntry(Entry):
         if recipe.tune.trials:
             check_space(recipe)
         return recipe
+
+
+def resolved(recipe: Recipe, lora_targets: Sequence[str], *, documents: bool) -> Recipe:
+    """A recipe with nothing left open: what is trained is what it says.
+
+    Args:
+        recipe: A recipe as it was written.
+        lora_targets: Modules that the backbone's family adapts where the recipe names none.
+        documents: Whether the corpus is one of documents: these are texts as users have them, and are never joined.
+    """
+    lora = recipe.lora.model_copy(update={"targets": recipe.lora.targets or tuple(lora_targets)})
+    changes: dict[str, Any] = {"lora": lora}
+    if documents:
+        space = {path: each for path, each in recipe.tune.space.items() if path != "finetune.join_sentences"}
+        changes["finetune"] = recipe.finetune.model_copy(update={"join_sentences": 0.0})
+        changes["tune"] = recipe.tune.model_copy(update={"space": space})
+    return recipe.model_copy(update=changes)
 
 
 _MAPPINGS = frozenset({"tune.space"})

@@ -46,8 +46,8 @@ def adapt_in_parallel(processes: int, *, destination: Path, **arguments: Any) ->
 def _process(rank: int, processes: int, port: int, arguments: dict[str, Any]) -> None:
     import torch
 
+    from zoo.modeling.processes import follow_parent
     from zoo.modeling.quiet import quiet_libraries
-    from zoo.pipeline.processes import follow_parent
 
     follow_parent()  # what is left of a killed run would write beside the one that goes on
     quiet_libraries()

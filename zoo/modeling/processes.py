@@ -1,4 +1,4 @@
-"""Manners of processes that work for another one."""
+"""Processes that work for another one: they end with it."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from threading import Thread
 def follow_parent() -> None:
     """End with the parent process, and leave Ctrl-C to it.
 
-    Ctrl-C reaches every process of a terminal: the one that watches ends the others. If it is killed itself, nobody is
-    left to hear of the work, and a later build must not wait for its lock.
+    Ctrl-C reaches every process of a terminal, and the parent ends the others. If the parent is killed, nobody takes
+    the result of the work any more, and a later build must not wait for its lock.
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGINT])  # who started this process may have blocked it
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGINT])  # may be blocked by the parent
     Thread(target=_end_with_parent, daemon=True).start()
 
 

@@ -1,0 +1,183 @@
+"""A stage of a build, and what every kind of stage provides.
+
+A stage's key holds everything that determines its outcome; its fingerprint is the key's sha256. Keys name inputs by
+their fingerprints, so that one can plan without running, and a change reaches exactly what depends on it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, ClassVar, Generic, TypeVar
+
+from zoo.files import write_whole
+from zoo.pipeline.context import Context
+from zoo.pipeline.progress import StageProgress
+from zoo.records import Record
+from zoo.registry.loader import Checkpoint
+from zoo.registry.schema import CorpusEntry, SplitName
+
+_LIBRARIES = ("torch", "transformers", "peft", "tokenizers")
+_Record = TypeVar("_Record", bound=Record)
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A piece of work with one artefact.
+
+    Attributes:
+        kind: What is done: a name of the table of kinds.
+        name: Backbone of what serves all its checkpoints, checkpoint id of the others.
+        key: Everything that determines the outcome.
+        needs: Stages whose artefacts it reads.
+        checkpoint: A checkpoint it serves; stages of a backbone serve all with the same key.
+    """
+
+    kind: str
+    name: str
+    key: Mapping[str, Any] = field(repr=False)
+    needs: tuple[Stage, ...] = field(repr=False)
+    checkpoint: Checkpoint = field(repr=False)
+
+    @property
+    def fingerprint(self) -> str:
+        """Sha256 of the key."""
+        return digest([self.kind, self.key])
+
+    @property
+    def id(self) -> str:
+        """What the artefact is called in messages and in a run."""
+        return f"{self.kind} {self.name} {self.fingerprint[:12]}"
+
+    @property
+    def inputs(self) -> dict[str, Stage]:
+        """What it needs, by kind."""
+        return {stage.kind: stage for stage in self.needs}
+
+    def inputs_first(self) -> Iterator[Stage]:
+        """All that it stands on, then itself; what is needed twice comes twice."""
+        for need in self.needs:
+            yield from need.inputs_first()
+        yield self
+
+
+@dataclass(frozen=True)
+class Job:
+    """One run of a stage.
+
+    Attributes:
+        stage: What is to be done.
+        context: Registry, settings, store.
+        work: Folder to write the artefact to.
+        progress: What is said of it meanwhile.
+        save_energy: Writes down the energy used so far; called from time to time, for the case that the run is killed.
+    """
+
+    stage: Stage
+    context: Context
+    work: Path
+    progress: StageProgress
+    save_energy: Callable[[], None]
+
+    def input(self, kind: str) -> Path:
+        """The artefact of an input."""
+        return self.context.store.get(kind, self.stage.inputs[kind].fingerprint)
+
+
+class StageKind(ABC, Generic[_Record]):
+    """One kind of stage: its key, its work, its estimate, and the record it leaves.
+
+    Attributes:
+        name: In the table of kinds, in `result.json`, and as folder of the artefact store.
+        code: Version of its code: raise it with a change that changes the outcome.
+        of_backbone: Whether one serves all checkpoints of a backbone; `--overwrite` spares those.
+        record: Class of its record.
+        record_file: File of the record in the artefact.
+        default_rate: Seconds per unit of work where nothing of the kind was measured on this machine.
+    """
+
+    name: ClassVar[str]
+    code: ClassVar[int]
+    of_backbone: ClassVar[bool] = False
+    record: type[_Record]
+    record_file: ClassVar[str]
+    default_rate: ClassVar[float]
+
+    @abstractmethod
+    def plan(self, checkpoint: Checkpoint, context: Context) -> Stage:
+        """The stage of a checkpoint, with all that it needs.
+
+        Raises:
+            ZooError: An input cannot be had.
+        """
+
+    @abstractmethod
+    def run(self, job: Job) -> None:
+        """Do the work, and write the artefact with its record.
+
+        Raises:
+            ZooError: What the user can put right.
+        """
+
+    @abstractmethod
+    def work(self, checkpoint: Checkpoint, key: Mapping[str, Any], context: Context) -> float:
+        """How much work a key is, in units that take the same time on one machine: tokens x million parameters."""
+
+    @abstractmethod
+    def disk_bytes(self, stage: Stage) -> float:
+        """About how large the artefact is."""
+
+    @abstractmethod
+    def describe(self, record: _Record) -> str:
+        """The outcome, in a line."""
+
+    def check_inputs(self, checkpoint: Checkpoint, context: Context) -> None:
+        """See that what is read beside artefacts is there, before anything runs.
+
+        Raises:
+            ZooError: It is not.
+        """
+
+    def read(self, folder: Path) -> _Record:
+        """The record of a finished stage."""
+        return self.record.model_validate_json((folder / self.record_file).read_bytes())
+
+    def write(self, folder: Path, record: _Record) -> None:
+        """Write the record."""
+        write_whole(folder / self.record_file, record.to_json())
+
+
+def digest(value: object) -> str:
+    """Sha256 of a JSON-like value, key order not counting."""
+    return hashlib.sha256(json.dumps(value, sort_keys=True, default=str).encode()).hexdigest()
+
+
+def library_versions() -> dict[str, str]:
+    """Versions of the libraries that weights depend on."""
+    return {name: version(name) for name in _LIBRARIES}
+
+
+def split_fingerprints(entry: CorpusEntry, context: Context, splits: Sequence[SplitName]) -> dict[str, str]:
+    """Fingerprints of splits: those that the registry demands, else of what is there now."""
+    registered = {split: info.fingerprint for split, info in entry.splits.items() if info.fingerprint}
+    if all(split in registered for split in splits):
+        return {split: registered[split] for split in splits}
+    return {split: context.corpus(entry).fingerprints[split] for split in splits}
+
+
+_SUBTOKENS = 1.35
+"""Sub-tokens per word of the registered corpora, WordPiece."""
+_UNKNOWN_TOKENS = 100_000
+ADAPTER_BYTES_PER_PARAMETER = 0.06
+"""Of an adapter, per parameter of its backbone."""
+
+
+def subtokens(entry: CorpusEntry, split: SplitName) -> float:
+    """About how many sub-tokens a split has, by the registry."""
+    info = entry.splits.get(split)
+    return _SUBTOKENS * info.tokens if info and info.tokens else _UNKNOWN_TOKENS

@@ -1,0 +1,168 @@
+"""Domain-adaptive pre-training of a backbone, once for all its corpora."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import Any
+
+from pydantic import Field
+from typing_extensions import override
+
+from zoo.files import file_sha256
+from zoo.passages.mixture import MixtureCounts, draw_epoch, passages_fingerprint, prepare_passages
+from zoo.pipeline.context import Context
+from zoo.pipeline.stage import (
+    ADAPTER_BYTES_PER_PARAMETER,
+    Job,
+    Stage,
+    StageKind,
+    library_versions,
+    split_fingerprints,
+)
+from zoo.pipeline.store import RESUME
+from zoo.records import Record
+from zoo.registry.loader import Checkpoint
+from zoo.registry.recipes import DaptRecipe
+from zoo.registry.schema import Backbone, CorpusEntry, PassageEntry
+
+_TOKENS_PER_PASSAGE = 220
+_UNKNOWN_PASSAGES = 10_000
+
+
+class DaptRecord(Record):
+    """`dapt.json`: what domain-adaptive pre-training gave."""
+
+    perplexity_before: float = Field(description="held-out, of masked tokens; see zoo/training/dapt.py for fairness")
+    perplexity_after: float
+    heldout_tokens: int
+    head_trained: bool = Field(description="the backbone had no language-modelling head: one was trained first")
+    steps: int
+    tokens: int
+    train_seconds: float
+    precision: str
+    trained_parameters: int
+    losses: list[tuple[str, int, float]] = Field(description="phase, step, mean loss since the one before")
+    passages: list[str]
+    counts: MixtureCounts
+
+
+class Dapt(StageKind[DaptRecord]):
+    """Reads passages and trains LoRA on the backbone by masked language modelling."""
+
+    name = "dapt"
+    code = 3
+    of_backbone = True
+    record = DaptRecord
+    record_file = "dapt.json"
+    default_rate = 3.2e-5
+
+    @override
+    def plan(self, checkpoint: Checkpoint, context: Context) -> Stage:
+        backbone, recipe = checkpoint.backbone, checkpoint.recipe.dapt
+        key = {
+            "backbone": backbone_identity(backbone, context),
+            "versions": library_versions(),
+            "code": self.code,
+            "recipe": recipe.model_dump(mode="json", exclude={"targets", "test_sets"}),
+            "targets": recipe.targets or context.registry.families[backbone.family].dapt_targets,
+            "passages": passages_fingerprint(
+                passage_entries(recipe, context), folders=context.registry.folders, local=context.settings.passages
+            ),
+            "test_sets": {
+                entry.id: {**split_fingerprints(entry, context, ("test",)), "unit": entry.unit}
+                for entry in _test_corpora(recipe, context)
+            },
+        }
+        return Stage(self.name, backbone.id, key, (), checkpoint)
+
+    @override
+    def run(self, job: Job) -> None:
+        import torch
+
+        from zoo.training.dapt import DaptProgress, adapt
+        from zoo.training.dapt_processes import adapt_in_parallel
+
+        checkpoint, context, progress = job.stage.checkpoint, job.context, job.progress
+        recipe = checkpoint.recipe.dapt
+        progress.note("reads passages and leaves out test sentences")
+        prepared = prepare_passages(
+            passage_entries(recipe, context),
+            [context.corpus(entry) for entry in _test_corpora(recipe, context)],
+            folders=context.registry.folders,
+            local=context.settings.passages,
+            heldout_max=recipe.heldout_max,
+            seed=recipe.seed,
+        )
+
+        def note(text: str) -> None:
+            progress.note(text)
+            job.save_energy()
+
+        arguments: dict[str, Any] = {
+            "backbone": context.backbone(checkpoint.backbone).folder,
+            "family": context.registry.families[checkpoint.backbone.family],
+            "epochs": [[p.text for p in draw_epoch(prepared, epoch, recipe.seed)] for epoch in range(recipe.epochs)],
+            "heldout": [p.text for p in prepared.heldout],
+            "recipe": recipe,
+            "destination": job.work / "adapter",
+            "snapshot_path": job.work / RESUME / "snapshot.safetensors",
+        }
+        if context.alone and (gpus := torch.cuda.device_count()) > 1:
+            progress.note(f"trains on {gpus} GPUs")
+            log = adapt_in_parallel(gpus, **arguments)
+        else:
+            steps = DaptProgress(
+                on_phase=lambda name, steps, done: progress.steps(steps, done), on_step=progress.step, on_note=note
+            )
+            log = adapt(**arguments, progress=steps)
+        values = {**asdict(log), "losses": list(log.losses)}
+        self.write(job.work, DaptRecord(**values, passages=list(recipe.passages), counts=prepared.counts))
+
+    @override
+    def work(self, checkpoint: Checkpoint, key: Mapping[str, Any], context: Context) -> float:
+        recipe, known = key["recipe"], context.registry.passages
+        passages = sum(known[name].passages or 0 for name in recipe["passages"] if name in known)
+        tokens = _TOKENS_PER_PASSAGE * (passages or _UNKNOWN_PASSAGES) * float(recipe["epochs"])
+        return 2 * checkpoint.backbone.parameters_million * tokens
+
+    @override
+    def disk_bytes(self, stage: Stage) -> float:
+        return 1e6 * stage.checkpoint.backbone.parameters_million * ADAPTER_BYTES_PER_PARAMETER
+
+    @override
+    def describe(self, record: DaptRecord) -> str:
+        return f"held-out perplexity {record.perplexity_before:.2f} -> {record.perplexity_after:.2f}"
+
+    @override
+    def check_inputs(self, checkpoint: Checkpoint, context: Context) -> None:
+        context.backbone(checkpoint.backbone)
+
+
+KIND = Dapt()
+
+
+def backbone_identity(backbone: Backbone, context: Context) -> Any:  # noqa: ANN401 - JSON-like
+    """What names a backbone's content: pinned hashes where the registry has them, else the files' own."""
+    if backbone.package:
+        return {"package": backbone.package.distribution, "sha256": backbone.package.sha256}
+    pinned = context.pinned(backbone)
+    if pinned.hub_id and pinned.revision and not pinned.path:
+        return {"hub_id": pinned.hub_id, "revision": pinned.revision}
+    files = context.backbone(backbone)
+    return {
+        path.name: file_sha256(path)
+        for path in sorted(files.folder.iterdir())
+        if path.suffix in (".safetensors", ".bin", ".json", ".txt", ".model")
+    }
+
+
+def passage_entries(recipe: DaptRecipe, context: Context) -> list[PassageEntry]:
+    """Registry entries of a mixture."""
+    return [context.registry.passage(name) for name in recipe.passages]
+
+
+def _test_corpora(recipe: DaptRecipe, context: Context) -> list[CorpusEntry]:
+    """Corpora whose test sentences may not stand in the passages."""
+    names = recipe.test_sets if recipe.test_sets is not None else tuple(context.registry.corpora)
+    return [context.registry.corpus(name) for name in names]

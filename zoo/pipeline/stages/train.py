@@ -1,0 +1,83 @@
+"""The training of a checkpoint's adapter; where its recipe was searched for, the search's best trial is that."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Mapping
+from typing import Any
+
+from typing_extensions import override
+
+from zoo.pipeline.context import Context
+from zoo.pipeline.stage import ADAPTER_BYTES_PER_PARAMETER, Job, Stage, StageKind
+from zoo.pipeline.stages.adapter import TRAINING_FILE, TrainRecord, train_adapter, training_key, training_work
+from zoo.pipeline.stages.base import KIND as BASE
+from zoo.pipeline.stages.tune import BEST
+from zoo.pipeline.stages.tune import KIND as TUNE
+from zoo.pipeline.store import RESUME
+from zoo.registry.loader import Checkpoint
+from zoo.training.finetune import EpochLog, Progress
+
+
+class Train(StageKind[TrainRecord]):
+    """Fine-tunes an adapter on the base."""
+
+    name = "train"
+    code = 9
+    record = TrainRecord
+    record_file = TRAINING_FILE
+    default_rate = 2.4e-5
+
+    @override
+    def plan(self, checkpoint: Checkpoint, context: Context) -> Stage:
+        if checkpoint.recipe.tune.trials:
+            tune = TUNE.plan(checkpoint, context)
+            base = tune.inputs["base"]
+            key = {"tune": tune.fingerprint, "code": self.code}
+            return Stage(self.name, checkpoint.id, key, (base, tune), checkpoint)
+        base = BASE.plan(checkpoint, context)
+        key = {**training_key(checkpoint, context), "base": base.fingerprint, "code": self.code}
+        return Stage(self.name, checkpoint.id, key, (base,), checkpoint)
+
+    @override
+    def run(self, job: Job) -> None:
+        if "tune" in job.stage.inputs:  # its best trial is the training: the same recipe, data and seed
+            shutil.copytree(job.input("tune") / BEST, job.work, dirs_exist_ok=True)
+            for text in self.read(job.work).warnings:
+                job.progress.warn(text)
+            return
+        progress = job.progress
+
+        def after_epoch(log: EpochLog) -> None:
+            progress.note(f"epoch {log.epoch}: loss {log.loss:.3f}, dev F1 {100 * log.dev_micro_f1:.2f}")
+            job.save_energy()
+
+        callbacks = Progress(
+            on_start=lambda steps: progress.steps(steps, 0),
+            on_resume=progress.advance,
+            on_step=progress.step,
+            on_epoch=after_epoch,
+        )
+        recipe, snapshot = job.stage.checkpoint.recipe, job.work / RESUME / "snapshot.safetensors"
+        _, record = train_adapter(job, recipe, job.work / "adapter", snapshot, callbacks, progress.warn)
+        self.write(job.work, record)
+
+    @override
+    def work(self, checkpoint: Checkpoint, key: Mapping[str, Any], context: Context) -> float:
+        return 0.0 if "tune" in key else training_work(checkpoint, key)
+
+    @override
+    def disk_bytes(self, stage: Stage) -> float:
+        return 1e6 * stage.checkpoint.backbone.parameters_million * ADAPTER_BYTES_PER_PARAMETER
+
+    @override
+    def describe(self, record: TrainRecord) -> str:
+        best = record.epochs[record.best_epoch - 1]
+        return f"dev F1 {100 * best.dev_micro_f1:.2f} in epoch {best.epoch} of {len(record.epochs)}"
+
+    @override
+    def check_inputs(self, checkpoint: Checkpoint, context: Context) -> None:
+        context.corpus(checkpoint.corpus)
+
+
+KIND = Train()
