@@ -249,13 +249,13 @@ def test_a_base_that_another_adapter_stands_on_is_not_replaced(build: Build, mon
 
 
 def test_few_steps_and_nothing_found_are_warned_of(build: Build) -> None:
-    settings = {"finetune.epochs": 6, "finetune.batch_size": 18, "finetune.learning_rate": 1e-3}
+    settings = {"finetune.epochs": 2, "finetune.batch_size": 18}
     outcome, kinds, warnings = build(settings)
     assert kinds == ["train", "evaluate"]
     assert len(warnings) == 3
-    assert warnings[0].startswith("only 6 training steps (18 documents, 6 epochs): the model may find nothing")
+    assert warnings[0].startswith("only 2 training steps (18 documents, 2 epochs): the model may find nothing")
     assert "no mention of the dev split was found" in warnings[1]
     assert "nothing was found in the test documents" in warnings[2]
     assert list(outcome.built[0].notes) == warnings
     assert build.result()["notes"] == warnings
-    assert all(warning[:40] in build.card() for warning in warnings)
+    assert all(warning[1:20] in build.card() for warning in warnings)
