@@ -20,33 +20,13 @@ from zoo.errors import ZooError
 __all__ = ["app", "main"]
 
 _RESUMABLE = ("build", "tune")
+_COMMANDS = """
+    init doctor list show plan build push verify export tune gc board space licenses cards tag evaluate lock errors
+    robustness latency cross corpora passages
+"""
 app = command_group(
-    {
-        "init": "zoo.cli.init:init",
-        "doctor": "zoo.cli.doctor:doctor",
-        "list": "zoo.cli.list:list_checkpoints",
-        "show": "zoo.cli.show:show",
-        "plan": "zoo.cli.plan:plan",
-        "build": "zoo.cli.build:build",
-        "push": "zoo.cli.push:push",
-        "verify": "zoo.cli.verify:verify",
-        "export": "zoo.cli.export:export",
-        "tune": "zoo.cli.tune:tune",
-        "gc": "zoo.cli.gc:gc",
-        "board": "zoo.cli.board:board",
-        "space": "zoo.cli.space:app",
-        "licenses": "zoo.cli.licenses:licenses",
-        "cards": "zoo.cli.cards:cards",
-        "tag": "zoo.cli.tag:tag",
-        "evaluate": "zoo.cli.evaluate:evaluate",
-        "lock": "zoo.cli.lock:lock",
-        "errors": "zoo.cli.errors:errors",
-        "robustness": "zoo.cli.robustness:robustness",
-        "latency": "zoo.cli.latency:latency",
-        "cross": "zoo.cli.cross:cross",
-        "corpora": "zoo.cli.corpora:app",
-        "passages": "zoo.cli.passages:app",
-    },
+    __name__,
+    _COMMANDS.split(),
     "Build, score and publish LoRA adapters for biomedical named-entity recognition.",
 )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+from collections.abc import Sequence
 from importlib import import_module
 from typing import Any
 
@@ -13,28 +14,30 @@ from typer.main import get_command, get_group
 CONTEXT: dict[str, Any] = {"help_option_names": ["-h", "--help"]}
 
 
-def command_group(table: dict[str, str], summary: str) -> typer.Typer:
-    """A group whose commands are named in a table.
+def command_group(package: str, names: Sequence[str], summary: str) -> typer.Typer:
+    """A group of commands.
 
     Args:
-        table: Name of the command -> `module:object`, a function or a group; in the order of the help.
+        package: The package with a module for each command: a function of the module's name (`list_` for `list`), or a
+            group called `app`.
+        names: The commands, in the order of the help.
         summary: What the group is for.
     """
 
     class Group(TyperGroup):
-        """Loads its commands from the table."""
+        """Imports its commands when they are asked for."""
 
         def __init__(self, **attributes: Any) -> None:  # noqa: ANN401 - as typer has it
             super().__init__(**attributes)
-            self.commands: dict[str, Any] = dict.fromkeys(table)
+            self.commands: dict[str, Any] = dict.fromkeys(names)
             self._listing = False
 
         def get_command(self, ctx: Any, cmd_name: str) -> Any:  # noqa: ANN401 - typer's own click
             """The command of a name, or None; while the help is written, its summary alone."""
-            if cmd_name not in table:
+            if cmd_name not in names:
                 return None
-            module, _, name = table[cmd_name].partition(":")
-            found = getattr(import_module(module), name)
+            module = vars(import_module(f"{package}.{cmd_name}"))
+            found = next(module[name] for name in ("app", cmd_name, f"{cmd_name}_") if name in module)
             if self._listing:
                 text = found.info.help if isinstance(found, typer.Typer) else inspect.getdoc(found)
                 return TyperCommand(name=cmd_name, help=text)

@@ -9,7 +9,7 @@ from zoo.cli.options import AsJson, RegistryOption, SuiteOption
 from zoo.cli.output import print_json, print_line, print_table, type_names
 
 
-def list_checkpoints(suite: SuiteOption = None, registry: RegistryOption = None, as_json: AsJson = False) -> None:
+def list_(suite: SuiteOption = None, registry: RegistryOption = None, as_json: AsJson = False) -> None:
     """List checkpoints: of a suite, or every backbone x corpus."""
     found = open_registry(registry)[0]
     if suite:

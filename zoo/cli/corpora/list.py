@@ -9,7 +9,7 @@ from zoo.cli.options import AsJson, RegistryOption
 from zoo.cli.output import print_json, print_table, type_names
 
 
-def list_corpora(registry: RegistryOption = None, as_json: AsJson = False) -> None:
+def list_(registry: RegistryOption = None, as_json: AsJson = False) -> None:
     """List the corpora of the registry, and where their files would come from."""
     from zoo.corpora.sources import availability
     from zoo.registry.schema import SPLITS

@@ -2,11 +2,4 @@
 
 from zoo.cli.group import command_group
 
-app = command_group(
-    {
-        "list": "zoo.cli.passages.list:list_passages",
-        "show": "zoo.cli.passages.show:show",
-        "check": "zoo.cli.passages.check:check",
-    },
-    "List, show and check passages for pre-training.",
-)
+app = command_group(__name__, ("list", "show", "check"), "List, show and check passages for pre-training.")

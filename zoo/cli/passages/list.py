@@ -9,7 +9,7 @@ from zoo.cli.options import AsJson, RegistryOption
 from zoo.cli.output import print_json, print_table
 
 
-def list_passages(registry: RegistryOption = None, as_json: AsJson = False) -> None:
+def list_(registry: RegistryOption = None, as_json: AsJson = False) -> None:
     """List the passages of the registry, and where their files would come from."""
     from zoo.passages.passage import find_passages
 
