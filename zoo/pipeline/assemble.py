@@ -11,7 +11,6 @@ from importlib.metadata import version
 from pathlib import Path
 
 from zoo.cards.current import current_result
-from zoo.cards.licenses import UNKNOWN
 from zoo.cards.render import card_template, render_card
 from zoo.energy import Energy
 from zoo.errors import ZooError
@@ -43,6 +42,7 @@ from zoo.pipeline.stages.evaluate import Evaluation
 from zoo.pipeline.stages.train import KIND as TRAIN
 from zoo.pipeline.stages.tune import KIND as TUNE
 from zoo.registry.schema import CorpusEntry, PassageEntry
+from zoo.registry.spdx import UNKNOWN
 from zoo.training.tune import StudySummary
 
 BUILD = "build"
