@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from tests.in_process import Zoo, runner
+from tests.in_process import Zoo
 from zoo.errors import ZooError
 from zoo.modeling.backbones import BackboneFiles
 from zoo.pipeline.context import Context
@@ -28,11 +28,6 @@ HUB_ID = "microsoft/deberta-v3-base"
 COMMIT, OLD = "ab" * 20, "cd" * 20
 FILES = {"config.json": f"git:{'1' * 40}", "pytorch_model.bin": f"sha256:{'2' * 64}"}
 API = re.compile(r"^/api/models/(?P<id>[^/]+/[^/]+)(?:/revision/(?P<revision>[^/]+))?\?blobs=true$")
-
-
-@pytest.fixture
-def zoo(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Zoo:
-    return runner(tmp_path, monkeypatch)
 
 
 @dataclass
