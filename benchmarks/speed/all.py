@@ -64,7 +64,7 @@ def _scripts(model: str, texts: str, together: list[str], *, quick: bool) -> dic
             "training": ["minilm-l6/sample-disease", "--documents", "20", "--rounds", "1"],
             "f1": ["minilm-l6/sample-disease", "--epochs", "1", "--seeds", "13"],
             "tagging": [model, "--texts", texts, "--documents", "8", "--rounds", "1"],
-            "doubt": [model, "--texts", texts, "--documents", "8"],
+            "uncertain": [model, "--texts", texts, "--documents", "8"],
             "search": ["minilm-l6/sample-disease", "--trials", "2"],
         }
     return {
@@ -74,7 +74,7 @@ def _scripts(model: str, texts: str, together: list[str], *, quick: bool) -> dic
         "tagging": [model, "--texts", texts, *(["--together", *together] if together else [])],
         "training": ["minilm-l6/ncbi-disease", "minilm-l6/bc5cdr"],
         "f1": [],
-        "doubt": [model, *together, "--texts", texts],
+        "uncertain": [model, *together, "--texts", texts],
         "device": [],
         "search": [],
     }

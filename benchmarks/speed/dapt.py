@@ -32,6 +32,7 @@ from torch.profiler import profile
 
 from zoo.evaluation.latency import processor_name
 from zoo.modeling.batches import longest_window
+from zoo.modeling.device import use_bfloat16
 from zoo.modeling.quiet import quiet_libraries
 from zoo.passages.passage import load_passages
 from zoo.pipeline.context import Context
@@ -41,7 +42,6 @@ from zoo.registry.schema import Family
 from zoo.settings import Settings
 from zoo.training.dapt import DaptProgress, adapt, attach
 from zoo.training.masked_lm import load_masked_language_model
-from zoo.training.precision import use_bfloat16
 
 REGISTRY = Path(__file__).parents[1] / "registry"
 

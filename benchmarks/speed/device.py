@@ -26,12 +26,12 @@ from zoo.energy import measure
 from zoo.evaluation.latency import processor_name
 from zoo.evaluation.scoring import micro_f1
 from zoo.modeling.backbones import BackboneFiles, build_base
+from zoo.modeling.device import use_bfloat16
 from zoo.modeling.quiet import quiet_libraries
 from zoo.pipeline.context import Context
 from zoo.registry.loader import Checkpoint, load_registry
 from zoo.settings import Settings
 from zoo.tagging.tagger import Tagger
-from zoo.training.precision import use_bfloat16
 
 SIZES = {"tiny": (2, 64, 2), "base": (12, 768, 12), "large": (24, 1024, 16)}
 """Layers, width, heads; `base` and `large` are those of BERT (arXiv 1810.04805, 3)."""

@@ -27,7 +27,7 @@ from shared import RESULTS, alike, command_line, plain_script, prepared_base, ru
 
 from zoo.evaluation.latency import processor_name
 from zoo.evaluation.scoring import micro_f1
-from zoo.kernels import fused_layers
+from zoo.kernels import train
 from zoo.modeling.quiet import quiet_libraries
 from zoo.pipeline.context import Context
 from zoo.registry.loader import Checkpoint, load_registry
@@ -50,7 +50,7 @@ def main() -> None:
     parser.add_argument("--like-length", action="store_true", help="batches of like length, padded; f1_like_length.md")
     arguments = parser.parse_args()
     if arguments.like_length:
-        fused_layers.takes_tables = lambda _: False
+        train.whole_layers = lambda _: []
     quiet_libraries()
     settings = Settings.load()  # bases are kept in its output folder
     context = Context(load_registry(settings.registry), settings)

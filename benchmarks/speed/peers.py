@@ -36,9 +36,8 @@ from shared import results_folder, threads
 
 from zoo.evaluation.latency import processor_name
 from zoo.kernels.int8 import check_int8
-from zoo.kernels.packed import has_bfloat16
 from zoo.modeling.batches import pad, token_batches
-from zoo.modeling.device import Precision
+from zoo.modeling.device import Precision, has_bfloat16
 from zoo.modeling.quiet import quiet_libraries
 from zoo.modeling.windows import aggregation_strategy, decode, encode, finish
 from zoo.tagging.stream import tag_stream

@@ -22,7 +22,7 @@ import torch
 from shared import results_folder
 
 from zoo.evaluation.latency import processor_name
-from zoo.kernels.packed import has_bfloat16
+from zoo.modeling.device import has_bfloat16
 
 REPEATS = 50
 

@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch.profiler import ProfilerActivity, profile, record_function
 
-from zoo.kernels import fused_layers, fused_lora, joined_linear
+from zoo.kernels import attention, products, train
 
 _REST = "the rest, Python included"
 _KINDS = {
@@ -28,8 +28,8 @@ _KINDS = {
 @contextmanager
 def profiler() -> Iterator[profile]:
     """A profiler, not yet started, that sees dropout masks too: NumPy draws them, which no operator shows."""
-    modules: list[Any] = [fused_layers, fused_lora, joined_linear]
-    own = fused_layers.dropout_mask
+    modules: list[Any] = [attention, products, train]
+    own = train.dropout_mask
 
     def drawn(like: torch.Tensor, share: float) -> torch.Tensor:
         with record_function("dropout_mask"):

@@ -12,9 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from zoo.corpora.document import Document
-from zoo.kernels.packed import has_bfloat16, has_fast_bfloat16
 from zoo.modeling.batches import longest_window
-from zoo.modeling.device import best_device
+from zoo.modeling.device import best_device, has_bfloat16, has_fast_bfloat16
 from zoo.modeling.lora import attach_lora
 from zoo.modeling.windows import encode, label_window
 from zoo.pipeline.context import Context

@@ -31,8 +31,7 @@ from typing import Any
 from shared import peak_flop_per_second, results_folder, threads
 
 from zoo.evaluation.latency import processor_name
-from zoo.kernels.packed import has_bfloat16, has_fast_bfloat16
-from zoo.modeling.device import Precision
+from zoo.modeling.device import Precision, has_bfloat16, has_fast_bfloat16
 from zoo.modeling.quiet import quiet_libraries
 from zoo.tagging.stream import tag_stream
 from zoo.tagging.tagger import Tagger

@@ -39,11 +39,11 @@ from shared import (
 
 from zoo.corpora.document import Document
 from zoo.evaluation.latency import processor_name
+from zoo.modeling.device import use_bfloat16
 from zoo.modeling.quiet import quiet_libraries
 from zoo.pipeline.context import Context
 from zoo.registry.loader import Checkpoint, load_registry
 from zoo.settings import Settings
-from zoo.training.precision import use_bfloat16
 
 
 def main() -> None:
@@ -120,23 +120,15 @@ def _zoo(
     context: Context, checkpoint: Checkpoint, base: Path, train: Sequence[Document], *, fused: bool = True
 ) -> float:
     """One epoch; with fused=False as it was before: LoRA, attention and dropout as PEFT and PyTorch have them."""
-    from zoo.training import fast_dropout as masks
-    from zoo.training import finetune as loop
-    from zoo.training import fused_layers as whole
-    from zoo.training import fused_lora as layers
-
-    if fused:
-        return run_finetune(context, checkpoint, base, train, train[:1])[0].epochs[0].train_seconds
-    own = layers.fused_lora, masks.fast_dropout, loop.plain_attention, whole.takes_tables
-    layers.fused_lora = masks.fast_dropout = lambda *_, **__: nullcontext()
-    loop.plain_attention, whole.takes_tables = _fallback_attention, lambda _: False
+    os.environ["ZOO_KERNELS"] = "on" if fused else "off"
     try:
-        return run_finetune(context, checkpoint, base, train, train[:1])[0].epochs[0].train_seconds
+        with nullcontext() if fused else _fallback_attention():
+            return run_finetune(context, checkpoint, base, train, train[:1])[0].epochs[0].train_seconds
     finally:
-        layers.fused_lora, masks.fast_dropout, loop.plain_attention, whole.takes_tables = own
+        del os.environ["ZOO_KERNELS"]
 
 
-def _fallback_attention(model: Any) -> Any:
+def _fallback_attention() -> Any:
     from torch.nn.attention import SDPBackend, sdpa_kernel
 
     return sdpa_kernel(SDPBackend.MATH)

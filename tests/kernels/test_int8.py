@@ -11,7 +11,7 @@ import torch
 from tests.tiny import save_tiny_backbone
 from zoo.errors import ZooError
 from zoo.kernels.int8 import Int8Layers, check_int8
-from zoo.modeling.lora import merged_lora
+from zoo.kernels.merged import merged_lora
 
 vnni = pytest.mark.skipif(not torch.cpu._is_vnni_supported(), reason="the processor does not compute in int8")
 

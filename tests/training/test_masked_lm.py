@@ -10,8 +10,7 @@ from transformers import AutoTokenizer
 
 from tests.tiny import save_tiny_backbone
 from tests.training.conftest import Tiny, family
-from zoo.kernels.fused_layers import takes_tables
-from zoo.kernels.fused_lora import fused_lora
+from zoo.kernels.train import training_kernels
 from zoo.registry.recipes import DaptRecipe
 from zoo.training.dapt import attach
 from zoo.training.masked_lm import load_masked_language_model, masked_batch, masked_loss, perplexity
@@ -28,7 +27,7 @@ def test_a_table_has_the_loss_of_padded_sequences(name: str, tmp_path: Path) -> 
     for parameter in model.parameters():
         if parameter.requires_grad:
             torch.nn.init.normal_(parameter, std=0.1)
-    assert takes_tables(model.eval())
+    model.eval()
     sequences = sorted(tokenizer([text[:90] for text in TEXTS[:8]])["input_ids"], key=len, reverse=True)
     table = masked_batch(tokenizer, sequences, 0.3, 5, table_for=model)
     rows, labels = (
@@ -42,7 +41,8 @@ def test_a_table_has_the_loss_of_padded_sequences(name: str, tmp_path: Path) -> 
     expected.backward()
     wanted = {name: p.grad.clone() for name, p in model.named_parameters() if p.grad is not None}
     model.zero_grad()
-    with fused_lora(model, bfloat16=False, whole_layers=True):
+    with training_kernels(model, bfloat16=False) as takes_tables:
+        assert takes_tables
         loss = masked_loss(model, family(name), table, bfloat16=False) / table.labelled
         loss.backward()  # type: ignore[no-untyped-call]
     torch.testing.assert_close(loss, expected, rtol=1e-5, atol=1e-6)

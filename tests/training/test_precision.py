@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.training.conftest import Tiny, recipe
-from zoo.training.precision import use_bfloat16
+from zoo.modeling.device import use_bfloat16
 
 CPU_FLAGS = Path("/proc/cpuinfo")
 

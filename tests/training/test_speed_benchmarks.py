@@ -13,7 +13,7 @@ import pytest
 
 from tests.conftest import TINY_SENTENCES
 from tests.training.conftest import Tiny, recipe
-from zoo.kernels.packed import has_bfloat16
+from zoo.modeling.device import has_bfloat16
 
 SPEED = Path(__file__).parents[2] / "benchmarks" / "speed"
 
@@ -92,8 +92,8 @@ def test_f1_of_both_ways_is_compared_on_what_the_plain_script_found_once(tmp_pat
 def test_what_bfloat16_is_off_by_is_measured(tiny: Tiny, tmp_path: Path, texts: Path) -> None:
     model, _ = tiny.train(recipe(epochs=2))
     model.save_pretrained(tmp_path / "adapter")
-    run(tmp_path, "doubt.py", tmp_path / "adapter", "--texts", texts, "--results", tmp_path / "results")
-    (row,), table = read(tmp_path / "results", "doubt")
+    run(tmp_path, "uncertain.py", tmp_path / "adapter", "--texts", texts, "--results", tmp_path / "results")
+    (row,), table = read(tmp_path / "results", "uncertain")
     assert row["windows"] == len(TINY_SENTENCES) and row["near_ties"] > 0
     assert 0 < row["root_mean_square"] <= row["largest"] < 1
     assert f"| {row['windows']} | {row['near_ties']} |" in table

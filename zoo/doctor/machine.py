@@ -18,7 +18,7 @@ def check_torch() -> Check:
     """The build of torch, and what of the CPU it uses."""
     import torch
 
-    from zoo.training.precision import use_bfloat16
+    from zoo.modeling.device import use_bfloat16
 
     cuda = torch.version.cuda or torch.version.hip
     build = f"torch {torch.__version__}, " + (f"for GPUs ({cuda})" if cuda else "for the CPU alone")

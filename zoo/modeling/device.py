@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 Precision = Literal["auto", "float32", "bfloat16", "int8"]
 """bfloat16: autocast; int8: linear layers in integers, the rest in float32; auto: the entities of float32, by bfloat16
-where that is much faster and leaves no doubt about them."""
+where that is much faster and certain to give them."""
 
 
 def best_device() -> torch.device:
@@ -21,6 +21,36 @@ def best_device() -> torch.device:
     import torch
 
     return torch.device("cuda", torch.cuda.current_device()) if torch.cuda.is_available() else torch.device("cpu")
+
+
+def has_bfloat16() -> bool:
+    """Whether oneDNN computes in bfloat16 on this processor at all."""
+    import torch
+
+    return bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
+
+
+def has_fast_bfloat16() -> bool:
+    """Whether bfloat16 products are so much faster that it pays to compute uncertain windows twice: x86 with AMX."""
+    import torch
+
+    return bool(getattr(torch.cpu, "_is_amx_tile_supported", lambda: False)())
+
+
+def use_bfloat16(wish: Literal["auto", "float32", "bfloat16"]) -> bool:
+    """Whether to train in bfloat16 autocast.
+
+    `auto` takes it where the hardware multiplies bfloat16 natively: CUDA devices that say so, x86 with AMX or
+    AVX512-BF16.
+    """
+    import torch
+
+    if wish != "auto":
+        return wish == "bfloat16"
+    if torch.cuda.is_available():
+        return bool(torch.cuda.is_bf16_supported())
+    avx512 = bool(getattr(torch.cpu, "_is_avx512_bf16_supported", lambda: False)())
+    return avx512 or has_fast_bfloat16()
 
 
 @contextmanager

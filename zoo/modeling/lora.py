@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from zoo.errors import ZooError
-from zoo.kernels.int8 import Int8Layers, check_int8
 from zoo.modeling.adapters import ADAPTER_WEIGHTS, point_at_base
-from zoo.modeling.backbones import HEADS, classifier
-from zoo.modeling.device import Precision, best_device
+from zoo.modeling.backbones import classifier
+from zoo.modeling.device import best_device
 from zoo.modeling.labels import NEVER, LabelSpace
 from zoo.registry.recipes import LoraRecipe
 from zoo.registry.schema import Family
@@ -101,121 +97,6 @@ def open_dropout(model: torch.nn.Module, *, backbone: bool) -> None:
     for name, module in model.named_modules():
         if "lora_dropout" in name:
             module.train()
-
-
-def plain_lora_layers(model: torch.nn.Module) -> list[Any]:
-    """Layers that compute `W x + bias + s B A x` with a frozen W and one adapter: no DoRA, nothing merged or off."""
-    from peft.tuners.lora import Linear
-
-    return [module for module in model.modules() if isinstance(module, Linear) and _is_plain(module)]
-
-
-def _is_plain(layer: Any) -> bool:  # noqa: ANN401 - PEFT's layers are not typed
-    if len(layer.active_adapters) != 1 or layer.merged or layer.disable_adapters:
-        return False
-    (name,) = layer.active_adapters
-    return (
-        type(layer.base_layer).__name__ == "Linear"
-        and not layer.base_layer.weight.requires_grad
-        and name in layer.lora_A
-        and not layer.lora_variant.get(name)
-        and not layer.lora_bias.get(name, False)
-    )
-
-
-def has_plain_adapters(model: torch.nn.Module) -> bool:
-    """Whether each adapter of a model, if it has any, is one that can be added to the weights."""
-    import torch
-    from peft.tuners.lora import Linear
-    from peft.tuners.tuners_utils import BaseTunerLayer
-
-    return all(
-        isinstance(layer, Linear)
-        and type(layer.base_layer) is torch.nn.Linear
-        and len(layer.active_adapters) == 1
-        and not (layer.merged or layer.disable_adapters or layer.lora_variant or any(layer.lora_bias.values()))
-        for layer in model.modules()
-        if isinstance(layer, BaseTunerLayer)
-    )
-
-
-def effective_weight(layer: Any) -> tuple[Any, Any, bool]:  # noqa: ANN401 - PEFT's layers are not typed
-    """What a module multiplies with, a plain adapter included: weight [N, K], bias, and whether there is an adapter.
-
-    A module that is neither a linear layer nor one that PEFT has wrapped has None and None.
-    """
-    import torch
-    from peft.tuners.tuners_utils import BaseTunerLayer
-
-    if not isinstance(layer, BaseTunerLayer):
-        return (layer.weight.detach(), layer.bias, False) if type(layer) is torch.nn.Linear else (None, None, False)
-    inner: Any = layer
-    (name,) = inner.active_adapters
-    weight, bias = inner.base_layer.weight.detach(), inner.base_layer.bias
-    if name not in inner.lora_A:
-        return weight, bias, False
-    with torch.no_grad():
-        added = inner.lora_B[name].weight, inner.lora_A[name].weight
-        return torch.addmm(weight, *added, alpha=inner.scaling[name]), bias, True
-
-
-@contextmanager
-def merged_lora(model: torch.nn.Module, *, precision: Precision) -> Iterator[None]:
-    """Compute with `W + s B A` in the place of the two, until the block is left; the weights stay as they are.
-
-    It takes as long as a pass over some hundred tokens, and memory for the weights once more. Logits are those of the
-    two up to rounding.
-
-    Args:
-        model: A model with one active adapter, or none.
-        precision: Number format that the sums are kept in: bfloat16 for bfloat16 autocast; int8 takes in all other
-            linear layers but the head.
-
-    Raises:
-        ZooError: The processor does not compute in int8.
-    """
-    import torch
-
-    def linear(weight: torch.Tensor, bias: torch.Tensor | None) -> Callable[[torch.Tensor], torch.Tensor]:
-        if precision == "int8":
-            return integers.linear(weight, bias)
-        if precision == "bfloat16":
-            weight, bias = weight.bfloat16(), bias if bias is None else bias.bfloat16()
-        return partial(torch.nn.functional.linear, weight=weight, bias=bias)
-
-    integers = Int8Layers()
-    layers = plain_lora_layers(model)
-    others = _linear_layers(model) if precision == "int8" else []
-    if precision == "int8":
-        check_int8(next(model.parameters()).device)
-    own = [(layer, vars(layer).get("forward")) for layer in [*layers, *others]]
-    for layer in layers:
-        layer.forward = linear(*effective_weight(layer)[:2])
-    for layer in others:
-        layer.forward = linear(layer.weight.detach(), layer.bias)
-    try:
-        yield
-    finally:
-        for layer, forward in own:
-            if forward is None:
-                del layer.forward
-            else:  # as training has made it
-                layer.forward = forward
-
-
-def _linear_layers(model: torch.nn.Module) -> list[Any]:
-    """Linear layers outside of adapters and head."""
-    import torch
-    from peft.tuners.tuners_utils import BaseTunerLayer
-    from peft.utils.other import ModulesToSaveWrapper
-
-    tuned = (part for part in model.modules() if isinstance(part, BaseTunerLayer | ModulesToSaveWrapper))
-    inside = {id(inner) for part in tuned for inner in part.modules()}
-    return [
-        module
-        for name, module in model.named_modules()
-        if type(module) is torch.nn.Linear and id(module) not in inside and name.rpartition(".")[2] not in HEADS
-    ]
 
 
 def trained_share(model: torch.nn.Module) -> TrainedShare:

@@ -11,8 +11,7 @@ from typing import TYPE_CHECKING, Any
 from zoo.errors import ZooError
 from zoo.modeling.adapters import ADAPTER_CONFIG, find_base
 from zoo.modeling.batches import forward, longest_window, token_batches
-from zoo.modeling.device import Precision, best_device, plain_attention
-from zoo.modeling.lora import merged_lora
+from zoo.modeling.device import Precision, best_device, has_bfloat16, has_fast_bfloat16, plain_attention
 from zoo.modeling.windows import Entity, Window, decode, encode, finish
 
 if TYPE_CHECKING:
@@ -205,13 +204,15 @@ def decode_together(
     Returns:
         Per model, per window.
     """
-    from zoo.kernels.packed import can_pack, has_bfloat16, has_fast_bfloat16
+    from zoo import kernels
+    from zoo.kernels.infer import can_pack
 
+    merge = merge and kernels.enabled()
     if precision == "auto" and not has_fast_bfloat16():
         precision = "float32"
     formats = ("auto", "float32", *(["bfloat16"] if has_bfloat16() else []))
     if merge and precision in formats and all(can_pack(tagger.model) for tagger in taggers):
-        from zoo.kernels.labelling import decode_packed
+        from zoo.kernels.entities import decode_packed
 
         groups: dict[int, list[int]] = {}
         for number, tagger in enumerate(taggers):
@@ -220,7 +221,14 @@ def decode_together(
         for group in groups.values():
             own = [taggers[number] for number in group]
             tokens = batch_tokens or _PACKED_TOKENS
-            answers = decode_packed(own, windows, precision=precision, batch_tokens=tokens, progress=progress)  # type: ignore[arg-type]
+            answers = decode_packed(
+                [(one.model, one.adapter) for one in own],
+                [one.labels for one in own],
+                windows,
+                precision=precision,  # type: ignore[arg-type]
+                batch_tokens=tokens,
+                progress=progress,
+            )
             found |= dict(zip(group, answers, strict=True))
         return [found[number] for number in range(len(taggers))]
     number_format: Precision = "float32" if precision == "auto" else precision
@@ -237,6 +245,8 @@ def _decode(
 ) -> list[list[Entity]]:
     """As transformers computes it."""
     import torch
+
+    from zoo.kernels.merged import merged_lora
 
     if tagger.adapter:
         tagger.model.set_adapter(tagger.adapter)

@@ -1,12 +1,84 @@
-"""Order of training batches, which the seed alone decides: at random, or windows of like length together."""
+"""Training batches: their order, which the seed alone decides, and their tensors."""
 
 from __future__ import annotations
 
 import random
 from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from zoo.modeling.batches import pad
+from zoo.modeling.windows import IGNORED, Window
+
+if TYPE_CHECKING:
+    import torch
 
 _POOL_BATCHES = 50
 """Windows are sorted by length within pools of this many batches: little padding, yet other batches in every epoch."""
+
+
+Pairs = Sequence[tuple[Window, Sequence[int]]]
+"""Windows, each with its label ids."""
+
+
+@dataclass(frozen=True)
+class Batch:
+    """A batch.
+
+    Attributes:
+        inputs: What the model takes, B x T = N or 1 x N tokens.
+        gold: Label ids, `IGNORED` where there is no token, shape [N].
+    """
+
+    inputs: dict[str, Any]
+    gold: torch.Tensor
+
+    @property
+    def labelled(self) -> int:
+        """Number of tokens with a label."""
+        return int((self.gold != IGNORED).sum())
+
+    def inputs_on(self, device: torch.device) -> dict[str, Any]:
+        """The inputs, tensors moved to a device."""
+        return {k: v.to(device) if hasattr(v, "to") else v for k, v in self.inputs.items()}
+
+
+def pad_batch(pairs: Pairs, *, pad_id: int, step: int, most: int) -> Batch:
+    """Pad windows to the longest of all.
+
+    Args:
+        pairs: Windows with their label ids.
+        pad_id: Token id where there is no token.
+        step: The length is a multiple of it, where that is not more than `most`.
+        most: Tokens that a window may have.
+    """
+    longest = max(len(window) for window, _ in pairs)
+    length = max(longest, min(-(-longest // step) * step, most))
+    inputs = {
+        "input_ids": pad([window.input_ids for window, _ in pairs], pad_id, length),
+        "attention_mask": pad([[1] * len(window) for window, _ in pairs], 0, length),
+    }
+    return Batch(inputs, pad([target for _, target in pairs], IGNORED, length).flatten())
+
+
+def pack_batch(pairs: Pairs, *, pad_id: int, first_position: int = 0) -> Batch:
+    """Lay windows out as a table of tokens, for models of which all layers are fused.
+
+    Args:
+        pairs: Windows with their label ids.
+        pad_id: Token id where there is no token.
+        first_position: Position id of the first token of a window.
+    """
+    import torch
+
+    from zoo.kernels.table import table
+
+    pairs = sorted(pairs, key=lambda pair: -len(pair[0]))
+    inputs = table([window.input_ids for window, _ in pairs], pad_id=pad_id, first_position=first_position)
+    gold = torch.full((inputs["input_ids"].numel(),), IGNORED)
+    labels = [label for _, target in pairs for label in target]
+    gold[: len(labels)] = torch.tensor(labels)
+    return Batch(inputs, gold)
 
 
 def mixed_batches(weights: Sequence[float], batch_size: int, rng: random.Random) -> list[list[int]]:

@@ -13,7 +13,6 @@ import math
 import random
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import nullcontext
 from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
@@ -21,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 from zoo.errors import ZooError
 from zoo.modeling.batches import longest_window
-from zoo.modeling.device import best_device, plain_attention
+from zoo.modeling.device import best_device, use_bfloat16
 from zoo.modeling.lora import open_dropout
 from zoo.registry.recipes import DaptRecipe
 from zoo.registry.schema import Family
@@ -34,7 +33,6 @@ from zoo.training.masked_lm import (
     masked_loss,
     perplexity,
 )
-from zoo.training.precision import use_bfloat16
 from zoo.training.snapshot import (
     Snapshot,
     optimizer_tensors,
@@ -239,9 +237,7 @@ class _Run:
         import torch
         from transformers import get_cosine_schedule_with_warmup
 
-        from zoo.kernels.fast_dropout import fast_dropout
-        from zoo.kernels.fused_layers import takes_tables
-        from zoo.kernels.fused_lora import fused_lora
+        from zoo.kernels.train import training_kernels
 
         recipe, bfloat16 = self.recipe, use_bfloat16(self.recipe.precision)
         for parameter in self.model.parameters():
@@ -263,9 +259,7 @@ class _Run:
         saved = started = time.perf_counter()
         before = self.seconds
         recent: list[float] = []
-        packs = takes_tables(self.model)
-        attention = nullcontext() if packs else plain_attention(self.model)
-        with attention, fused_lora(self.model, bfloat16=bfloat16, whole_layers=True), fast_dropout(self.model):
+        with training_kernels(self.model, bfloat16=bfloat16) as packs:
             for step, batch in enumerate(self._batches(), start=1):
                 if step <= self.step:
                     continue

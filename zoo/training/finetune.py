@@ -8,7 +8,6 @@ import re
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
-from contextlib import nullcontext
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,15 +16,14 @@ from zoo.corpora.document import Document
 from zoo.errors import ZooError
 from zoo.evaluation.scoring import micro_f1
 from zoo.modeling.batches import first_position
-from zoo.modeling.device import plain_attention
+from zoo.modeling.device import use_bfloat16
 from zoo.modeling.labels import LabelSpace
 from zoo.modeling.lora import open_dropout
 from zoo.modeling.windows import IGNORED, Window, encode, label_window
 from zoo.registry.recipes import FinetuneRecipe
 from zoo.tagging.tagger import Tagger
-from zoo.training.batching import epoch_batches, mixed_batches
+from zoo.training.batching import epoch_batches, mixed_batches, pack_batch, pad_batch
 from zoo.training.joining import join_runs
-from zoo.training.precision import use_bfloat16
 from zoo.training.snapshot import (
     Snapshot,
     optimizer_tensors,
@@ -118,10 +116,7 @@ def finetune(
     import torch
     from transformers import get_linear_schedule_with_warmup, set_seed
 
-    from zoo.kernels.fast_dropout import fast_dropout
-    from zoo.kernels.fused_layers import takes_tables
-    from zoo.kernels.fused_lora import fused_lora
-    from zoo.kernels.packing import pack_batch, pad_batch
+    from zoo.kernels.train import training_kernels
 
     progress = progress or Progress()
     device = next(model.parameters()).device
@@ -137,11 +132,11 @@ def finetune(
     optimizer = torch.optim.AdamW(_parameter_groups(model, recipe), lr=recipe.learning_rate, fused=True)
     steps = recipe.epochs * math.ceil(len(train) / recipe.batch_size)
     schedule = get_linear_schedule_with_warmup(optimizer, round(recipe.warmup_share * steps), steps)
-    packs, pad_id, first = takes_tables(model), int(tokenizer.pad_token_id or 0), first_position(model)
+    pad_id, first = int(tokenizer.pad_token_id or 0), first_position(model)
     trained = [p for p in model.parameters() if p.requires_grad]
     loss_function = torch.nn.CrossEntropyLoss(ignore_index=IGNORED, label_smoothing=recipe.label_smoothing)
 
-    def step(pairs: Sequence[tuple[Window, list[int]]], epoch: int) -> float:
+    def step(pairs: Sequence[tuple[Window, list[int]]], epoch: int, *, packs: bool) -> float:
         if packs:
             batch = pack_batch(pairs, pad_id=pad_id, first_position=first)
         else:
@@ -175,8 +170,7 @@ def finetune(
         progress.on_resume(state.epoch * steps // recipe.epochs)
         for log in state.logs:  # heard again: a search may have been killed before it wrote the last one down
             progress.on_epoch(log)
-    attention = nullcontext() if packs else plain_attention(model)
-    with attention, fused_lora(model, bfloat16=bfloat16, whole_layers=True), fast_dropout(model):
+    with training_kernels(model, bfloat16=bfloat16) as packs:
         while state.epoch < recipe.epochs and not _hopeless(state, recipe):
             open_dropout(model, backbone=recipe.backbone_dropout)
             epoch = state.epoch + 1
@@ -189,7 +183,7 @@ def finetune(
             else:
                 batches = epoch_batches(lengths, recipe.batch_size, rng, weights=weights)
             for batch in batches:
-                loss_sum += step([(windows[i], targets[i]) for i in batch], epoch)
+                loss_sum += step([(windows[i], targets[i]) for i in batch], epoch, packs=packs)
                 tokens += sum(lengths[i] for i in batch)
                 progress.on_step()
             train_seconds = time.perf_counter() - epoch_started

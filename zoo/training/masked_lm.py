@@ -12,13 +12,12 @@ from zoo.modeling.batches import first_position, pad
 from zoo.modeling.windows import IGNORED
 from zoo.registry.recipes import DaptRecipe
 from zoo.registry.schema import Family
+from zoo.training.batching import Batch
 
 if TYPE_CHECKING:
     import torch
     from peft import PeftModel
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
-
-    from zoo.kernels.packing import Batch
 
 _HELDOUT_MASK_SEED = 20_000
 
@@ -66,7 +65,7 @@ def masked_batch(
     import torch
     from transformers import DataCollatorForLanguageModeling
 
-    from zoo.kernels.packing import Batch, table
+    from zoo.kernels.table import table
 
     collator = DataCollatorForLanguageModeling(tokenizer, mlm_probability=share)
     collator.generator = torch.Generator().manual_seed(seed)

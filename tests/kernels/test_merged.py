@@ -10,7 +10,8 @@ import torch
 from peft import LoraConfig, get_peft_model
 
 from tests.tiny import save_tiny_backbone
-from zoo.modeling.lora import merged_lora, plain_lora_layers
+from zoo.kernels.merged import merged_lora
+from zoo.kernels.support import plain_lora_layers
 
 
 @pytest.fixture(params=["bert", "deberta-v2", "modernbert"])
@@ -64,9 +65,9 @@ def test_pefts_own_layers_are_back_after_an_error(model: Any) -> None:
 
 
 def test_within_training_the_layers_of_training_are_back_afterwards(model: Any) -> None:
-    from zoo.kernels.fused_lora import fused_lora
+    from zoo.kernels.train import fused_lora
 
-    with fused_lora(model, bfloat16=False):
+    with fused_lora(model, bfloat16=False, whole=False):
         (layer, *_) = plain_lora_layers(model)
         own = layer.forward
         with merged_lora(model, precision="float32"):

@@ -13,10 +13,12 @@ from hypothesis import strategies as st
 from peft import LoraConfig, get_peft_model
 
 from tests.tiny import TEXTS, TOKENIZER_OF, save_tiny_backbone, tiny_tokenizer
-from zoo.kernels import labelling, packed
-from zoo.kernels.labelling import _CAUTION, _MANY, Labelled, _is_open, _likely_doubt
-from zoo.kernels.packed import can_pack, has_bfloat16, pack, select, table
+from zoo.kernels import entities
+from zoo.kernels.entities import _CAUTION, _MANY, is_uncertain, likely_error
+from zoo.kernels.infer import Labelled, can_pack, pack
+from zoo.kernels.table import select
 from zoo.modeling.batches import forward
+from zoo.modeling.device import has_bfloat16
 from zoo.modeling.windows import Window, decode, encode
 from zoo.tagging import tagger
 from zoo.tagging.tagger import Tagger, decode_together
@@ -81,13 +83,12 @@ def test_logits_are_those_of_transformers(
         exact = theirs(one, windows)
         with torch.inference_mode():
             for choice in ([True] * len(windows), kept):
-                hidden, runs = select(*table(encoder, windows), choice)
+                hidden, layout = select(*encoder.embedded(windows), choice)
                 for layer in encoder.layers:
-                    hidden = layer(hidden, runs)
+                    hidden = layer(hidden, layout)
                 logits = encoder.logits(hidden)
-                starts = [run.start + i * run.length for run in runs for i in range(run.windows)]
                 chosen = [logits_of for logits_of, wanted in zip(exact, choice, strict=True) if wanted]
-                for start, each in zip(starts, chosen, strict=True):
+                for start, each in zip(layout.starts, chosen, strict=True):
                     torch.testing.assert_close(logits[start : start + len(each)], each, rtol=1e-4, atol=1e-4)
     assert len({len(window) for window in windows}) > 10
 
@@ -101,7 +102,7 @@ def keys(found: list[list[list[Any]]]) -> list[list[list[tuple[int, int, str]]]]
 def test_together_they_find_what_each_finds_alone(
     family: str, precision: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(packed, "has_fast_bfloat16", lambda: True)
+    monkeypatch.setattr(tagger, "has_fast_bfloat16", lambda: True)
     taggers = two_adapters(family, tmp_path, upper=True)
     assert can_pack(taggers[0].model) == (family == "bert")
     windows = windows_of(taggers[0])
@@ -123,12 +124,12 @@ def test_layers_that_no_adapter_touches_are_shared(tmp_path: Path) -> None:
 
 
 @needs_bfloat16
-def test_what_bfloat16_leaves_open_is_computed_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_bfloat16_leaves_uncertain_is_computed_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Where bfloat16 is made far worse than it is, its errors are seen, and `auto` still finds what float32 finds."""
-    monkeypatch.setattr(packed, "has_fast_bfloat16", lambda: True)
+    monkeypatch.setattr(tagger, "has_fast_bfloat16", lambda: True)
     (one, _) = two_adapters("bert", tmp_path)
     windows = windows_of(one)
-    label, passes = labelling._label, []
+    label, passes = entities.label_windows, []
 
     def worse(encoders: Any, windows: Any, wanted: Any, *rest: Any) -> Any:
         found = label(encoders, windows, wanted, *rest)
@@ -143,7 +144,7 @@ def test_what_bfloat16_leaves_open_is_computed_again(tmp_path: Path, monkeypatch
         ids[near, :2] = ids[near, 1::-1]
         return Labelled(ids, each.gaps, each.scores)
 
-    monkeypatch.setattr(labelling, "_label", worse)
+    monkeypatch.setattr(entities, "label_windows", worse)
     found = keys([one.decode_windows(windows, precision="auto", merge=True)])
     assert found == keys([one.decode_windows(windows)])
     assert len(passes) > 2 and passes[0] == len(windows)
@@ -152,27 +153,27 @@ def test_what_bfloat16_leaves_open_is_computed_again(tmp_path: Path, monkeypatch
 @pytest.mark.parametrize("scale", [0.01, 0.05])
 def test_rare_errors_are_estimated_from_the_tail_of_many_and_from_the_largest_of_few(scale: float) -> None:
     errors = np.random.default_rng(0).exponential(scale, 20_000).astype(np.float32)
-    assert _likely_doubt(errors) == pytest.approx(scale * np.log(1000), rel=0.05)
+    assert likely_error(errors) == pytest.approx(scale * np.log(1000), rel=0.05)
     few = errors[: _MANY - 1]
-    assert _likely_doubt(few) == pytest.approx(_CAUTION * few.max())
-    assert _likely_doubt(errors[:0]) == 0
+    assert likely_error(few) == pytest.approx(_CAUTION * few.max())
+    assert likely_error(errors[:0]) == 0
 
 
 def test_small_inputs_and_other_processors_take_float32(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(packed, "has_fast_bfloat16", lambda: False)
+    monkeypatch.setattr(tagger, "has_fast_bfloat16", lambda: False)
     monkeypatch.setattr(tagger, "_decode", None)
     (one, _) = two_adapters("bert", tmp_path)
     windows = windows_of(one)
     passes = []
-    label = labelling._label
-    monkeypatch.setattr(labelling, "_label", lambda *given: passes.append(given) or label(*given))  # type: ignore[func-returns-value]
+    label = entities.label_windows
+    monkeypatch.setattr(entities, "label_windows", lambda *given: passes.append(given) or label(*given))  # type: ignore[func-returns-value]
     assert one.decode_windows(windows, precision="auto", merge=True)
     assert len(passes) == 1
 
 
 @settings(max_examples=300, deadline=None)
-@given(data=st.data(), doubt=st.sampled_from([0.1, 0.5, 1.0]))
-def test_a_window_that_is_not_open_stands_any_smaller_error(data: st.DataObject, doubt: float) -> None:
+@given(data=st.data(), error=st.sampled_from([0.1, 0.5, 1.0]))
+def test_a_certain_window_stands_any_smaller_error(data: st.DataObject, error: float) -> None:
     size = data.draw(st.integers(1, 8))
     seed = data.draw(st.integers(0, 2**32 - 1))
     random = np.random.default_rng(seed)
@@ -182,11 +183,11 @@ def test_a_window_that_is_not_open_stands_any_smaller_error(data: st.DataObject,
     continues[0] = False
     starts = np.arange(size) * 3
     window = Window(0, list(range(size)), np.stack([starts, starts + 3], 1), np.ones(size, dtype=np.bool_), continues)
-    if _is_open(window, labelled(logits), doubt, LABELS):
+    if is_uncertain(window, labelled(logits), error, LABELS):
         return
     exact = labelled(logits)
     for _ in range(10):
-        other = labelled(logits + random.choice([-1, 1], logits.shape) * doubt / 2 * 0.999)
+        other = labelled(logits + random.choice([-1, 1], logits.shape) * error / 2 * 0.999)
         assert found_in(window, other) == found_in(window, exact)
 
 

@@ -12,13 +12,12 @@ from peft import LoraConfig, get_peft_model
 from peft.tuners.lora import Linear
 
 from tests.tiny import save_tiny_backbone
-from zoo.kernels.fast_dropout import dropout_mask
-from zoo.kernels.fused_layers import fusible_layers, takes_tables
-from zoo.kernels.fused_lora import fused_lora
-from zoo.kernels.packing import pack_batch, pad_batch
+from zoo.kernels.dropout import dropout_mask
+from zoo.kernels.train import fused_lora, training_kernels, whole_layers
 from zoo.modeling.batches import first_position
 from zoo.modeling.lora import open_dropout
 from zoo.modeling.windows import IGNORED, Window
+from zoo.training.batching import pack_batch, pad_batch
 
 TARGETS = ("query", "key", "value", "dense", "query_proj", "key_proj", "value_proj", "Wqkv", "Wi", "Wo")
 
@@ -39,6 +38,11 @@ def with_lora(family, folder, **options):
         if "lora_B" in name:
             torch.nn.init.normal_(parameter, std=0.05)
     return tuned.eval()
+
+
+def takes_tables(model):
+    with training_kernels(model, bfloat16=False) as tables:
+        return tables
 
 
 @pytest.fixture(params=[False, True], ids=["linear", "whole"])
@@ -64,7 +68,7 @@ def gradients(model, ids):
 def assert_same_logits_and_gradients(model, whole):
     ids = torch.randint(5, 50, (3, 7))
     logits, wanted = gradients(model, ids)
-    with fused_lora(model, bfloat16=False, whole_layers=whole) as layers:
+    with fused_lora(model, bfloat16=False, whole=whole) as layers:
         assert layers == sum(isinstance(module, Linear) for module in model.modules()) > 0
         fused, found = gradients(model, ids)
     torch.testing.assert_close(fused, logits, rtol=1e-4, atol=1e-5)
@@ -112,7 +116,7 @@ def test_a_table_of_tokens_has_the_logits_and_gradients_of_padded_windows(model)
         (logits * torch.linspace(-1, 1, logits.numel()).view_as(logits)).sum().backward()
         return logits.detach(), {name: p.grad.clone() for name, p in model.named_parameters() if p.grad is not None}
 
-    with fused_lora(model, bfloat16=False, whole_layers=True):
+    with fused_lora(model, bfloat16=False):
         (logits, wanted), (packed, found) = of(padded), of(table)
     torch.testing.assert_close(packed, logits, rtol=1e-4, atol=1e-5)
     for name, gradient in wanted.items():
@@ -139,7 +143,7 @@ def assert_as_close_as_autocast(model, whole):
     exact, wanted = gradients(model, ids)
     with torch.autocast("cpu", torch.bfloat16):
         theirs, _ = gradients(model, ids)
-        with fused_lora(model, bfloat16=True, whole_layers=whole):
+        with fused_lora(model, bfloat16=True, whole=whole):
             ours, found = gradients(model, ids)
     assert (ours.float() - exact).abs().max() < 2 * (theirs.float() - exact).abs().max() + 1e-3
     assert found.keys() == wanted.keys()
@@ -166,7 +170,7 @@ def test_dropout_reaches_the_adapter_alone_and_its_gradient_is_right(model):
         torch.manual_seed(1)
         return layer(inputs)
 
-    with fused_lora(model, bfloat16=False):
+    with fused_lora(model, bfloat16=False, whole=False):
         drawn = [layer(x).detach() for _ in range(200)]
         assert not torch.equal(drawn[0], drawn[1])
         torch.manual_seed(1)
@@ -191,7 +195,7 @@ def test_layers_that_are_more_than_plain_lora_stay_as_they_are(model):
 
 def test_whole_layers_are_taken_where_they_have_the_shape_of_berts(model):
     like_bert = model.config.model_type in ("bert", "electra", "roberta")
-    assert len(fusible_layers(model)) == (model.config.num_hidden_layers if like_bert else 0)
+    assert len(whole_layers(model)) == (model.config.num_hidden_layers if like_bert else 0)
 
 
 def test_a_model_that_is_trained_in_full_stays_as_it_is(tmp_path):
@@ -199,14 +203,14 @@ def test_a_model_that_is_trained_in_full_stays_as_it_is(tmp_path):
 
     save_tiny_backbone("bert", tmp_path / "model")
     plain = AutoModelForTokenClassification.from_pretrained(tmp_path / "model", dtype=torch.float32)
-    assert fusible_layers(plain) == [] and not takes_tables(plain)
+    assert whole_layers(plain) == [] and not takes_tables(plain)
 
 
 def test_layers_with_other_weights_to_train_are_not_taken_whole(tmp_path):
     model = with_lora("bert", tmp_path / "model", target_modules=["query", "value"])
     layers = model.base_model.model.base_model.encoder.layer
     layers[1].output.dense.weight.requires_grad_(True)
-    assert fusible_layers(model) == [layers[0]] and not takes_tables(model)
+    assert whole_layers(model) == [layers[0]] and not takes_tables(model)
 
 
 @pytest.mark.parametrize("options", [{}, {"target_modules": ["query", "value"]}], ids=["all", "query-value"])
@@ -216,7 +220,7 @@ def test_whole_layers_drop_out_what_each_adapter_is_given(options, tmp_path):
     ids = torch.randint(5, 50, (3, 7))
 
     def drawn(whole):
-        with torch.no_grad(), fused_lora(model, bfloat16=False, whole_layers=whole):
+        with torch.no_grad(), fused_lora(model, bfloat16=False, whole=whole):
             return torch.stack([model(input_ids=ids).logits for _ in range(200)])
 
     wanted, found = drawn(whole=False), drawn(whole=True)  # the first is tested above
@@ -253,7 +257,7 @@ def test_gradient_of_whole_layers_is_right_with_dropout(family, options, part, t
     def value(logits):
         return (logits * torch.linspace(-1, 1, logits.numel()).view_as(logits)).double().sum().item()
 
-    with fused_lora(model, bfloat16=False, whole_layers=True):
+    with fused_lora(model, bfloat16=False):
         logits, found = drawn()
         assert torch.equal(drawn()[0], logits)
         assert not torch.equal(gradients(model, ids)[0], logits)

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from tests.tiny import save_tiny_backbone
-from zoo.kernels.fast_dropout import dropout_mask, fast_dropout
+from zoo.kernels.dropout import dropout_mask, fast_dropout
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
