@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import os
 import shutil
@@ -18,8 +19,9 @@ from tests import records
 from zoo.cards.check import check_card
 from zoo.errors import ZooError
 from zoo.export.check import Agreement, compare, sample_texts
+from zoo.export.formats import FORMATS
 from zoo.export.merged import ExportRecord, check_destination, export_merged
-from zoo.export.onnx import export_onnx, onnx_tagger, require_onnx
+from zoo.export.onnx import export_int8, export_onnx, onnx_tagger
 from zoo.export.source import MergedModel, find_source, open_model
 from zoo.hub.privacy import check_private_text
 from zoo.registry.loader import Registry, load_registry
@@ -254,7 +256,7 @@ class TestOnnx:
         self, family: str, opened: Callable[[str], MergedModel], tmp_path: Path
     ) -> None:
         model = opened(family)
-        export_onnx(model, tmp_path / "onnx", int8=True)
+        export_int8(model, tmp_path / "onnx")
         float32, int8 = record_of(tmp_path / "onnx").files
         assert (int8.name, int8.precision) == ("model_quantized.onnx", "int8")
         path = tmp_path / "onnx" / "model_quantized.onnx"
@@ -279,7 +281,7 @@ class TestOnnx:
         find = importlib.util.find_spec
         monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name == "onnxruntime" else find(name))
         with pytest.raises(ZooError, match="onnxruntime is not installed") as caught:
-            export_onnx(opened("bert"), tmp_path / "onnx")
+            FORMATS["onnx"].write(opened("bert"), tmp_path / "onnx")
         assert caught.value.fix == "pip install 'biomedical-ner-zoo[onnx]'" and not (tmp_path / "onnx").exists()
 
     def test_an_operation_without_a_counterpart(
@@ -354,8 +356,11 @@ def test_share_of_nothing() -> None:
     assert Agreement(**numbers, entities=3, other_entities=2, equal_entities=1).share == 0.25
 
 
-def test_require_onnx_is_content_here() -> None:
-    require_onnx()
+@pytest.mark.parametrize("name", FORMATS)
+def test_every_format_is_written_by_what_is_registered(name: str) -> None:
+    FORMATS[name].check_libraries()
+    module, _, function = FORMATS[name].writer.partition(":")
+    assert callable(getattr(importlib.import_module(module), function))
 
 
 def test_the_command_takes_a_hub_id(

@@ -33,34 +33,31 @@ def export(
     as_json: AsJson = False,
 ) -> None:
     """Write a model that stands alone, merged or in ONNX, checked against the adapter on real text."""
-    wanted = [folder for folder in (merged, onnx) if folder]
-    if not wanted:
+    if not (merged or onnx):
         raise ZooError("nothing to write", fix="say --merged DIR, --onnx DIR, or both")
     if int8 and not onnx:
         raise ZooError("--int8 belongs to --onnx", where="--int8", fix="add --onnx DIR")
     if merged and onnx and (places := {merged.resolve(), onnx.resolve()}) and _nested(places):
         raise ZooError("--merged and --onnx need folders apart", where=merged, fix="name two folders side by side")
     found, settings = open_registry(registry)
-    from zoo.export.merged import check_destination, export_merged
-    from zoo.export.onnx import export_onnx, require_onnx
+    from zoo.export.formats import FORMATS
+    from zoo.export.merged import check_destination
     from zoo.export.source import find_source, open_model
     from zoo.modeling.quiet import quiet_libraries
 
-    for folder in wanted:
+    wanted = [(FORMATS["merged"], merged)] if merged else []
+    wanted += [(FORMATS["int8" if int8 else "onnx"], onnx)] if onnx else []
+    for form, folder in wanted:
         check_destination(folder)
-    if onnx:
-        require_onnx()
+        form.check_libraries()
     quiet_libraries()
     source = find_source(model, out or settings.out, found)
     print_step(f"loading {model}")
     opened = open_model(source)
     done: list[tuple[Path, ExportRecord]] = []
-    if merged:
-        print_step("merging, and comparing with the original on real text")
-        done.append((merged, export_merged(opened, merged)))
-    if onnx:
-        print_step("exporting to ONNX, and comparing with the original on real text")
-        done.append((onnx, export_onnx(opened, onnx, int8=int8)))
+    for form, folder in wanted:
+        print_step(f"{form.step}, and comparing with the original on real text")
+        done.append((folder, form.write(opened, folder)))
     if as_json:
         print_json([{"folder": str(folder), **record.model_dump(mode="json")} for folder, record in done])
         return

@@ -9,11 +9,12 @@ from typing import Any, Literal
 from pydantic import Field
 
 from zoo.energy import Energy
+from zoo.errors import ZooError
 from zoo.evaluation.error_summary import ErrorSummary
 from zoo.evaluation.memorisation import SeenUnseen, WithoutLeaked
 from zoo.evaluation.oracle import RawTextScore
 from zoo.evaluation.scoring import SplitScore
-from zoo.files import write_whole
+from zoo.files import file_sha256, write_whole
 from zoo.records import Record
 from zoo.registry.names import Names
 from zoo.registry.schema import LicenseInfo
@@ -186,6 +187,19 @@ class Result(Record):
         repo_id = names.of_checkpoint(self.backbone, self.corpus)
         base = names.of_base(self.backbone, self.base_mark)
         return self.model_copy(update={"repo_id": repo_id, "base_repo_id": base, "names": names})
+
+    def check_adapter(self, weights: Path) -> None:
+        """Make sure that weights are those that were measured.
+
+        Raises:
+            ZooError: They are not.
+        """
+        if file_sha256(weights) != self.fingerprints.get("adapter"):
+            raise ZooError(
+                "the adapter is not the one that was measured: its sha256 is not that of result.json",
+                where=weights,
+                fix=f"zoo build {self.checkpoint_id} --overwrite",
+            )
 
     def save(self, folder: Path) -> None:
         """Write `result.json`."""

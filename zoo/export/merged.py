@@ -17,14 +17,13 @@ from zoo.evaluation.result import RESULT_FILE, Decoding, Result, write_text
 from zoo.export.check import LOGIT_TOLERANCE, Agreement, compare, sample_texts
 from zoo.export.source import MergedModel
 from zoo.files import file_sha256, new_folder, share_weights
+from zoo.hub.bundle import MACHINE_KEYS
 from zoo.hub.manifest import CARD_FILE
 from zoo.modeling.windows import aggregation_strategy
 from zoo.records import Record
 from zoo.tagging.tagger import Tagger
 
 EXPORT_FILE = "export.json"
-_OF_THIS_MACHINE = ("is_local", "local_files_only", "name_or_path", "_name_or_path")
-"""What tokenizers write of where they were loaded from."""
 
 
 class ExportedFile(Record):
@@ -141,7 +140,7 @@ def save_tokenizer(model: MergedModel, folder: Path) -> None:
     """Write the tokenizer, its longest text a window, without what it says of this machine."""
     tokenizer: Any = copy.deepcopy(model.original.tokenizer)
     tokenizer.model_max_length = model.original.window_tokens
-    for name in _OF_THIS_MACHINE:
+    for name in MACHINE_KEYS:
         tokenizer.init_kwargs.pop(name, None)
     tokenizer.name_or_path = ""
     tokenizer.save_pretrained(folder)

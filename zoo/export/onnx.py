@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import logging
 import warnings
 from collections.abc import Iterator
@@ -44,33 +43,26 @@ _QUANTIZED = ("MatMul", "Gather")
 """The linear layers, and the embeddings, which are half of a small encoder."""
 
 
-def require_onnx() -> None:
-    """Make sure that the libraries of the extra `onnx` are here.
-
-    Raises:
-        ZooError: One is not.
-    """
-    for module in ("onnx", "onnxruntime"):
-        if importlib.util.find_spec(module) is None:
-            raise ZooError(f"{module} is not installed", fix="pip install 'biomedical-ner-zoo[onnx]'")
+def export_onnx(model: MergedModel, destination: Path) -> ExportRecord:
+    """Write `model.onnx` (float32), config, tokenizer and `export.json`; see `_export`."""
+    return _export(model, destination, int8=False)
 
 
-def export_onnx(model: MergedModel, destination: Path, *, int8: bool = False) -> ExportRecord:
-    """Write `model.onnx` (float32), `model_quantized.onnx` if asked, config, tokenizer and `export.json`.
+def export_int8(model: MergedModel, destination: Path) -> ExportRecord:
+    """As `export_onnx`, with `model_quantized.onnx`: weights in int8, activations quantized as they come."""
+    return _export(model, destination, int8=True)
+
+
+def _export(model: MergedModel, destination: Path, *, int8: bool) -> ExportRecord:
+    """Write the files and compare them with the original.
 
     Inputs are `input_ids` and `attention_mask`, int64 [batch, length], both sizes free; output is `logits`, float32
     [batch, length, labels]. Both files are run on real text and compared with the original in torch.
 
-    Args:
-        model: What to write.
-        destination: A folder that is empty or not there.
-        int8: Write the quantized model, too: weights in int8, activations quantized as they come.
-
     Raises:
-        ZooError: onnxruntime is not installed, the folder is not empty, the architecture cannot be exported, or the
-            float32 model computes something else.
+        ZooError: The folder is not empty, the architecture cannot be exported, or the float32 model computes something
+            else.
     """
-    require_onnx()
     with fresh_folder(destination) as folder:
         path = folder / FLOAT_FILE
         write_graph(model.merged, path)

@@ -12,7 +12,6 @@ from zoo.cards.current import current_result
 from zoo.cards.licenses import judge_result
 from zoo.errors import ZooError
 from zoo.evaluation.result import RESULT_FILE, Result, load_result
-from zoo.files import file_sha256
 from zoo.hub.manifest import CARD_FILE
 from zoo.modeling.adapters import ADAPTER_CONFIG, ADAPTER_WEIGHTS
 from zoo.modeling.backbones import classifier
@@ -103,12 +102,8 @@ def open_model(source: ExportSource) -> MergedModel:
     """
     record = source.record()
     weights = Path(source.model) / ADAPTER_WEIGHTS
-    if record and weights.is_file() and file_sha256(weights) != record.fingerprints.get("adapter"):
-        raise ZooError(
-            "the adapter is not the one that was measured: its sha256 is not that of result.json",
-            where=weights,
-            fix=f"zoo build {record.checkpoint_id} --overwrite",
-        )
+    if record and weights.is_file():
+        record.check_adapter(weights)
     original = Tagger.load(source.model)
     original.model.to("cpu")
     adapter = getattr(original.model, "peft_config", {}).get("default")

@@ -35,7 +35,7 @@ from zoo.registry.schema import CorpusEntry, HubSource
 
 _WEIGHTS = "model.safetensors"
 _NOT_TOKENIZER = frozenset({"config.json", "generation_config.json", BASE_INFO, CARD_FILE, MANIFEST_FILE})
-_OF_THIS_MACHINE = ("is_local", "local_files_only", "name_or_path", "_name_or_path")
+MACHINE_KEYS = ("is_local", "local_files_only", "name_or_path", "_name_or_path")
 """Keys that libraries write into config files, and that say where a file was loaded from."""
 _TASK_ID = "default"
 
@@ -147,12 +147,7 @@ def checkpoint_bundle(
     for name in (ADAPTER_CONFIG, ADAPTER_WEIGHTS):
         if not (adapter / name).is_file():
             raise ZooError(f"the checkpoint has no {name}", where=adapter, fix=f"zoo build {result.checkpoint_id}")
-    if file_record(adapter / ADAPTER_WEIGHTS).sha256 != result.fingerprints["adapter"]:
-        raise ZooError(
-            "the adapter is not the one that was measured: its sha256 is not that of result.json",
-            where=adapter / ADAPTER_WEIGHTS,
-            fix=f"zoo build {result.checkpoint_id} --overwrite",
-        )
+    result.check_adapter(adapter / ADAPTER_WEIGHTS)
     config = {**json.loads((adapter / ADAPTER_CONFIG).read_bytes()), "base_model_name_or_path": result.base_repo_id}
     files: dict[str, Content] = {
         ADAPTER_CONFIG: _json(config),
@@ -205,7 +200,13 @@ def _bundle(
     files = {**files, CARD_FILE: card(None).encode()}
     check_private_text(repo_id, files, folders)
     records = {path: file_record(content) for path, content in sorted(files.items())}
-    own = result.fingerprints
+    own, recipe, seeds, versions = result.fingerprints, None, result.seeds, result.versions
+    if base:
+        recipe = hashlib.sha256(json.dumps(result.recipe, sort_keys=True).encode()).hexdigest()
+    else:  # what a base is made of, whichever checkpoint's result it is told from
+        own = {name: own[name] for name in ("dapt", "base", "labels") if name in own}
+        seed = result.recipe.get("dapt", {}).get("seed")
+        seeds, versions = [] if seed is None else [seed], {n: v for n, v in versions.items() if n != "zoo"}
     commit, modified = project_commit()
     manifest = Manifest(
         kind=kind,
@@ -213,12 +214,10 @@ def _bundle(
         repo_id=repo_id,
         content=content_digest(records, base),
         base=base,
-        fingerprints=own if base else {name: own[name] for name in ("dapt", "base", "labels") if name in own},
-        recipe_sha256=hashlib.sha256(json.dumps(result.recipe, sort_keys=True).encode()).hexdigest() if base else None,
-        seeds=result.seeds
-        if base
-        else [seed for seed in [result.recipe.get("dapt", {}).get("seed")] if seed is not None],
-        versions=result.versions if base else {n: v for n, v in result.versions.items() if n != "zoo"},
+        fingerprints=own,
+        recipe_sha256=recipe,
+        seeds=seeds,
+        versions=versions,
         commit=commit,
         commit_modified=modified,
         files=records,
@@ -240,9 +239,9 @@ def _without_places(path: Path) -> bytes:
     """A config file without what it says of the machine it was written on; as it is where it says nothing."""
     content = path.read_bytes()
     config = json.loads(content)
-    if not any(name in config for name in _OF_THIS_MACHINE):
+    if not any(name in config for name in MACHINE_KEYS):
         return content
-    return _json({name: value for name, value in config.items() if name not in _OF_THIS_MACHINE})
+    return _json({name: value for name, value in config.items() if name not in MACHINE_KEYS})
 
 
 def _json(value: object) -> bytes:
