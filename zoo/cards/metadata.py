@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from zoo.energy import Energy
     from zoo.evaluation.result import Result
-    from zoo.evaluation.scoring import SplitScore
+    from zoo.evaluation.scoring import SplitScore, TypeScore
 
 _HUB_LICENSES = """
 apache-2.0 mit openrail bigscience-openrail-m creativeml-openrail-m bigscience-bloom-rail-1.0 bigcode-openrail-m
@@ -168,32 +168,25 @@ def _evaluations(result: Result, corpus: CorpusEntry) -> list[EvalResult]:
         "dataset_revision": hub.revision if hub else None,
     }
     scores = result.scores
-    found = _metrics(scores.test, {**dataset, "dataset_split": "test"}, "")
+    test = {**dataset, "dataset_split": "test"}
+    found = _metrics(scores.test.micro_f1, scores.test, test, "")
     if len(scores.test.per_type) > 1:
         for name, score in scores.test.per_type.items():
-            of_type = {**dataset, "dataset_split": "test", "dataset_config": name}
-            found += _metrics({"f1": score.f1, "precision": score.precision, "recall": score.recall}, of_type, name)
+            found += _metrics(score.f1, score, {**test, "dataset_config": name}, name)
     if result.raw_text:
-        raw = {**dataset, "dataset_split": "test", "dataset_config": "raw text"}
-        found += _metrics(result.raw_text.score, raw, "raw text")
-    return found + _metrics(scores.dev, {**dataset, "dataset_split": "validation"}, "")
+        raw = result.raw_text.score
+        found += _metrics(raw.micro_f1, raw, {**test, "dataset_config": "raw text"}, "raw text")
+    return found + _metrics(scores.dev.micro_f1, scores.dev, {**dataset, "dataset_split": "validation"}, "")
 
 
-def _metrics(score: SplitScore | Mapping[str, float], dataset: Mapping[str, Any], what: str) -> list[EvalResult]:
+def _metrics(f1: float, score: SplitScore | TypeScore, dataset: Mapping[str, Any], what: str) -> list[EvalResult]:
     from huggingface_hub import EvalResult
 
-    if not isinstance(score, Mapping):
-        score = {"f1": score.micro_f1, "precision": score.precision, "recall": score.recall}
-    names = {"f1": "strict F1" if what else "strict entity micro-F1", "precision": "precision", "recall": "recall"}
+    f1_name, of = ("strict F1", f" ({what})") if what else ("strict entity micro-F1", "")
+    named = (("f1", f1, f1_name), ("precision", score.precision, "strict precision"))
     return [
-        EvalResult(
-            **_TASK,
-            **dataset,
-            metric_type=kind,
-            metric_value=round(value, 4),
-            metric_name=(names[kind] if kind == "f1" else f"strict {names[kind]}") + (f" ({what})" if what else ""),
-        )
-        for kind, value in score.items()
+        EvalResult(**_TASK, **dataset, metric_type=kind, metric_value=round(value, 4), metric_name=name + of)
+        for kind, value, name in (*named, ("recall", score.recall, "strict recall"))
     ]
 
 

@@ -34,7 +34,12 @@ class Difference:
     deleted: tuple[str, ...]
 
     def __bool__(self) -> bool:
-        return bool(self.added or self.changed or self.deleted)
+        return bool(self.paths)
+
+    @property
+    def paths(self) -> tuple[str, ...]:
+        """All of them."""
+        return (*self.added, *self.changed, *self.deleted)
 
     @property
     def lines(self) -> list[str]:
@@ -234,18 +239,11 @@ def _check_stored(bundle: Bundle, hub: Hub, oid: str) -> None:
     Raises:
         ZooError: It has something else.
     """
-    stored, files = hub.find(bundle.repo_id, oid), bundle.everything()
-    there = stored.files if stored else {}
-    wrong = [
-        path
-        for path, content in files.items()
-        if path not in there
-        or not there[path].is_same(content, bundle.manifest.files.get(path) or file_record(content))
-    ]
-    wrong += sorted(set(there) - set(files) - HUB_FILES)
+    stored = hub.find(bundle.repo_id, oid) or Remote(bundle.repo_id, oid, False, {})
+    wrong = compare(bundle, stored, None)
     if wrong:
         raise ZooError(
-            f"the Hub stored something else than was sent: {', '.join(wrong[:5])}",
+            f"the Hub stored something else than was sent: {', '.join(wrong.paths[:5])}",
             where=hub.about(bundle.repo_id),
             fix="look at the repository, then run the same command again",
         )
