@@ -135,9 +135,11 @@ def publish(
     from zoo.registry.loader import load_registry
     from zoo.settings import Settings
 
-    def run(*ids: str, org: str = "openmed", verify: bool = False, **options: bool) -> list[Any]:
-        settings = replace(Settings.load(), out=out, registry=publishing_registry, org=org)
-        context = Context(load_registry(publishing_registry), settings)
+    def run(
+        *ids: str, org: str = "openmed", verify: bool = False, registry: Path = publishing_registry, **options: bool
+    ) -> list[Any]:
+        settings = replace(Settings.load(), out=out, registry=registry, org=org)
+        context = Context(load_registry(registry), settings)
         checkpoints = [context.registry.checkpoint(name) for name in ids or ("tiny-bert/tiny",)]
         hub = Hub(RetryPolicy(sleep=client))
         with Publisher(context, hub, PushOptions(**options), checkpoints, verify=verify) as publisher:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -163,14 +164,23 @@ def test_private_repositories(publish: Publish, hub: LoopbackHub) -> None:
     assert "is public" in publish("tiny-bert/tiny", private=True)[1].message
 
 
-def test_what_a_licence_forbids_is_refused(publish: Publish, hub: LoopbackHub, out: Path) -> None:
-    path = out / "checkpoints/tiny-bert/tiny/result.json"
-    path.write_text(path.read_text().replace('"publishable": true', '"publishable": false'))
-    done = publish("tiny-bert/tiny")
+def test_what_a_licence_forbids_is_refused(
+    publish: Publish, hub: LoopbackHub, publishing_registry: Path, tmp_path: Path
+) -> None:
+    """The registry as it stands decides, not what it said when the checkpoint was built."""
+    tightened = tmp_path / "tightened"
+    shutil.copytree(publishing_registry, tightened)
+    entry = tightened / "corpora" / "tiny.yaml"
+    entry.write_text(entry.read_text().replace("CC0-1.0", "CC-BY-NC-4.0"))
+    done = publish("tiny-bert/tiny", registry=tightened)
     assert [(item.status, item.exit_code) for item in done] == [("refused", 1)]
     assert "--private" in done[0].message
     assert not hub.asked("POST")
-    assert [item.status for item in publish("tiny-bert/tiny", private=True)] == ["created", "created"]
+    done = publish("tiny-bert/tiny", private=True, registry=tightened)
+    assert [item.status for item in done] == ["created", "created"]
+    record = json.loads(hub.files(FIRST)["result.json"])
+    assert record["errors"]["examples"] == [] and record["corpus_record"]["examples"] == {}
+    assert (record["license"], record["publishable"]) == ("NOASSERTION", False)
 
 
 def test_world_average_emissions_are_refused(publish: Publish, out: Path) -> None:
