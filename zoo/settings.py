@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import re
 import sys
-import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,11 +12,6 @@ from typing import Annotated, Any, NamedTuple, get_origin, get_type_hints
 
 from zoo.errors import ZooError, did_you_mean
 from zoo.registry.names import BASE_NAME, CHECKPOINT_NAME, DEFAULT_ORG, Names, check_pattern
-
-if sys.version_info >= (3, 11):
-    import tomllib
-else:
-    import tomli as tomllib
 
 SETTINGS_FILE = "zoo.toml"
 _YES = frozenset({"1", "on", "yes", "true"})
@@ -27,6 +21,8 @@ def _default_cache() -> Path:
     try:
         return Path.home() / ".cache" / "zoo"
     except RuntimeError:  # a container whose user has no home
+        import tempfile
+
         return Path(tempfile.gettempdir()) / "zoo"
 
 
@@ -214,6 +210,11 @@ def expand_user(path: str, *, where: str) -> Path:
 
 
 def _read_toml(path: Path) -> dict[str, Any]:
+    if sys.version_info >= (3, 11):
+        import tomllib
+    else:
+        import tomli as tomllib
+
     try:
         text = path.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError as error:

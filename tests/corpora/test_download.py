@@ -218,6 +218,13 @@ def test_redirects_are_followed(server: FileServer, tmp_path: Path) -> None:
     assert fetch(file, tmp_path, options=options()).read_bytes() == CONTENT
 
 
+def test_an_error_names_the_registered_address_and_not_that_of_a_redirect(server: FileServer, tmp_path: Path) -> None:
+    file = server.put("/train.tsv", CONTENT, Reply(status=302, headers={"Location": "/gone?token=secret"}))
+    with pytest.raises(ZooError, match="HTTP 404") as error:
+        fetch(file, tmp_path, options=options())
+    assert error.value.where == file.url and "secret" not in str(error.value)
+
+
 def test_circular_redirect_is_refused(server: FileServer, tmp_path: Path) -> None:
     file = server.put("/train.tsv", CONTENT, *[Reply(status=302, headers={"Location": "/train.tsv"})] * 30)
     with pytest.raises(ZooError, match="redirect"):

@@ -145,7 +145,7 @@ def _request(client: httpx2.Client, file: RemoteFile, part: Path, options: Fetch
                 return
             part.unlink()
             raise PassingError("the server has no such range")
-        check_status(response, options)
+        check_status(response, options, url=file.url)
         if start not in (0, have):
             raise PassingError(f"asked for the bytes from {have}, got those from {start}")
         if total is not None and file.size_bytes not in (None, total):

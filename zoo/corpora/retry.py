@@ -108,14 +108,19 @@ def with_retries(request: Callable[[], None], options: FetchOptions, *, what: st
         ) from None
 
 
-def check_status(response: httpx2.Response, options: FetchOptions) -> None:
+def check_status(response: httpx2.Response, options: FetchOptions, *, url: str) -> None:
     """Distinguish refusals from failures that may pass: 408, 425, 429 and 5xx.
+
+    Args:
+        response: The answer, its body not read yet.
+        options: The longest time that a server may ask to wait.
+        url: The address that was asked for, for the error message: that of a redirect may hold a token.
 
     Raises:
         PassingError: The failure may pass.
         ZooError: It will not, or only after a longer time than is waited.
     """
-    code, url = response.status_code, str(response.request.url)
+    code = response.status_code
     if code in (200, 206):
         return
     said = f"HTTP {code} {response.reason_phrase}".strip()
