@@ -11,8 +11,9 @@ from pydantic import ValidationError
 
 from tests.records import result, result_data, split_score
 from zoo.errors import ZooError
-from zoo.evaluation.result import RESULT_FILE, Result, find_results, load_result, write_text
+from zoo.evaluation.result import RESULT_FILE, Result, find_results, load_result
 from zoo.evaluation.result_schema import SCHEMA_FILE, schema_text
+from zoo.files import write_whole
 
 
 def test_the_schema_file_is_current() -> None:
@@ -120,8 +121,8 @@ def test_results_are_found_in_order_and_half_made_folders_are_not(tmp_path: Path
 
 
 def test_a_text_that_cannot_be_written_leaves_the_old_one(tmp_path: Path) -> None:
-    write_text(tmp_path / "file", "old")
+    write_whole(tmp_path / "file", "old")
     with pytest.raises(UnicodeEncodeError):
-        write_text(tmp_path / "file", "half \ud800")
+        write_whole(tmp_path / "file", "half \ud800")
     assert (tmp_path / "file").read_text() == "old"
     assert [path.name for path in tmp_path.iterdir()] == ["file"]

@@ -18,9 +18,10 @@ from zoo.board.details import checkpoint_details, matrices
 from zoo.cards.current import current_result
 from zoo.errors import ZooError
 from zoo.evaluation.predictions import PREDICTIONS_FILE, read_predictions
-from zoo.evaluation.result import Result, find_result_files, load_result, write_text
+from zoo.evaluation.result import Result, find_result_files, load_result
 from zoo.evaluation.spans import Counts, total
 from zoo.evaluation.statistics import bootstrap_interval, mean_and_spread, tie_groups
+from zoo.files import write_whole
 from zoo.hub.verification import is_verified
 from zoo.registry.loader import Registry
 
@@ -201,11 +202,11 @@ def _row(entrant: _Entrant, rank: int, shared_by: int) -> dict[str, Any]:
 def write_board(rows: Sequence[dict[str, Any]], out: Path, more: Mapping[str, Any] | None = None) -> None:
     """Write `board.json` and `board.csv`; `more` goes into the first alone."""
     data = {"schema_version": BOARD_SCHEMA_VERSION, "ranking": RANKING, "rows": list(rows), **(more or {})}
-    write_text(out / "board.json", json.dumps(data, indent=2) + "\n")
+    write_whole(out / "board.json", json.dumps(data, indent=2) + "\n")
     text = io.StringIO()
     writer = csv.DictWriter(
         text, fieldnames=list(rows[0]) if rows else ["corpus", "rank", "checkpoint_id"], lineterminator="\n"
     )
     writer.writeheader()
     writer.writerows(rows)
-    write_text(out / "board.csv", text.getvalue())
+    write_whole(out / "board.csv", text.getvalue())

@@ -21,7 +21,8 @@ def cards(
 ) -> None:
     """Write the cards of all checkpoints and bases of an output folder, from their result.json, into one folder."""
     from zoo.cards.render import render_base_card, render_card
-    from zoo.evaluation.result import find_results, write_text
+    from zoo.evaluation.result import find_results
+    from zoo.files import write_whole
 
     found, settings = open_registry(registry)
     folder = out or settings.out
@@ -35,7 +36,7 @@ def cards(
     try:
         to.mkdir(parents=True, exist_ok=True)
         for name, text in pages.items():
-            write_text(to / f"{name}.md", text)
+            write_whole(to / f"{name}.md", text)
     except OSError as error:
         raise ZooError(f"cannot write the cards: {error.strerror or error}", where=to) from None
     paths = [str(to / f"{name}.md") for name in sorted(pages)]

@@ -45,7 +45,7 @@ def push(
     options = PushOptions(private=private, create_pr=create_pr, dry_run=dry_run)
     check_access(settings, options)
     hub = Hub(RetryPolicy(report=print_step))
-    with Publisher(Context(found, settings), hub, options, checkpoints, verify=verify_, tell=print_step) as publisher:
+    with Publisher(Context(found, settings), hub, options, checkpoints, verify=verify_, report=print_step) as publisher:
         for checkpoint in checkpoints:
             publisher.add(checkpoint)
         done = publisher.finish()

@@ -203,7 +203,7 @@ class Result(Record):
 
     def save(self, folder: Path) -> None:
         """Write `result.json`."""
-        write_text(folder / RESULT_FILE, self.to_json())
+        write_whole(folder / RESULT_FILE, self.to_json())
 
 
 def load_result(path: Path) -> Result:
@@ -226,8 +226,3 @@ def find_result_files(out: Path) -> Iterator[Path]:
     for path in sorted((out / "checkpoints").glob(f"*/*/{RESULT_FILE}")):
         if not path.parent.name.startswith("."):
             yield path
-
-
-def write_text(path: Path, text: str) -> None:
-    """Write a text file whole or not at all."""
-    write_whole(path, text)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from zoo.evaluation.result import Result, write_text
+from zoo.evaluation.result import Result
+from zoo.files import write_whole
 
 SCHEMA_FILE = Path(__file__).with_name("result.schema.json")
 
@@ -16,4 +17,4 @@ def schema_text() -> str:
 
 
 if __name__ == "__main__":
-    write_text(SCHEMA_FILE, schema_text())
+    write_whole(SCHEMA_FILE, schema_text())

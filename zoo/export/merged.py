@@ -13,10 +13,10 @@ from typing import Any, Literal
 from pydantic import Field
 
 from zoo.errors import ZooError
-from zoo.evaluation.result import RESULT_FILE, Decoding, Result, write_text
+from zoo.evaluation.result import RESULT_FILE, Decoding, Result
 from zoo.export.check import LOGIT_TOLERANCE, Agreement, compare, sample_texts
 from zoo.export.source import MergedModel
-from zoo.files import file_sha256, new_folder, share_weights
+from zoo.files import file_sha256, new_folder, share_weights, write_whole
 from zoo.hub.bundle import MACHINE_KEYS
 from zoo.hub.manifest import CARD_FILE
 from zoo.modeling.windows import aggregation_strategy
@@ -71,13 +71,13 @@ def export_merged(model: MergedModel, destination: Path) -> ExportRecord:
         weights = sorted(folder.glob("*.safetensors"))
         files = [exported_file(path, "float32", agreement) for path in weights]
         record = export_record("merged", model, files, ("torch", "transformers", "peft"))
-        write_text(folder / EXPORT_FILE, record.to_json())
+        write_whole(folder / EXPORT_FILE, record.to_json())
         if model.source.result:
             shutil.copyfile(model.source.result, folder / RESULT_FILE)
         result = model.source.record()
         if model.source.card and result:
             card = merged_card(model.source.card.read_text(encoding="utf-8"), result, agreement)
-            write_text(folder / CARD_FILE, card)
+            write_whole(folder / CARD_FILE, card)
     return record
 
 

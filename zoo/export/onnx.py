@@ -12,7 +12,6 @@ from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 from zoo.errors import ZooError
-from zoo.evaluation.result import write_text
 from zoo.export.check import compare, sample_texts
 from zoo.export.merged import (
     EXPORT_FILE,
@@ -24,6 +23,7 @@ from zoo.export.merged import (
     save_tokenizer,
 )
 from zoo.export.source import MergedModel
+from zoo.files import write_whole
 from zoo.modeling.batches import pad
 from zoo.modeling.windows import encode
 from zoo.tagging.tagger import Tagger
@@ -79,7 +79,7 @@ def _export(model: MergedModel, destination: Path, *, int8: bool) -> ExportRecor
         model.merged.model.config.save_pretrained(folder)
         save_tokenizer(model, folder)
         record = export_record("onnx", model, files, ("torch", "transformers", "onnx", "onnxruntime"))
-        write_text(folder / EXPORT_FILE, record.to_json())
+        write_whole(folder / EXPORT_FILE, record.to_json())
     return record
 
 

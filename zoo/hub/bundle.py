@@ -46,7 +46,7 @@ class Bundle:
 
     Attributes:
         files: Path in the repository -> content; `manifest.json` is not among them.
-        manifest: What tells of them.
+        manifest: Their record.
         card: Renders the card, with what verification found.
         result: Record of the checkpoint; of a base, of a checkpoint that stands on it.
     """

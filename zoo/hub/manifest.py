@@ -22,7 +22,7 @@ CARD_FILE = "README.md"
 HUB_FILES = frozenset({".gitattributes"})
 """What the Hub itself puts into a repository."""
 _ABOUT = frozenset({CARD_FILE, VERIFICATION_FILE})
-"""Files that tell of the others: a new wording makes no other model."""
+"""Files about the others: a new wording makes no other model."""
 
 Content = Path | bytes
 """A file of a repository: where it lies, or what it holds."""

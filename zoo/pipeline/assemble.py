@@ -24,9 +24,8 @@ from zoo.evaluation.result import (
     TuneSummary,
     find_results,
     load_result,
-    write_text,
 )
-from zoo.files import file_sha256, new_folder
+from zoo.files import file_sha256, new_folder, write_whole
 from zoo.modeling.adapters import ADAPTER_CONFIG, ADAPTER_WEIGHTS, named_base, point_at_base
 from zoo.modeling.backbones import read_base_info
 from zoo.pipeline.context import Context
@@ -208,7 +207,7 @@ def _assemble(last: Stage, context: Context) -> Result:
         )
         result = current_result(result, context.registry)  # judges the licences, and withholds what none may quote
         result.save(folder)
-        write_text(folder / "README.md", render_card(result, checkpoint, context.registry))
+        write_whole(folder / "README.md", render_card(result, checkpoint, context.registry))
     return result
 
 

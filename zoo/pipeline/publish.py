@@ -14,7 +14,8 @@ from zoo.cards.current import current_result
 from zoo.cards.licenses import check_publication, judge, judge_result
 from zoo.energy import WORLD, check_country
 from zoo.errors import HubError, ZooError
-from zoo.evaluation.result import RESULT_FILE, Result, load_result, write_text
+from zoo.evaluation.result import RESULT_FILE, Result, load_result
+from zoo.files import write_whole
 from zoo.hub.access import ask_hub, hub_endpoint
 from zoo.hub.bundle import Bundle, base_bundle, checkpoint_bundle
 from zoo.hub.client import Hub
@@ -101,7 +102,7 @@ class Publisher:
         options: How.
         wanted: All that this run is to publish: a base may change if all its adapters are among them.
         verify: Verify what was pushed.
-        tell: Hears what is being done.
+        report: Called with a line about what is being done.
     """
 
     def __init__(
@@ -112,9 +113,9 @@ class Publisher:
         wanted: Sequence[Checkpoint],
         *,
         verify: bool = True,
-        tell: Callable[[str], None] = lambda text: None,
+        report: Callable[[str], None] = lambda text: None,
     ) -> None:
-        self._context, self._hub, self._options, self._tell = context, hub, options, tell
+        self._context, self._hub, self._options, self._report = context, hub, options, report
         self._verify = verify and not (options.dry_run or options.create_pr)
         self._together = frozenset(checkpoint.repo_id(context.settings.names) for checkpoint in wanted)
         self._bases: dict[str, Bundle | ZooError] = {}
@@ -147,7 +148,7 @@ class Publisher:
 
     def _publish(self, checkpoint: Checkpoint) -> None:
         try:
-            self._tell(f"pushing {checkpoint.id}")
+            self._report(f"pushing {checkpoint.id}")
             result = self._result(checkpoint)
             on = self._base(checkpoint, result)
             bundle = self._bundle(checkpoint, result, on)
@@ -217,7 +218,7 @@ class Publisher:
     def _verify_one(self, checkpoint: Checkpoint, bundle: Bundle, pushed: Pushed, home: Path) -> None:
         place = next(i for i, item in enumerate(self._done) if item.repo_id == bundle.repo_id)
         if pushed.verification is None:
-            self._tell(f"verifying {bundle.repo_id}")
+            self._report(f"verifying {bundle.repo_id}")
         request = VerifyRequest(repo_id=bundle.repo_id, registry=self._context.settings.registry)
         try:
             options = replace(self._options, must_be_private=self._options.private)
@@ -235,7 +236,7 @@ class Publisher:
 
     def _keep(self, checkpoint: Checkpoint, verification: Verification) -> None:
         """Leave what the Hub has beside the result: the board reads it there."""
-        write_text(self._folder(checkpoint) / VERIFICATION_FILE, verification.to_json())
+        write_whole(self._folder(checkpoint) / VERIFICATION_FILE, verification.to_json())
 
     def _folder(self, checkpoint: Checkpoint) -> Path:
         return self._context.layout.checkpoint(checkpoint.backbone.id, checkpoint.corpus.id)

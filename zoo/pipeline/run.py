@@ -10,7 +10,8 @@ from pathlib import Path
 from zoo.board.rows import refresh_board
 from zoo.energy import check_country
 from zoo.errors import ZooError
-from zoo.evaluation.result import Result, write_text
+from zoo.evaluation.result import Result
+from zoo.files import write_whole
 from zoo.pipeline.assemble import assemble, is_assembled
 from zoo.pipeline.context import Context
 from zoo.pipeline.plan import Plan, make_plan
@@ -181,6 +182,6 @@ def _wanted(plan: Plan, missing: Sequence[Stage], failures: dict[str, Failure]) 
 def _write_failures(path: Path, failures: dict[str, Failure]) -> None:
     if failures:
         items = [{"checkpoint_id": name, **asdict(failure)} for name, failure in failures.items()]
-        write_text(path, json.dumps(items, indent=2) + "\n")
+        write_whole(path, json.dumps(items, indent=2) + "\n")
     else:
         path.unlink(missing_ok=True)
