@@ -48,7 +48,7 @@ def open_publisher(
     def report(text: str) -> None:
         reporter.note("push", text)
 
-    return Publisher(context, Hub(RetryPolicy(report=report)), options, checkpoints, tell=report)
+    return Publisher(context, Hub(RetryPolicy(report=report)), options, checkpoints, report=report)
 
 
 def publication_record(item: Publication) -> dict[str, Any]:
