@@ -8,19 +8,22 @@ from __future__ import annotations
 
 import logging
 import os
+import sys
 from pathlib import Path
 
 os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
 os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
+
+HERE = Path(__file__).parent
+if not (HERE / "zoo").is_dir():  # `zoo space push` puts the modules of zoo that are needed beside this one
+    sys.path.insert(1, str(next(folder for folder in HERE.parents if (folder / "zoo" / "tagging").is_dir())))
 
 import gradio as gr
 
 import page
 from data import load_reported
 from hub import HubSource, Store
-from tagging import Models
-
-HERE = Path(__file__).parent
+from zoo.tagging.pool import Pool
 
 
 def make_store() -> Store:
@@ -35,12 +38,13 @@ def make_store() -> Store:
 
 def make_app(store: Store) -> gr.Blocks:
     """The page over a store."""
-    models = Models(
+    pool = Pool(
         most_bases=int(os.environ.get("SPACE_BASES", "2")),
         most_adapters=int(os.environ.get("SPACE_ADAPTERS", "16")),
         limit_seconds=float(os.environ.get("SPACE_LIMIT_SECONDS", "90")),
+        pickles=False,
     )
-    return page.build(store, models)
+    return page.build(store, pool)
 
 
 def main() -> None:

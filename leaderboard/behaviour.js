@@ -49,8 +49,15 @@
     if (button) copy(button.dataset.copy, "Text");
   });
 
+  // a click on the board waits until the view of the link is there: its filters would be lost
+  let settle;
+  const settled = new Promise(resolve => { settle = resolve; });
+  if (window.location.search) setTimeout(settle, 8000); else settle();
+
   window.space = {
     start: window.location.search,  // before the first tab is selected, which changes the address
+    settle,
+    settled,
     copy,
     set,
     tab(name, model) {

@@ -27,10 +27,10 @@ _BOARD_JS = """
 const url = () => { const b = element.querySelector('.board'); if (b) window.space.link(b.dataset.query); };
 element.addEventListener('click', event => {
   const hit = event.target.closest('[data-sort],[data-page],[data-reset],[data-model]');
-  if (hit) trigger('click', {sort: hit.dataset.sort || '', page: hit.dataset.page || '', reset: hit.dataset.reset || '',
-                             model: hit.dataset.model || ''});
+  const {sort = '', page = '', reset = '', model = ''} = hit ? hit.dataset : {};
+  if (hit) window.space.settled.then(() => trigger('click', {sort, page, reset, model}));
 });
-watch('value', url);
+watch('value', () => { url(); setTimeout(window.space.settle); });
 """
 
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import gradio as gr
@@ -13,9 +15,13 @@ from columns import escape
 from data import Board
 from entry import Entry
 from examples import EXAMPLES
-from layers import AGREEMENTS, Layer, colors, compare, legend, render_text, table, to_brat, to_csv, to_json
+from layers import AGREEMENTS, Layer, as_file, colors, compare, legend, render_text, table
 from parts import html
-from tagging import Models, TaggingError, find_source, has_adapter
+from zoo.errors import ZooError
+from zoo.tagging.pool import Pool
+from zoo.tagging.tagger import OutOfTimeError
+
+log = logging.getLogger("space")
 
 MOST_CHARACTERS = 100_000
 MOST_MODELS = 6
@@ -74,11 +80,17 @@ def check_models(keys: list[str] | None, board: Board) -> list[Entry]:
     return [board.by_key[key] for key in dict.fromkeys(keys)]
 
 
-def run(models: Models, board: Board, text: str | None, keys: list[str] | None) -> Iterator[str | Result]:
+def adapter_folder(entry: Entry, board: Board) -> Path | None:
+    """Where the adapter is on this machine; None: it is not."""
+    folder = board.models and board.models / entry.backbone / entry.corpora[0] / "adapter"
+    return folder if folder and (folder / "adapter_config.json").is_file() else None
+
+
+def run(pool: Pool, board: Board, text: str | None, keys: list[str] | None) -> Iterator[str | Result]:
     """Tag a text with every chosen model: lines of progress, then text and layers.
 
     Raises:
-        ValueError, TaggingError: The message is for the reader.
+        ValueError: The message is for the reader, and holds nothing of the text.
     """
     checked, chosen = check_text(text), check_models(keys, board)
     layers: list[Layer] = []
@@ -86,12 +98,19 @@ def run(models: Models, board: Board, text: str | None, keys: list[str] | None) 
         which = f"Model {number} of {len(chosen)}, {entry.name}"
         yield f"{which}: loading"
         said = time.monotonic()
-        for step in models.steps(find_source(entry, board), checked):
-            if step.done == step.windows:
-                layers.append(Layer(entry.name, step.entities))
-            elif time.monotonic() - said > _EVERY_SECONDS:
-                said = time.monotonic()
-                yield f"{which}: window {step.done} of {step.windows}"
+        try:
+            model = adapter_folder(entry, board) or entry.repo_id
+            for step in pool.steps(model, checked, stride_tokens=entry.stride):
+                if step.done == step.windows:
+                    layers.append(Layer(entry.name, step.entities))
+                elif time.monotonic() - said > _EVERY_SECONDS:
+                    said = time.monotonic()
+                    yield f"{which}: window {step.done} of {step.windows}"
+        except OutOfTimeError as error:
+            raise ValueError(f"{entry.name}: {error.what}. Take a shorter text or a smaller model.") from None
+        except ZooError as error:
+            log.warning("cannot load %s: %s", entry.name, error)
+            raise ValueError(f"{entry.name} cannot be loaded now.") from None
     yield checked, tuple(layers)
 
 
@@ -136,7 +155,7 @@ def _status(text: str, kind: str = "") -> str:
     return f'<p class="summary {kind}" role="{role}">{escape(text)}</p>'
 
 
-def build(board: Callable[[], Board], models: Models) -> gr.Dropdown:
+def build(board: Callable[[], Board], pool: Pool) -> gr.Dropdown:
     """Lay out the tab; returns the choice of models, for whoever opens the demo with one."""
     start = board()
     html(f'<p class="privacy">{escape(PRIVACY)}</p>')
@@ -173,13 +192,13 @@ def build(board: Callable[[], Board], models: Models) -> gr.Dropdown:
 
     def answer(words: str, keys: list[str], least: float, both: bool) -> Iterator[tuple[Any, ...]]:
         try:
-            for step in run(models, board(), words, keys):
+            for step in run(pool, board(), words, keys):
                 if isinstance(step, str):
                     yield _status(step, "busy"), gr.skip(), gr.skip(), gr.skip()
                 else:
                     shown = show(step, least, both)
                     yield shown.status, shown.text, shown.table, step
-        except (ValueError, TaggingError) as error:
+        except ValueError as error:
             yield _status(str(error), "error"), "", "", None
 
     outputs = [status, marked, entities, result]
@@ -211,7 +230,7 @@ def build(board: Callable[[], Board], models: Models) -> gr.Dropdown:
 
 def usual_choice(board: Board) -> list[str]:
     """The first model, of those on this machine where there are some."""
-    here = [entry for entry in board.entries if has_adapter(entry, board)]
+    here = [entry for entry in board.entries if adapter_folder(entry, board)]
     return [entry.key for entry in (here or board.entries)[:1]]
 
 
@@ -225,10 +244,7 @@ def written(result: Result | None, threshold: float, kind: str) -> str:
     if result is None:
         return ""
     text, found = result
-    layers = [layer.above(threshold) for layer in found]
-    if kind == "json":
-        return to_json(text, layers, threshold)
-    return to_csv(text, layers) if kind == "csv" else to_brat(text, layers)
+    return as_file(text, [layer.above(threshold) for layer in found], f".{kind}")
 
 
 _UPLOAD = (

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import csv
-import io
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice, takewhile
 from typing import Literal
 
 from columns import escape
-from tagging import Entity
+from zoo.modeling.windows import Entity
+from zoo.tagging.outputs.format import FileFormat
+from zoo.tagging.outputs.output import load_format
+from zoo.tagging.texts import Tagged, Text
 
 TABLE_ROWS = 500
 TYPE_COLORS = ("#0072B2", "#D55E00", "#009E73", "#AA3377", "#7A6A00", "#4B3FB5", "#8C564B", "#5F6770")
@@ -166,14 +166,14 @@ def legend(layers: Sequence[Layer], palette: Mapping[str, str]) -> str:
 
 def table(text: str, layers: Sequence[Layer]) -> str:
     """The entities with offsets; at most 500, the files hold all."""
-    found = rows(text, layers)
+    found = sorted((entity, layer.model) for layer in layers for entity in layer.entities)
     if not found:
         return '<p class="empty">No entities above this score.</p>'
     body = "".join(
-        f'<tr><td class="num">{row["start"]}</td><td class="num">{row["end"]}</td><td>{escape(row["type"])}</td>'
-        f'<td dir="auto" class="mention">{escape(row["text"])}</td><td class="num">{row["score"]:.3f}</td>'
-        f"<td>{escape(row['model'])}</td></tr>"
-        for row in found[:TABLE_ROWS]
+        f'<tr><td class="num">{entity.start}</td><td class="num">{entity.end}</td><td>{escape(entity.type)}</td>'
+        f'<td dir="auto" class="mention">{escape(text[entity.start : entity.end])}</td>'
+        f'<td class="num">{entity.score:.3f}</td><td>{escape(model)}</td></tr>'
+        for entity, model in found[:TABLE_ROWS]
     )
     more = ""
     if len(found) > TABLE_ROWS:
@@ -189,69 +189,11 @@ def table(text: str, layers: Sequence[Layer]) -> str:
     )
 
 
-def rows(text: str, layers: Iterable[Layer]) -> list[dict[str, int | str | float]]:
-    """One dict an entity, in order of the text."""
-    found = [(entity, layer.model) for layer in layers for entity in layer.entities]
-    return [
-        {
-            "start": entity.start,
-            "end": entity.end,
-            "type": entity.type,
-            "text": text[entity.start : entity.end],
-            "score": round(entity.score, 4),
-            "model": model,
-        }
-        for entity, model in sorted(found)
-    ]
-
-
-def to_json(text: str, layers: Sequence[Layer], threshold: float) -> str:
-    """All entities as JSON, with the text they point into."""
-    data = {
-        "offsets": "half-open [start, end), in Unicode code points of text",
-        "threshold": threshold,
-        "models": [layer.model for layer in layers],
-        "text": text,
-        "entities": rows(text, layers),
-    }
-    return json.dumps(data, indent=2, ensure_ascii=False) + "\n"
-
-
-def to_csv(text: str, layers: Sequence[Layer]) -> str:
-    """All entities as CSV, with the quoting of RFC 4180."""
-    target = io.StringIO()
-    writer = csv.DictWriter(
-        target, fieldnames=["start", "end", "type", "text", "score", "model"], lineterminator="\r\n"
-    )
-    writer.writeheader()
-    writer.writerows(rows(text, layers))
-    return target.getvalue()
-
-
-def to_brat(text: str, layers: Sequence[Layer]) -> str:
-    """All entities as a BRAT `.ann` file for this text; model and score stand in a note on each.
-
-    A mention over several lines becomes a discontinuous one, as BRAT asks; types lose what BRAT does not allow.
-    """
-    lines = []
-    for number, row in enumerate(rows(text, layers), start=1):
-        start, end = int(row["start"]), int(row["end"])
-        fragments = _fragments(text, start, end)
-        name = "".join(c if (c.isalnum() and c.isascii()) or c in "-_" else "_" for c in str(row["type"]))
-        places = ";".join(f"{a} {b}" for a, b in fragments)
-        words = " ".join(text[a:b] for a, b in fragments)
-        lines.append(f"T{number}\t{name} {places}\t{words}")
-        lines.append(f"#{number}\tAnnotatorNotes T{number}\t{row['model']} {row['score']}")
-    return "".join(f"{line}\n" for line in lines)
-
-
-def _fragments(text: str, start: int, end: int) -> list[tuple[int, int]]:
-    """The parts of a span between line ends."""
-    parts: list[tuple[int, int]] = []
-    begin = start
-    for position in range(start, end + 1):
-        if position == end or text[position] in "\r\n":
-            if position > begin:
-                parts.append((begin, position))
-            begin = position + 1
-    return parts or [(start, end)]
+def as_file(text: str, layers: Sequence[Layer], suffix: str) -> str:
+    """All entities as the content of a file: `.json` (with the text), `.csv`, or `.ann` (BRAT's, for this text)."""
+    tagged = Tagged(Text("text", text, derived=True), tuple(list(layer.entities) for layer in layers))
+    models = [layer.model for layer in layers]
+    form = load_format({".json": ".jsonl", ".ann": ""}.get(suffix, suffix))
+    if isinstance(form, FileFormat):
+        return form.header(models) + form.document(tagged, models)
+    return next(content for name, content in form.files(tagged, models).items() if name.endswith(suffix))

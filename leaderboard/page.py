@@ -16,8 +16,8 @@ from figures import build_model, build_plots
 from hub import Store
 from parts import html
 from table import render_board
-from tagging import Models
 from views import View, counts
+from zoo.tagging.pool import Pool
 
 TABS = ("board", "plots", "model", "demo", "submit", "about")
 
@@ -41,7 +41,7 @@ def theme() -> gr.themes.Base:
     )
 
 
-def build(store: Store, models: Models) -> gr.Blocks:
+def build(store: Store, pool: Pool) -> gr.Blocks:
     """The whole page."""
     board = store.board()
     app: gr.Blocks
@@ -56,7 +56,7 @@ def build(store: Store, models: Models) -> gr.Blocks:
             with gr.Tab("Model", id="model") as model_tab:
                 model = build_model(store, model_tab)
             with gr.Tab("Live demo", id="demo") as demo_tab:
-                chosen = demo.build(store.board, models)
+                chosen = demo.build(store.board, pool)
             with gr.Tab("Submit a model", id="submit") as submit_tab:
                 submissions.build(store.board)
             with gr.Tab("About", id="about") as about_tab:
@@ -80,7 +80,7 @@ def build(store: Store, models: Models) -> gr.Blocks:
                 _header(store),
                 gr.Tabs(selected=tab) if tab in TABS else gr.skip(),  # the reader may have gone on already
                 *controls.values(view, now),
-                render_board(now, view),
+                f"{render_board(now, view)}<!-- restored -->",  # differs, so that the page sees that it has come
                 gr.Dropdown(value=key or None, **fresh),
                 gr.Dropdown(**fresh) if fresh else gr.skip(),
             ]

@@ -219,6 +219,8 @@ def contributions(ablation: Mapping[str, Any], entries: Sequence[Entry]) -> go.F
             gains.append((entry.name, 100 * (tune["best_dev_micro_f1"] - tune["recipe_dev_micro_f1"])))
     if not gains:
         return empty("not measured yet: benchmarks/ablation.py compares DAPT, LoRA and search")
+    if not any(gain for _, gain in gains):
+        return empty("the search found nothing that is better on dev than the recipe")
     figure = go.Figure()
     figure.add_bar(
         x=[gain for _, gain in gains], y=[name for name, _ in gains], orientation="h",

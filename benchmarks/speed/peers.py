@@ -40,9 +40,11 @@ from zoo.modeling.batches import pad, token_batches
 from zoo.modeling.device import Precision, has_bfloat16
 from zoo.modeling.quiet import quiet_libraries
 from zoo.modeling.windows import aggregation_strategy, decode, encode, finish
+from zoo.tagging.inputs import read_texts
+from zoo.tagging.models import resolve_model
 from zoo.tagging.stream import tag_stream
-from zoo.tagging.tagger import Tagger, resolve_model
-from zoo.tagging.texts import Text, read_texts
+from zoo.tagging.tagger import Tagger
+from zoo.tagging.texts import Text
 
 REFERENCE = "pipeline, defaults"
 PACKAGES = ("transformers", "torch", "peft", "onnxruntime", "spacy", "openmed", "gliner")

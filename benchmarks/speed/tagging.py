@@ -33,9 +33,10 @@ from shared import peak_flop_per_second, results_folder, threads
 from zoo.evaluation.latency import processor_name
 from zoo.modeling.device import Precision, has_bfloat16, has_fast_bfloat16
 from zoo.modeling.quiet import quiet_libraries
+from zoo.tagging.inputs import read_texts
 from zoo.tagging.stream import tag_stream
 from zoo.tagging.tagger import Tagger
-from zoo.tagging.texts import Text, read_texts
+from zoo.tagging.texts import Text
 
 BATCHES = (8,)
 """Batch sizes of `pipeline()` that are tried (larger ones were slower still); the best of them counts."""

@@ -31,9 +31,11 @@ from zoo.kernels.entities import RARE, is_uncertain, likely_error, logit_errors
 from zoo.kernels.infer import Format, Labelled, label_windows, pack
 from zoo.modeling.quiet import quiet_libraries
 from zoo.modeling.windows import Window, decode
+from zoo.tagging.engine import PACKED_TOKENS
+from zoo.tagging.inputs import read_texts
 from zoo.tagging.stream import stream_windows
-from zoo.tagging.tagger import _PACKED_TOKENS, Tagger
-from zoo.tagging.texts import Text, read_texts
+from zoo.tagging.tagger import Tagger
+from zoo.tagging.texts import Text
 
 
 def main() -> None:
@@ -79,7 +81,7 @@ def _row(model: str, texts: list[Text]) -> dict[str, Any]:
 
     def label(form: Format) -> dict[int, Labelled]:
         encoders = pack([(tagger.model, None)], form)
-        return label_windows(encoders, windows, [set(range(len(windows)))], _PACKED_TOKENS, None)[0]
+        return label_windows(encoders, windows, [set(range(len(windows)))], PACKED_TOKENS, None)[0]
 
     def entities(number: int, found: dict[int, Labelled]) -> list[tuple[int, int, str]]:
         each = found[number]

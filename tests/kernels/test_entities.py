@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,8 +21,9 @@ from zoo.kernels.table import select
 from zoo.modeling.batches import forward
 from zoo.modeling.device import has_bfloat16
 from zoo.modeling.windows import Window, decode, encode
-from zoo.tagging import tagger
-from zoo.tagging.tagger import Tagger, decode_together
+from zoo.tagging import engine
+from zoo.tagging.engine import find_entities
+from zoo.tagging.tagger import Tagger
 
 LABELS = ["O", "B-Disease", "I-Disease", "B-Chemical", "I-Chemical"]
 WORDS = ["with", "asthma", ",", "she", "took", "aspirin", "and", "naloxone", "for", "gout", "."]
@@ -51,10 +53,7 @@ def two_adapters(family: str, folder: Path, *, upper: bool = False) -> list[Tagg
     tokenizer = tiny_tokenizer(TOKENIZER_OF[family])
     tokenizer.model_max_length = 32
     first = Tagger.of(tuned, tokenizer, stride_tokens=8)
-    return [
-        Tagger(first.model, first.tokenizer, first.window_tokens, first.stride_tokens, adapter=name)
-        for name in ("one", "two")
-    ]
+    return [replace(first, adapter=name) for name in ("one", "two")]
 
 
 def windows_of(one: Tagger) -> list[Window]:
@@ -102,15 +101,15 @@ def keys(found: list[list[list[Any]]]) -> list[list[list[tuple[int, int, str]]]]
 def test_together_they_find_what_each_finds_alone(
     family: str, precision: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(tagger, "has_fast_bfloat16", lambda: True)
+    monkeypatch.setattr(engine, "has_fast_bfloat16", lambda: True)
     taggers = two_adapters(family, tmp_path, upper=True)
     assert can_pack(taggers[0].model) == (family == "bert")
     windows = windows_of(taggers[0])
     done: list[int] = []
     found = keys(
-        decode_together(taggers, windows, precision=precision, merge=True, batch_tokens=100, progress=done.append)
+        find_entities(taggers, windows, precision=precision, merge=True, batch_tokens=100, progress=done.append)
     )
-    alone = keys([each.decode_windows(windows) for each in taggers])
+    alone = keys([find_entities([each], windows)[0] for each in taggers])
     assert found == alone
     assert alone[0] != alone[1] and sum(map(len, alone[0])) > 20
     assert sum(done) == len(windows) * (1 if family == "bert" else 2)
@@ -126,7 +125,7 @@ def test_layers_that_no_adapter_touches_are_shared(tmp_path: Path) -> None:
 @needs_bfloat16
 def test_what_bfloat16_leaves_uncertain_is_computed_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Where bfloat16 is made far worse than it is, its errors are seen, and `auto` still finds what float32 finds."""
-    monkeypatch.setattr(tagger, "has_fast_bfloat16", lambda: True)
+    monkeypatch.setattr(engine, "has_fast_bfloat16", lambda: True)
     (one, _) = two_adapters("bert", tmp_path)
     windows = windows_of(one)
     label, passes = entities.label_windows, []
@@ -145,8 +144,8 @@ def test_what_bfloat16_leaves_uncertain_is_computed_again(tmp_path: Path, monkey
         return Labelled(ids, each.gaps, each.scores)
 
     monkeypatch.setattr(entities, "label_windows", worse)
-    found = keys([one.decode_windows(windows, precision="auto", merge=True)])
-    assert found == keys([one.decode_windows(windows)])
+    found = keys(find_entities([one], windows, precision="auto", merge=True))
+    assert found == keys(find_entities([one], windows))
     assert len(passes) > 2 and passes[0] == len(windows)
 
 
@@ -160,14 +159,14 @@ def test_rare_errors_are_estimated_from_the_tail_of_many_and_from_the_largest_of
 
 
 def test_small_inputs_and_other_processors_take_float32(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(tagger, "has_fast_bfloat16", lambda: False)
-    monkeypatch.setattr(tagger, "_decode", None)
+    monkeypatch.setattr(engine, "has_fast_bfloat16", lambda: False)
+    monkeypatch.setattr(engine, "_batchwise", None)
     (one, _) = two_adapters("bert", tmp_path)
     windows = windows_of(one)
     passes = []
     label = entities.label_windows
     monkeypatch.setattr(entities, "label_windows", lambda *given: passes.append(given) or label(*given))  # type: ignore[func-returns-value]
-    assert one.decode_windows(windows, precision="auto", merge=True)
+    assert find_entities([one], windows, precision="auto", merge=True)
     assert len(passes) == 1
 
 

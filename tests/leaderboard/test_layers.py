@@ -12,8 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from layers import Layer, colors, compare, render_text, segments, table, to_brat, to_csv, to_json
-from tagging import Entity
+from layers import Layer, as_file, colors, compare, render_text, segments, table
+from zoo.modeling.windows import Entity
 
 TEXT = "Patients with asthma took\naspirin daily."
 A = Layer("model a", (Entity(14, 20, "Disease", 0.9), Entity(26, 33, "Chemical", 0.4)))
@@ -83,11 +83,11 @@ def test_the_threshold_keeps_what_reaches_it() -> None:
 
 
 def test_files_hold_every_entity_with_its_offsets() -> None:
-    data = json.loads(to_json(TEXT, [A, B], 0.5))
+    data = json.loads(as_file(TEXT, [A, B], ".json"))
     assert data["text"] == TEXT and len(data["entities"]) == 5
     assert all(TEXT[e["start"] : e["end"]] == e["text"] for e in data["entities"])
-    rows = list(csv.DictReader(io.StringIO(to_csv(TEXT, [A]), newline="")))
-    assert [(r["start"], r["end"], r["type"], r["text"], r["model"]) for r in rows] == [
+    rows = list(csv.DictReader(io.StringIO(as_file(TEXT, [A, B], ".csv"), newline="")))
+    assert [(r["start"], r["end"], r["type"], r["text"], r["model"]) for r in rows[:2]] == [
         ("14", "20", "Disease", "asthma", "model a"),
         ("26", "33", "Chemical", "aspirin", "model a"),
     ]
@@ -99,7 +99,7 @@ def test_brat_is_read_by_a_reader_of_brat() -> None:
     text = "a pain in the\nlower\n\nback and 👩 asthma"
     layer = Layer("m", (Entity(2, 25, "Sign or Symptom", 0.9), Entity(32, 38, "Disease", 0.5)))
     assert text[32:38] == "asthma"
-    document = brat.load_ann(io.StringIO(to_brat(text, [layer])))
+    document = brat.load_ann(io.StringIO(as_file(text, [layer], ".ann")))
     first, second = sorted(document.entities, key=lambda e: e.id)
     assert first.type == "Sign_or_Symptom" and sorted((s.begin, s.end) for s in first.locations) == [
         (2, 13),
@@ -114,4 +114,4 @@ def test_a_long_list_is_cut_on_the_page_only() -> None:
     layer = Layer("m", tuple(Entity(n, n + 1, "X", 0.5) for n in range(600)))
     page = table("x" * 600, [layer])
     assert page.count("<tr>") == 501 and "first 500 of 600" in page
-    assert len(json.loads(to_json("x" * 600, [layer], 0))["entities"]) == 600
+    assert len(json.loads(as_file("x" * 600, [layer], ".json"))["entities"]) == 600

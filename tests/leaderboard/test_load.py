@@ -17,17 +17,15 @@ def test_twenty_at_once_get_their_own_answers(built: Path) -> None:
     from space import Server
 
     import data
-    from tagging import Models, find_source
+    from zoo.tagging.tagger import Tagger
 
-    board, models = data.load_board(built), Models()
+    board = data.load_board(built)
+    models = {key: Tagger.load(built / "checkpoints" / key, stride_tokens=board.by_key[key].stride) for key in KEYS}
     texts = [f"Note {n} : Patients with asthma took aspirin daily . " * (1 + n % 5) for n in range(USERS)]
     expected = {}
     for number, text in enumerate(texts):
         chosen = KEYS[: 1 + number % 2]
-        spans = [
-            (e.start, e.end, e.type) for k in chosen for e in models.tag(find_source(board.by_key[k], board), text)
-        ]
-        expected[number] = sorted(spans)
+        expected[number] = sorted(entity.key for key in chosen for entity in models[key].tag([text])[0])
 
     with Server(built, OMP_NUM_THREADS="1") as server:
 

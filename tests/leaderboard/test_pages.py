@@ -16,8 +16,9 @@ from data import Board, Reported, load_board
 from examples import EXAMPLES
 from layers import Layer
 from model_page import render_model
-from tagging import Entity, Models
 from tests.leaderboard.boards import save
+from zoo.modeling.windows import Entity
+from zoo.tagging.pool import Pool
 
 
 @pytest.fixture
@@ -61,6 +62,12 @@ class TestPlots:
         assert list(figure.data[0].y) == [pytest.approx(60)] and figure.data[0].name == "DAPT, lora"
         assert len(plots.contributions({}, board.entries).data[0].x) == 5
         assert "not measured yet" in plots.contributions({}, ()).layout.annotations[0].text.replace("<br>", " ")
+
+    def test_a_board_without_gains_of_the_search_says_so(self, board: Board) -> None:
+        same = {"best_dev_micro_f1": 0.8, "recipe_dev_micro_f1": 0.8}
+        entries = [replace(entry, details={"result": {"tune": same}}) for entry in board.entries]
+        figure = plots.contributions({}, entries)
+        assert not figure.data and "found nothing" in figure.layout.annotations[0].text.replace("<br>", " ")
 
     def test_no_figure_asks_another_server_for_anything(self, board: Board) -> None:
         for figure in (plots.cost(board.entries, "Energy"), plots.intervals(board.entries), plots.types(board.entries)):
@@ -140,7 +147,7 @@ class TestDemo:
     def test_two_models_give_layers_and_progress(self, built: Path) -> None:
         board = data.load_board(built)
         text = "Patients with asthma took aspirin daily . " * 30
-        steps = list(demo.run(Models(), board, text, list(board.by_key)))
+        steps = list(demo.run(Pool(), board, text, list(board.by_key)))
         assert steps[0] == "Model 1 of 2, tiny-bert/tiny-chemical: loading"
         answer = steps[-1]
         assert isinstance(answer, tuple)

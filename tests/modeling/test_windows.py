@@ -138,3 +138,20 @@ def test_of_two_overlapping_entities_the_longer_stays() -> None:
         Entity(0, 4, "Chemical", 0.6)
     ]
     assert join_windows([short, Entity(9, 12, "Disease", 0.5)]) == [short, Entity(9, 12, "Disease", 0.5)]
+
+
+def test_labels_without_types_are_decoded_as_those_with_one() -> None:
+    from zoo.evaluation.scoring import rename_types
+
+    tokenizer = tiny_tokenizer("wordpiece")
+    text = "asthma aspirin ibuprofen with"
+    (window,) = encode(tokenizer, [text], window_tokens=32, stride_tokens=8)
+    scores = np.ones(len(window), dtype=np.float32)
+    label_of = {0: 0, 7: 1, 15: 0, 25: 2}  # by the first character of each word
+    ids = np.array([label_of[text.rfind(" ", 0, end) + 1] for _, end in window.offsets.tolist()])
+    typed = decode(window, ids, scores, ["B-Disease", "I-Disease", "O"])
+    bare = decode(window, ids, scores, ["B", "I", "O"])
+    assert [(e.start, e.end) for e in bare] == [(e.start, e.end) for e in typed] == [(0, 14), (15, 24)]
+    assert {e.type for e in bare} == {"entity"}
+    for mapping in ({"B": "Disease", "I": "Disease"}, {"entity": "Disease"}, {"I": "Disease"}):
+        assert rename_types([bare], mapping) == [typed]

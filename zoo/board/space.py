@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import ast
 import os
 import sys
 from collections.abc import Mapping
 from pathlib import Path
 
+import zoo
 from zoo.board.details import ABLATION_FILE, CROSS_FILE
 from zoo.errors import ZooError
 from zoo.evaluation.latency import LATENCY_FILE
@@ -20,6 +22,37 @@ _INSTALLED = Path(__file__).parent / "space_app"
 _SOURCE_TREE = Path(__file__).parents[2]
 _SUFFIXES = {".py", ".css", ".js", ".md", ".txt"}
 _OF_CHECKPOINT = (RESULT_FILE, VERIFICATION_FILE, LATENCY_FILE)
+
+
+def shared_modules() -> dict[str, bytes]:
+    """The modules of zoo that the Space runs on, by their paths: pool and formats of output, and what these import.
+
+    Imports inside of functions are left out: they are for other uses, such as our kernels for many documents at once.
+    """
+    package = Path(zoo.__file__).parent
+    formats = sorted((package / "tagging" / "outputs").glob("*.py"))
+    wanted = ["zoo", "zoo.tagging.pool", *(f"zoo.tagging.outputs.{path.stem}" for path in formats)]
+    found: dict[str, bytes] = {}
+    while wanted:
+        name = wanted.pop()
+        folder = package.parent.joinpath(*name.split("."))
+        path = folder / "__init__.py" if folder.is_dir() else folder.with_suffix(".py")
+        place = path.relative_to(package.parent).as_posix()
+        if name.startswith("zoo") and place not in found and path.is_file():
+            found[place] = path.read_bytes()
+            wanted += [name.rpartition(".")[0], *imported_modules(found[place])] if "." in name else []
+    return found
+
+
+def imported_modules(source: bytes) -> list[str]:
+    """Modules that a module imports when it is imported itself."""
+    names: list[str] = []
+    for node in ast.parse(source).body:
+        if isinstance(node, ast.Import):
+            names += [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            names += [str(node.module), *(f"{node.module}.{alias.name}" for alias in node.names)]
+    return names
 
 
 def app_folder() -> Path:
@@ -45,7 +78,7 @@ def space_files(out: Path) -> dict[str, bytes]:
     )
     if reported is not None:
         files[REPORTED_FILE] = reported.read_bytes()
-    return {**files, BOARD_FILE: board.read_bytes()}
+    return {**files, **shared_modules(), BOARD_FILE: board.read_bytes()}
 
 
 def push_space(repo_id: str, files: Mapping[str, bytes], hub: Hub, *, private: bool = False) -> tuple[str, bool]:

@@ -39,7 +39,7 @@ def cross(
     from zoo.evaluation.cross import REDUCED_NOTE, heat_map
     from zoo.evaluation.cross import cross as score
     from zoo.modeling.quiet import quiet_libraries
-    from zoo.tagging.tagger import resolve_model
+    from zoo.tagging.models import resolve_model
 
     for model in models:
         resolve_model(model)  # a misspelt folder must not end hours of scoring

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 import time
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -18,7 +19,7 @@ from zoo.errors import ZooError
 
 if TYPE_CHECKING:
     from zoo.modeling.device import Precision
-    from zoo.tagging.output import Output
+    from zoo.tagging.outputs.output import Output
     from zoo.tagging.tagger import Tagger
     from zoo.tagging.texts import Text
 
@@ -61,9 +62,12 @@ def tag(
     """
     if (text is None) == (file is None):
         raise ZooError("give either a text or --file", fix='zoo tag --model DIR "text", or --file note.txt')
-    from zoo.tagging.output import Output, entity_records, json_line
-    from zoo.tagging.tagger import resolve_model
-    from zoo.tagging.texts import STANDARD_INPUT, Fields, Text, format_of, read_texts
+    from zoo.tagging.inputs import STANDARD_INPUT, Fields, format_of, read_texts
+    from zoo.tagging.models import resolve_model
+    from zoo.tagging.outputs import jsonl
+    from zoo.tagging.outputs.format import entity_records
+    from zoo.tagging.outputs.output import Output
+    from zoo.tagging.texts import Text
 
     if file and file != STANDARD_INPUT and not file.exists():
         raise ZooError("there is no such file or folder", where=file)
@@ -71,23 +75,27 @@ def tag(
         [[resolve_model(m) for m in model], str(file.resolve()) if file else text, text_field, id_field, precision]
     )
     output = Output(out, model, given) if out else None
-    texts = read_texts(file, fields=Fields(id_field, text_field)) if file else iter([Text("text", text or "")])
+    skipped: Counter[str] = Counter()
+    alone_text = iter([Text("text", text or "")])
+    texts = read_texts(file, fields=Fields(id_field, text_field), skipped=skipped) if file else alone_text
     alone = file is None or not (file.is_dir() or format_of(file) != "text")
     taggers = load_taggers(model)
     from zoo.tagging.stream import tag_stream
 
     if output:
         _write(output, taggers, texts, precision)
+        _print_skipped(skipped)
         return
     for tagged in tag_stream(taggers, texts, precision=precision):
         records = entity_records(tagged, model)
         if not alone:
-            sys.stdout.write(json_line(tagged, model))
+            sys.stdout.write(jsonl.FORMAT.document(tagged, model))
         elif as_json:
             print_json(records)
         else:
             columns = ["start", "end", "type", "text", "score", *(["model"] if len(model) > 1 else [])]
             print_table(columns, [[f"{v:.3f}" if k == "score" else str(v) for k, v in r.items()] for r in records])
+    _print_skipped(skipped)
 
 
 def _write(output: Output, taggers: Sequence[Tagger], texts: Iterator[Text], precision: Precision) -> None:
@@ -111,3 +119,8 @@ def _write(output: Output, taggers: Sequence[Tagger], texts: Iterator[Text], pre
                 output.keep()
                 kept = time.monotonic()
     print_line(f"{output.documents:,} documents tagged: {output.path}", wrap=False)
+
+
+def _print_skipped(skipped: Counter[str]) -> None:
+    for what, number in skipped.items():
+        print_step(f"skipped: {number:,} times {what}")

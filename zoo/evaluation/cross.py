@@ -13,6 +13,7 @@ from typing import Any, Literal
 from zoo.corpora.load import Corpus
 from zoo.errors import ZooError
 from zoo.evaluation.scoring import SplitScore, rename_types, score_predictions, tag_documents
+from zoo.modeling.windows import parse_label
 from zoo.tagging.tagger import Tagger
 
 DISABLED_BIAS = -1e3
@@ -139,8 +140,8 @@ def predictable_types(tagger: Tagger, recorded: Sequence[str] = ()) -> tuple[str
             return tuple(recorded)
         bias = None
     live = [index for index in range(len(tagger.labels)) if bias is None or bias[index] > DISABLED_BIAS]
-    names = [tagger.labels[index] for index in live]
-    return tuple(dict.fromkeys(name[2:] if name[:2] in ("B-", "I-") else name for name in names if name != "O"))
+    types = (parse_label(tagger.labels[index])[1] for index in live)
+    return tuple(name for name in dict.fromkeys(types) if name)
 
 
 def score_pair(

@@ -27,7 +27,7 @@ class Mention(Record):
     end: int
     type: str
     score: float | None = Field(default=None, description="confidence of a predicted one")
-    concept_ids: tuple[str, ...] = Field(default=(), description="of an annotated one, where the corpus has them")
+    concept_ids: tuple[str, ...] = Field(default=(), description="identifiers in an ontology, where it has them")
 
     @property
     def key(self) -> Key:
@@ -64,7 +64,8 @@ def write_predictions(path: Path, documents: Sequence[Document], predictions: Se
                     Mention(start=s.start, end=s.end, type=s.type, concept_ids=s.concept_ids) for s in document.spans
                 ),
                 predicted=tuple(
-                    Mention(start=e.start, end=e.end, type=e.type, score=round(e.score, 4)) for e in entities
+                    Mention(start=e.start, end=e.end, type=e.type, score=round(e.score, 4), concept_ids=e.concept_ids)
+                    for e in entities
                 ),
             )
             file.write(json.dumps(line.model_dump(mode="json", exclude_defaults=True)) + "\n")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 
 from pydantic import Field
 
@@ -11,7 +12,7 @@ from zoo.errors import ZooError, did_you_mean
 from zoo.evaluation.spans import Counts, Key, count_documents, macro_f1, per_type, span_only_f1, total
 from zoo.evaluation.statistics import bootstrap_interval
 from zoo.modeling.device import Precision
-from zoo.modeling.windows import Entity
+from zoo.modeling.windows import UNTYPED, Entity
 from zoo.records import Record
 from zoo.tagging.tagger import Tagger
 
@@ -113,12 +114,15 @@ def _of_type(name: str, gold: Sequence[Sequence[Key]], predicted: Sequence[Seque
 
 
 def rename_types(predictions: Sequence[Sequence[Entity]], mapping: Mapping[str, str] | None) -> list[list[Entity]]:
-    """Rename predicted types (`--map Disease=DISEASE`); unmapped types stay."""
+    """Rename predicted types (`--map Disease=DISEASE`); unmapped types stay.
+
+    Mentions of models with the labels `B`, `I` and `O` are named by any of `entity`, `B` and `I`.
+    """
     if not mapping:
         return [list(entities) for entities in predictions]
-    return [
-        [Entity(e.start, e.end, mapping.get(e.type, e.type), e.score) for e in entities] for entities in predictions
-    ]
+    untyped = next((mapping[name] for name in (UNTYPED, "B", "I") if name in mapping), UNTYPED)
+    renames = {**mapping, UNTYPED: untyped}
+    return [[replace(e, type=renames.get(e.type, e.type)) for e in entities] for entities in predictions]
 
 
 def check_renames(mapping: Mapping[str, str], types: Sequence[str]) -> None:
@@ -131,8 +135,9 @@ def check_renames(mapping: Mapping[str, str], types: Sequence[str]) -> None:
     Raises:
         ZooError: One of them is not predicted; the message has the nearest names.
     """
+    untyped = ("B", "I") if UNTYPED in types else ()
     for name in mapping:
-        if name not in types:
+        if name not in (*types, *untyped):
             raise ZooError(f"the model predicts no type {name!r}", where="--map", fix=did_you_mean(name, types))
 
 

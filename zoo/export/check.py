@@ -10,8 +10,9 @@ from pydantic import Field
 import zoo.registry
 from zoo.corpora.readers.jsonl import read_jsonl
 from zoo.modeling.batches import forward, token_batches
-from zoo.modeling.windows import Entity, Window, decode, encode, finish
+from zoo.modeling.windows import Entity, Window, finish
 from zoo.records import Record
+from zoo.tagging.engine import decode_logits
 from zoo.tagging.tagger import Tagger
 
 LOGIT_TOLERANCE = 1e-4
@@ -59,9 +60,7 @@ def compare(
     """
     import torch
 
-    windows = encode(
-        original.tokenizer, texts, window_tokens=original.window_tokens, stride_tokens=original.stride_tokens
-    )
+    windows = original.encode(texts)
     pad_id = int(original.tokenizer.pad_token_id or 0)
     largest: list[torch.Tensor] = []
     found: tuple[_Found, _Found] = ({}, {})
@@ -72,11 +71,7 @@ def compare(
             difference = (logits[0][..., list(own)] - logits[1]).abs()
             largest += [difference[row, : len(window)].max() for row, window in enumerate(chosen)]
             for side, tagger in enumerate((original, other)):
-                best = logits[side].softmax(-1).max(-1)
-                ids, scores, names = best.indices.numpy(), best.values.numpy(), tagger.labels
-                for row, index in enumerate(batch):
-                    size = len(windows[index])
-                    found[side][index] = decode(windows[index], ids[row, :size], scores[row, :size], names)
+                found[side].update(zip(batch, decode_logits(chosen, logits[side], tagger.labels), strict=True))
     ours, theirs = (_keys(texts, windows, side) for side in found)
     return Agreement(
         texts=len(texts),

@@ -25,7 +25,7 @@ from zoo.export.merged import (
 from zoo.export.source import MergedModel
 from zoo.files import write_whole
 from zoo.modeling.batches import pad
-from zoo.modeling.windows import encode
+from zoo.tagging.models import Base
 from zoo.tagging.tagger import Tagger
 
 if TYPE_CHECKING:
@@ -152,7 +152,7 @@ def onnx_tagger(like: Tagger, path: Path) -> Tagger:
     options.log_severity_level = 3  # errors
     session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
     model: Any = _OnnxModel(session, like.model.config)
-    return replace(like, model=model)
+    return replace(like, base=Base(model, like.tokenizer), adapter=None)
 
 
 @dataclass
@@ -178,7 +178,7 @@ class _OnnxModel:
 def _example(tagger: Tagger) -> tuple[torch.Tensor, torch.Tensor]:
     """Ids and mask of two windows of different lengths: a batch with padding, as int64 [2, T]."""
     texts = [text[:size] for text, size in zip(sample_texts(), (90, 60), strict=False)]
-    windows = encode(tagger.tokenizer, texts, window_tokens=tagger.window_tokens, stride_tokens=tagger.stride_tokens)
+    windows = tagger.encode(texts)
     first, last = windows[0].input_ids, windows[-1].input_ids
     ids = pad([first, last], int(tagger.tokenizer.pad_token_id or 0))
     return ids, pad([[1] * len(first), [1] * len(last)], 0)

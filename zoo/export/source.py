@@ -16,7 +16,8 @@ from zoo.hub.manifest import CARD_FILE
 from zoo.modeling.adapters import ADAPTER_CONFIG, ADAPTER_WEIGHTS
 from zoo.modeling.backbones import classifier
 from zoo.modeling.labels import NEVER
-from zoo.tagging.tagger import Tagger, resolve_model
+from zoo.tagging.models import resolve_model
+from zoo.tagging.tagger import Tagger
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
@@ -106,7 +107,7 @@ def open_model(source: ExportSource) -> MergedModel:
         record.check_adapter(weights)
     original = Tagger.load(source.model)
     original.model.to("cpu")
-    adapter = getattr(original.model, "peft_config", {}).get("default")
+    adapter = next(iter(getattr(original.model, "peft_config", {}).values()), None)
     model = _merge(source.model, adapter) if adapter else copy.deepcopy(original.model)
     own = _prune(model)
     merged = Tagger.of(model, original.tokenizer, stride_tokens=original.stride_tokens)

@@ -226,12 +226,6 @@ def check_figures(
     return claims
 
 
-def entity_types(labels: Iterable[str]) -> list[str]:
-    """Entity types of a model's label names."""
-    names = (name[2:] if name.startswith(("B-", "I-")) else name for name in labels)
-    return [name for name in dict.fromkeys(names) if name != "O"]
-
-
 def align_types(names: Sequence[str], wanted: Sequence[str]) -> dict[str, str]:
     """Types of somebody's model -> types of a corpus: by name, else the only one to the only one.
 

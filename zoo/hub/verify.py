@@ -37,7 +37,6 @@ from zoo.hub.verification import (
     Verification,
     align_types,
     check_figures,
-    entity_types,
     match_corpus,
     read_figures,
     split_of,
@@ -268,7 +267,7 @@ class _Rescoring:
             corpus = self._corpus(entry)
         except ZooError as error:
             return [figure.judged("not checked", error.what) for figure in figures]
-        known = entity_types(tagger.labels)
+        known = tagger.types
         check_renames(self.request.types, known)
         types = self.request.types or align_types(known, entry.entity_types)
         if not types:

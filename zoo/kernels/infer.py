@@ -125,7 +125,7 @@ def pack(models: Sequence[tuple[Any, str | None]], form: Format) -> list[PackedE
             layers.append(made)
         head = next(getattr(whole, name) for name in HEADS if hasattr(whole, name))
         if hasattr(head, "modules_to_save"):  # PEFT's wrapper around a module that is trained in full
-            head = head.modules_to_save[adapter or "default"]
+            head = head.modules_to_save[adapter or head.active_adapters[0]]
         bias = torch.zeros(head.out_features) if head.bias is None else head.bias.detach()
         able = torch.nonzero(bias > NEVER / 2)[:, 0]
         rows = head.weight.detach()[able], bias[able]

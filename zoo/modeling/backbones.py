@@ -111,7 +111,7 @@ def classifier(model: PreTrainedModel) -> torch.nn.Linear:
     for name in HEADS:
         head: Any = getattr(model, name, None)
         if hasattr(head, "modules_to_save"):  # PEFT's wrapper around a module that is trained in full
-            head = head.modules_to_save["default"]
+            head = head.modules_to_save[head.active_adapters[0]]
         if isinstance(head, torch.nn.Linear):
             return head
     raise ZooError(f"{type(model).__name__} has no linear layer named classifier or score")

@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from zoo.errors import ZooError
-from zoo.modeling.adapters import ADAPTER_WEIGHTS, point_at_base
+from zoo.modeling.adapters import ADAPTER_WEIGHTS, named_base, point_at_base
 from zoo.modeling.backbones import classifier
+from zoo.modeling.batches import forward, longest_window
 from zoo.modeling.device import best_device
 from zoo.modeling.labels import NEVER, LabelSpace
-from zoo.registry.recipes import LoraRecipe
-from zoo.registry.schema import Family
+from zoo.modeling.windows import encode
 
 if TYPE_CHECKING:
     import torch
     from peft import PeftModel
     from transformers import PreTrainedModel
+
+    from zoo.registry.recipes import LoraRecipe
+    from zoo.registry.schema import Family
 
 
 @dataclass(frozen=True)
@@ -173,3 +177,31 @@ def check_foreign_rows(model: PeftModel, labels: LabelSpace, entity_types: tuple
     foreign[labels.own_ids(entity_types)] = False
     if bool(head.weight[foreign].any()) or bool((head.bias[foreign] != NEVER).any()):
         raise ZooError("the head rows of foreign types changed in training", fix="report this as a bug of zoo")
+
+
+def check_same_logits(trained: PreTrainedModel | PeftModel, adapter: Path, texts: Sequence[str]) -> None:
+    """Assert that plain transformers, loading what was written, computes exactly what was trained.
+
+    Args:
+        trained: The model in memory.
+        adapter: What was written of it.
+        texts: Some texts, of which one window each is compared.
+
+    Raises:
+        ZooError: Logits differ by more than 0.0.
+    """
+    import torch
+    from transformers import AutoModelForTokenClassification, AutoTokenizer
+
+    shipped = AutoModelForTokenClassification.from_pretrained(adapter, dtype=torch.float32).eval().to(trained.device)
+    tokenizer = AutoTokenizer.from_pretrained(named_base(adapter))
+    size = longest_window(shipped, tokenizer)
+    windows = encode(tokenizer, texts, window_tokens=size, stride_tokens=size // 4)[: len(texts)]
+    pad_id = int(tokenizer.pad_token_id or 0)
+    with torch.inference_mode():
+        difference = (forward(trained, windows, pad_id) - forward(shipped, windows, pad_id)).abs().max().item()
+    if difference != 0.0:
+        raise ZooError(
+            f"the adapter on disk differs from the trained model by {difference:.3g} in its logits",
+            fix="check head_modules of the backbone's family",
+        )

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
     from zoo.modeling.labels import LabelSpace
 
+UNTYPED = "entity"
+"""Type of the mentions of models whose labels are `B`, `I` and `O`."""
 IGNORED = -100
 """Label of special tokens; PyTorch's cross-entropy leaves it out."""
 
@@ -52,12 +54,21 @@ class Window:
 
 @dataclass(frozen=True, slots=True, order=True)
 class Entity:
-    """A predicted mention `[start, end)` with the mean softmax score of its tokens."""
+    """A predicted mention `[start, end)`.
+
+    Attributes:
+        start: First character.
+        end: One past the last character.
+        type: Entity type.
+        score: Mean softmax score of its tokens.
+        concept_ids: Identifiers in an ontology, best first, where it was linked.
+    """
 
     start: int
     end: int
     type: str
     score: float
+    concept_ids: tuple[str, ...] = ()
 
     @property
     def key(self) -> tuple[int, int, str]:
@@ -170,7 +181,7 @@ def decode(
     first, last = words_of(window)
     surest = real[_surest_tokens(scores[real], first, last)]
     found = label_ids[surest].tolist()
-    parsed = {label: _parse_label(names[label]) for label in set(found)}
+    parsed = {label: parse_label(names[label]) for label in set(found)}
     if not any(entity_type for _, entity_type in parsed.values()):
         return []
     entities: list[Entity] = []
@@ -208,10 +219,14 @@ def words_of(window: Window) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int6
     return first, np.append(first[1:], continues.size) - 1
 
 
-def _parse_label(name: str) -> tuple[str, str]:
-    """Prefix and type of a label: `O` has no type; one without prefix (other people's models) continues its type."""
-    if name == "O":
-        return "I", ""
+def parse_label(name: str) -> tuple[str, str]:
+    """Prefix and type of a label: `O` has no type.
+
+    In other people's models, one without a prefix continues its type, and bare `B` and `I` begin and continue `UNTYPED`
+    mentions.
+    """
+    if name in ("O", "B", "I"):
+        return ("I", "") if name == "O" else (name, UNTYPED)
     return (name[0], name[2:]) if name.startswith(("B-", "I-")) else ("I", name)
 
 
@@ -240,7 +255,7 @@ def finish(text: str, per_window: Sequence[Sequence[Entity]]) -> list[Entity]:
         piece = text[entity.start : entity.end]
         if piece.strip():
             start, end = entity.end - len(piece.lstrip()), entity.start + len(piece.rstrip())
-            trimmed.append(Entity(start, end, entity.type, entity.score))
+            trimmed.append(Entity(start, end, entity.type, entity.score, entity.concept_ids))
     return trimmed
 
 

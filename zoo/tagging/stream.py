@@ -9,17 +9,15 @@ import re
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from itertools import chain, tee
 
 import numpy as np
 
 from zoo.modeling.device import Precision
 from zoo.modeling.windows import Entity, Window, encode, finish
-from zoo.tagging.tagger import Tagger, decode_together
-from zoo.tagging.texts import Text
-
-if TYPE_CHECKING:
-    from transformers import PreTrainedTokenizerBase
+from zoo.tagging.engine import find_entities
+from zoo.tagging.tagger import Tagger
+from zoo.tagging.texts import Tagged, Text
 
 BUFFER_TOKENS = 1 << 17
 """Tokens of the windows that are sorted by length at a time: little padding, and some 30 MB."""
@@ -27,19 +25,6 @@ MERGE_TOKENS = 1 << 12
 """From so many on, adapters are added to the weights for the time of a buffer."""
 BLOCK_CHARACTERS = 100_000
 """Documents are tokenized so much at a time: shorter ones together, longer ones in blocks, cut at white space."""
-
-
-@dataclass(frozen=True, slots=True)
-class Tagged:
-    """A document and what each model found in it, in order of the start.
-
-    Attributes:
-        text: The document.
-        entities: Per model.
-    """
-
-    text: Text
-    entities: tuple[list[Entity], ...]
 
 
 @dataclass(slots=True)
@@ -75,7 +60,7 @@ def tag_stream(
     """Tag documents one after another; the answers are those of `Tagger.tag`.
 
     Args:
-        taggers: Models; those on one base share its tokens (`Tagger.load_all`).
+        taggers: Models; those on one base share its tokens.
         texts: Documents; they are read as they are needed.
         batch_tokens: Padded tokens in one forward pass; None: what suits the device.
         precision: Number format to compute in, as for `Tagger.tag`.
@@ -88,6 +73,28 @@ def tag_stream(
     Raises:
         ZooError: The processor does not compute in int8.
     """
+    groups: dict[tuple[int, int, int], list[int]] = {}
+    for number, tagger in enumerate(taggers):
+        groups.setdefault((id(tagger.base), tagger.window_tokens, tagger.stride_tokens), []).append(number)
+    streams = [
+        _tag_group([taggers[number] for number in group], copy, batch_tokens, precision, buffer_tokens, progress)
+        for group, copy in zip(groups.values(), tee(texts, len(groups)), strict=True)
+    ]
+    places = [number for group in groups.values() for number in group]
+    for parts in zip(*streams, strict=True):
+        found = dict(zip(places, chain.from_iterable(part.entities for part in parts), strict=True))
+        yield Tagged(parts[0].text, tuple(found[number] for number in range(len(taggers))))
+
+
+def _tag_group(
+    taggers: Sequence[Tagger],
+    texts: Iterable[Text],
+    batch_tokens: int | None,
+    precision: Precision,
+    buffer_tokens: int,
+    progress: Callable[[int], None] | None,
+) -> Iterator[Tagged]:
+    """By models that read the same windows."""
     opened: deque[_Open] = deque()
     buffer: list[tuple[_Open, int, Window]] = []
     size = 0
@@ -124,12 +131,7 @@ def _windowed(tagger: Tagger, texts: Iterable[Text], most: int) -> Iterator[tupl
 
 
 def _encoded(tagger: Tagger, texts: Sequence[Text]) -> Iterator[tuple[Text, list[Window]]]:
-    windows = encode(
-        tagger.tokenizer,
-        [text.text for text in texts],
-        window_tokens=tagger.window_tokens,
-        stride_tokens=tagger.stride_tokens,
-    )
+    windows = tagger.encode([text.text for text in texts])
     per_text: list[list[Window]] = [[] for _ in texts]
     for window in windows:
         per_text[window.text].append(window)
@@ -150,7 +152,7 @@ def _run(
 ) -> None:
     windows = [window for _, _, window in buffer]
     merge = sum(map(len, windows)) >= MERGE_TOKENS
-    together = decode_together(
+    together = find_entities(
         taggers, windows, batch_tokens=batch_tokens, precision=precision, merge=merge, progress=progress
     )
     for number, found in enumerate(together):
@@ -168,15 +170,15 @@ def stream_windows(tagger: Tagger, text: str, *, block_characters: int = BLOCK_C
         text: A text of any length.
         block_characters: Longer texts are tokenized in blocks of about this length.
     """
-    tokenizer, size, stride = tagger.tokenizer, tagger.window_tokens, tagger.stride_tokens
     if len(text) <= block_characters:
-        yield from encode(tokenizer, [text], window_tokens=size, stride_tokens=stride)
+        yield from tagger.encode([text])
         return
-    before, after = _special_tokens(tokenizer)
+    size, stride = tagger.window_tokens, tagger.stride_tokens
+    before, after = _special_tokens(tagger)
     room = size - len(before) - len(after)
     tokens: list[tuple[int, int, int, bool]] = []
     for start, end in _blocks(text, block_characters):
-        (block,) = encode(tokenizer, [text[start:end]], window_tokens=end - start + size, stride_tokens=0)
+        (block,) = _whole(tagger, text[start:end], window_tokens=end - start + size)
         tokens += [
             (block.input_ids[i], start + int(block.offsets[i, 0]), start + int(block.offsets[i, 1]), block.continues[i])
             for i in np.flatnonzero(block.real)
@@ -185,6 +187,11 @@ def stream_windows(tagger: Tagger, text: str, *, block_characters: int = BLOCK_C
             yield _window(before, tokens[:room], after)
             tokens = tokens[room - stride :]
     yield _window(before, tokens, after)
+
+
+def _whole(tagger: Tagger, text: str, *, window_tokens: int) -> list[Window]:
+    with tagger.base.tokenizing:
+        return encode(tagger.tokenizer, [text], window_tokens=window_tokens, stride_tokens=0)
 
 
 def _blocks(text: str, characters: int) -> Iterator[tuple[int, int]]:
@@ -198,9 +205,9 @@ def _blocks(text: str, characters: int) -> Iterator[tuple[int, int]]:
         start = end
 
 
-def _special_tokens(tokenizer: PreTrainedTokenizerBase) -> tuple[list[int], list[int]]:
+def _special_tokens(tagger: Tagger) -> tuple[list[int], list[int]]:
     """What stands before and after the tokens of a text."""
-    (window,) = encode(tokenizer, ["a"], window_tokens=16, stride_tokens=0)
+    (window,) = _whole(tagger, "a", window_tokens=16)
     real = np.flatnonzero(window.real)
     return window.input_ids[: real[0]], window.input_ids[real[-1] + 1 :]
 

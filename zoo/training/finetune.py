@@ -19,7 +19,7 @@ from zoo.modeling.batches import first_position
 from zoo.modeling.device import use_bfloat16
 from zoo.modeling.labels import LabelSpace
 from zoo.modeling.lora import open_dropout
-from zoo.modeling.windows import IGNORED, Window, encode, label_window
+from zoo.modeling.windows import IGNORED, Window, label_window
 from zoo.registry.recipes import FinetuneRecipe
 from zoo.tagging.tagger import Tagger
 from zoo.training.batching import epoch_batches, mixed_batches, pack_batch, pad_batch
@@ -127,7 +127,7 @@ def finetune(
     place[own] = torch.arange(len(own), device=device)
 
     dev_texts = [document.text for document in dev]
-    dev_windows = encode(tokenizer, dev_texts, window_tokens=tagger.window_tokens, stride_tokens=tagger.stride_tokens)
+    dev_windows = tagger.encode(dev_texts)
 
     optimizer = torch.optim.AdamW(_parameter_groups(model, recipe), lr=recipe.learning_rate, fused=True)
     steps = recipe.epochs * math.ceil(len(train) / recipe.batch_size)
@@ -277,7 +277,7 @@ def _training_windows(
     """Windows of the training text, their labels, and how many documents each stands for."""
     runs = join_runs(train, join_share, rng)
     texts = [document.text for document, _ in runs]
-    windows = encode(tagger.tokenizer, texts, window_tokens=tagger.window_tokens, stride_tokens=tagger.stride_tokens)
+    windows = tagger.encode(texts)
     targets = [label_window(window, runs[window.text][0].spans, labels) for window in windows]
     pieces = Counter(window.text for window in windows)
     return windows, targets, [runs[window.text][1] / pieces[window.text] for window in windows]

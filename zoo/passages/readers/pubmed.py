@@ -13,17 +13,20 @@ from zoo.passages.passage import Passage
 
 _ROOT = "PubmedArticleSet"
 _RECORDS = frozenset({"PubmedArticle", "PubmedBookArticle", "DeleteCitation"})
+_TITLE = "MedlineCitation/Article/ArticleTitle"
+_ABSTRACT = "MedlineCitation/Article/Abstract/AbstractText"
 _FIX = f"give PubMed XML: <{_ROOT}> with <PubmedArticle> in it, as in the baseline files pubmed*n*.xml.gz"
 
 
-def read_pubmed(path: Path, *, skipped: Counter[str] | None = None) -> Iterator[Passage]:
+def read_pubmed(path: Path, *, titles: bool = False, skipped: Counter[str] | None = None) -> Iterator[Passage]:
     """Stream the abstracts of a file, plain or gzip; ids are `pmid-<PMID>`.
 
     The parts of a structured abstract are joined by spaces, each after its label (`METHODS: ...`); inline markup such
-    as `<i>` and `<sup>` is flattened to its text. Titles, abstracts in other languages, books and deletions are left.
+    as `<i>` and `<sup>` is flattened to its text. Abstracts in other languages, books and deletions are left.
 
     Args:
         path: The file.
+        titles: Put the title before the abstract; an article without an abstract is its title then.
         skipped: Counts articles without an abstract and those whose PMID came before in the file.
 
     Raises:
@@ -36,7 +39,8 @@ def read_pubmed(path: Path, *, skipped: Counter[str] | None = None) -> Iterator[
         pmid = (article.findtext("MedlineCitation/PMID") or "").strip()
         if not pmid:
             raise ZooError("the article has no MedlineCitation/PMID", where=f"{path}: article {number}", fix=_FIX)
-        text = " ".join(filter(None, map(_part, article.iterfind("MedlineCitation/Article/Abstract/AbstractText"))))
+        parts = (_TITLE, _ABSTRACT) if titles else (_ABSTRACT,)
+        text = " ".join(filter(None, (_part(element) for part in parts for element in article.iterfind(part))))
         if pmid in seen:
             skipped["repeated PMID"] += 1
         elif not text:

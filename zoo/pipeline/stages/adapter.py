@@ -11,13 +11,19 @@ from typing import Any
 from pydantic import Field
 
 from zoo.evaluation.result import EpochRecord
-from zoo.modeling.lora import attach_lora, check_foreign_rows, round_adapter, save_adapter, trained_share
+from zoo.modeling.lora import (
+    attach_lora,
+    check_foreign_rows,
+    check_same_logits,
+    round_adapter,
+    save_adapter,
+    trained_share,
+)
 from zoo.pipeline.context import Context
 from zoo.pipeline.stage import Job, library_versions, split_fingerprints, subtokens
 from zoo.records import Record
 from zoo.registry.loader import Checkpoint
 from zoo.registry.recipes import Recipe
-from zoo.tagging.tagger import Tagger, check_same_logits
 from zoo.training.finetune import Progress, TrainingLog, finetune
 
 TRAINING_FILE = "training.json"
@@ -122,8 +128,7 @@ def train_adapter(
     round_adapter(model)
     check_foreign_rows(model, labels, types)
     save_adapter(model, destination, str(base))
-    shipped = Tagger.load(destination, stride_tokens=stride)
-    check_same_logits(model, shipped, [document.text for document in corpus.splits["dev"][:8]])
+    check_same_logits(model, destination, [document.text for document in corpus.splits["dev"][:8]])
     return log, TrainRecord(
         recipe=recipe.model_dump(mode="json"),
         trained_parameters=share.trained_parameters,

@@ -30,7 +30,7 @@ from zoo.evaluation.robustness import perturbations_for, robustness
 from zoo.evaluation.scoring import SplitScore, gold_keys, score_predictions, tag_documents
 from zoo.evaluation.spans import count_documents
 from zoo.modeling.labels import LabelSpace
-from zoo.modeling.windows import Entity, aggregation_strategy, encode, unaligned_mentions
+from zoo.modeling.windows import Entity, aggregation_strategy, unaligned_mentions
 from zoo.pipeline.context import Context
 from zoo.pipeline.stage import Job, Stage, StageKind, split_fingerprints, subtokens
 from zoo.pipeline.stages.train import KIND as TRAIN
@@ -180,12 +180,7 @@ def _score(
     tagger: Tagger, documents: Sequence[Document], labels: LabelSpace, recipe: Recipe
 ) -> tuple[SplitScore, list[list[Entity]]]:
     predictions = tag_documents(tagger, documents)
-    windows = encode(
-        tagger.tokenizer,
-        [d.text for d in documents],
-        window_tokens=tagger.window_tokens,
-        stride_tokens=tagger.stride_tokens,
-    )
+    windows = tagger.encode([document.text for document in documents])
     score = score_predictions(
         documents,
         predictions,

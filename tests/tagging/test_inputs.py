@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import gzip
+from collections import Counter
 from pathlib import Path
 
 import pytest
 
 from zoo.errors import ZooError
-from zoo.tagging.texts import Fields, read_texts
+from zoo.tagging.inputs import Fields, read_texts
 
 PUBMED = """<?xml version="1.0"?><PubmedArticleSet><PubmedArticle><MedlineCitation><PMID>7</PMID><Article><Abstract>
 <AbstractText>Asthma is common.</AbstractText></Abstract></Article></MedlineCitation></PubmedArticle></PubmedArticleSet>
@@ -37,6 +38,28 @@ def test_a_folder_of_everything(tmp_path: Path) -> None:
         ("d.xml.gz#pmid-7", "Asthma is common."),
         ("ward/a", ""),
     ]
+
+
+def test_records_without_a_text_are_skipped_and_counted_and_ids_may_be_numbers(tmp_path: Path) -> None:
+    file = tmp_path / "notes.jsonl"
+    file.write_text('{"id": 1, "text": null}\n{"id": 2.5, "text": "pain"}\n{"id": null, "text": ""}\n')
+    skipped: Counter[str] = Counter()
+    assert [(text.id, text.text) for text in read_texts(file, skipped=skipped)] == [("2.5", "pain"), ("3", "")]
+    assert skipped == {"record without a text": 1}
+
+
+def test_titles_of_articles_are_tagged_too(tmp_path: Path) -> None:
+    article = "<PubmedArticle><MedlineCitation><PMID>{}</PMID><Article>{}</Article></MedlineCitation></PubmedArticle>"
+    title, abstract = (
+        "<ArticleTitle>On <i>gout</i>.</ArticleTitle>",
+        "<Abstract><AbstractText>It hurts.</AbstractText></Abstract>",
+    )
+    articles = [article.format(1, title), article.format(2, title + abstract), article.format(3, "")]
+    (tmp_path / "p.xml").write_text(f"<PubmedArticleSet>{''.join(articles)}</PubmedArticleSet>")
+    skipped: Counter[str] = Counter()
+    texts = list(read_texts(tmp_path / "p.xml", skipped=skipped))
+    assert [(text.id, text.text) for text in texts] == [("pmid-1", "On gout."), ("pmid-2", "On gout. It hurts.")]
+    assert all(text.derived for text in texts) and skipped.total() == 1
 
 
 def test_a_file_alone_keeps_its_ids_and_fields_can_be_named(tmp_path: Path) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import json
 from pathlib import Path
 
 import pytest
@@ -9,9 +11,8 @@ import pytest
 from zoo.corpora.readers.brat import read_brat
 from zoo.errors import ZooError
 from zoo.modeling.windows import Entity
-from zoo.tagging.output import Output
-from zoo.tagging.stream import Tagged
-from zoo.tagging.texts import Text
+from zoo.tagging.outputs.output import Output
+from zoo.tagging.texts import Tagged, Text
 
 
 def tagged(number: int) -> Tagged:
@@ -80,3 +81,39 @@ def test_outputs_that_cannot_be(tmp_path: Path, name: str, what: str) -> None:
     with pytest.raises(ZooError, match=what):
         Output(tmp_path / name, ["model"], "x")
     assert (tmp_path / "full" / "mine.txt").read_text() == "mine"
+
+
+def test_a_carriage_return_in_a_mention_is_one_row_in_csv(tmp_path: Path) -> None:
+    text = "PMH: chronic kidney\rdisease, asthma."
+    found = Tagged(Text("a", text), ([Entity(5, 27, "Disease", 0.9), Entity(29, 35, "Disease", 0.8)],))
+    output = Output(tmp_path / "o.csv", ["model"], "x")
+    with output.writing():
+        output.add(found)
+    with (tmp_path / "o.csv").open(newline="", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    assert [row["text"] for row in rows] == ["chronic kidney\rdisease", "asthma"]
+    assert (tmp_path / "o.csv").read_bytes().count(b"\r") == 1 and b'"chronic kidney\rdisease"' in (
+        tmp_path / "o.csv"
+    ).read_bytes()
+
+
+def test_brat_shortens_names_that_no_file_system_takes(tmp_path: Path) -> None:
+    ids = ["\u4e2d" * 27, "\u4e2d" * 300, "\u4e2d" * 299 + "\u6587"]
+    output = Output(tmp_path / "brat", ["model"], "x")
+    with output.writing():
+        for number in ids:
+            output.add(Tagged(Text(number, "gout"), ([Entity(0, 4, "Disease", 0.9)],)))
+    names = sorted(path.name for path in (tmp_path / "brat").glob("*.ann"))
+    assert len(names) == 3 and max(map(len, names)) <= 204 and all(name.startswith("%E4%B8%AD") for name in names)
+    assert len(list(read_brat(tmp_path / "brat"))) == 3
+
+
+def test_json_lines_hold_concepts_and_a_text_that_is_not_that_of_the_input() -> None:
+    from zoo.tagging.outputs.jsonl import FORMAT
+
+    linked = Entity(0, 4, "Disease", 0.9, ("MESH:D006073",))
+    line = json.loads(
+        FORMAT.document(Tagged(Text("7", "gout", derived=True), ([linked, Entity(0, 4, "X", 0.5)],)), ["m"])
+    )
+    assert line["text"] == "gout"
+    assert [entity.get("concept_ids") for entity in line["entities"]] == [["MESH:D006073"], None]

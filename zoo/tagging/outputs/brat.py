@@ -1,0 +1,48 @@
+"""BRAT: `ID.txt` with the text and `ID.ann` with the entities of each document."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Mapping, Sequence
+from urllib.parse import quote
+
+from zoo.tagging.outputs.format import FolderFormat
+from zoo.tagging.texts import Tagged
+
+_LONGEST = 200
+"""Bytes of a name; file systems take 255, and a file is written under a longer name before it is whole."""
+
+
+def _files(tagged: Tagged, models: Sequence[str]) -> Mapping[str, str]:
+    text = tagged.text.text
+    lines, number = [], 0
+    for model, entities in zip(models, tagged.entities, strict=True):
+        for entity in entities:
+            number += 1
+            parts = _parts(text, entity.start, entity.end)
+            places = ";".join(f"{start} {end}" for start, end in parts)
+            mention = " ".join(text[start:end] for start, end in parts)
+            lines.append(f"T{number}\t{'_'.join(entity.type.split())} {places}\t{mention}\n")
+            if len(models) > 1:
+                lines.append(f"#{number}\tAnnotatorNotes T{number}\t{model}\n")
+    name = _name(tagged.text.id)
+    return {f"{name}.txt": text, f"{name}.ann": "".join(lines)}
+
+
+def _name(document_id: str) -> str:
+    """A file name for an id: no path, not hidden; one too long is cut, and told from others by part of its hash."""
+    name = quote(document_id, safe=" ()+,@") or "_"
+    name = f"_{name[1:]}" if name.startswith(".") else name
+    if len(name) <= _LONGEST:
+        return name
+    digest = hashlib.sha256(document_id.encode()).hexdigest()[:16]
+    return re.sub(r"%.?$", "", name[: _LONGEST - 17]) + f"-{digest}"
+
+
+def _parts(text: str, start: int, end: int) -> list[tuple[int, int]]:
+    """The parts of a mention between line ends: BRAT has no mention over several lines."""
+    return [(start + m.start(), start + m.end()) for m in re.finditer(r"[^\r\n]+", text[start:end])] or [(start, end)]
+
+
+FORMAT = FolderFormat(_files)
