@@ -12,6 +12,7 @@ from zoo import kernels
 from zoo.errors import ZooError
 from zoo.kernels import entities
 from zoo.kernels.train import training_kernels
+from zoo.tagging.engine import find_entities
 
 
 def test_training_is_left_as_it_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -31,10 +32,10 @@ def test_training_is_left_as_it_is(tmp_path: Path, monkeypatch: pytest.MonkeyPat
 def test_tagging_finds_the_same_by_transformers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (one, _) = two_adapters("bert", tmp_path)
     windows = windows_of(one)
-    ours = keys([one.decode_windows(windows, merge=True)])
+    ours = keys(find_entities([one], windows, merge=True))
     monkeypatch.setattr(entities, "label_windows", None)
     monkeypatch.setenv("ZOO_KERNELS", "off")
-    assert keys([one.decode_windows(windows, merge=True)]) == ours
+    assert keys(find_entities([one], windows, merge=True)) == ours
 
 
 def test_other_values_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
