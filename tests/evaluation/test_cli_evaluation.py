@@ -147,6 +147,7 @@ def test_cross_writes_the_matrix(run: Callable[..., Result], model: Path, tmp_pa
         (("evaluate", "MODEL", "open", "--map", "Diseas=Disease"), "did you mean Disease?"),
         (("errors", "MODEL", "open", "--map", "NOSUCH=Disease"), "predicts no type 'NOSUCH'"),
         (("robustness", "MODEL", "open", "--map", "NOSUCH=Disease"), "predicts no type 'NOSUCH'"),
+        (("cross", "MODEL", "--corpora", "open", "--map", "NOSUCH=Disease"), "predicts no type 'NOSUCH'"),
         (("robustness", "nowhere/at/all", "open"), "no model folder"),
         (("cross", "MODEL", "nowhere/at/all", "--corpora", "open"), "no model folder"),
         (("cross", "MODEL", "--corpora", "open,opne"), "unknown corpus 'opne'"),

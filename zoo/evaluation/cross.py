@@ -12,7 +12,7 @@ from typing import Any, Literal
 
 from zoo.corpora.load import Corpus
 from zoo.errors import ZooError
-from zoo.evaluation.scoring import SplitScore, rename_types, score_predictions, tag_documents
+from zoo.evaluation.scoring import SplitScore, check_renames, rename_types, score_predictions, tag_documents
 from zoo.modeling.windows import parse_label
 from zoo.tagging.tagger import Tagger
 
@@ -203,13 +203,16 @@ def cross(
         progress: Called with the names of model and corpus before each pair.
 
     Raises:
-        ZooError: A model cannot be loaded, or two models have one name.
+        ZooError: A model cannot be loaded, two models have one name, or no model predicts a type that is renamed.
     """
     models = [describe_model(source) for source in sources]
     names = [model.name for model in models]
     repeated = next((name for name in names if names.count(name) > 1), None)
     if repeated:
         raise ZooError(f"two models have the name {repeated!r}", fix="name each model once; rename one of the folders")
+    if mapping:  # before hours of scoring
+        types = [name for m in models for name in predictable_types(Tagger.load(m.source), m.entity_types)]
+        check_renames(mapping, types)
     cells: dict[tuple[str, str], Cell] = {}
     for model in models:
         tagger = Tagger.load(model.source)
