@@ -14,7 +14,14 @@ from tests.publishing import Waits, run_zoo
 from zoo.hub.access import fresh_environment
 from zoo.hub.client import Hub
 from zoo.hub.retry import RetryPolicy
-from zoo.hub.verification import CardFigure, Verification, align_types, check_figures, match_corpus, read_figures
+from zoo.hub.verification import (
+    CardFigure,
+    Verification,
+    align_types,
+    check_figures,
+    match_corpus,
+    read_figures,
+)
 from zoo.hub.verify import VerifyRequest, rescore
 from zoo.registry.loader import load_registry
 
@@ -189,6 +196,29 @@ def test_the_cards_of_others(
         ("not checked", 0.99, None),
     ]
     assert len(found["problems"]) == 1
+
+
+def test_bare_labels_of_others_are_scored_like_named_ones(hub: LoopbackHub, look: Any, out: Path) -> None:
+    """With a corpus of one type, the card is checked as if they were `B-Disease` and `I-Disease`."""
+    import torch
+    from transformers import AutoConfig, AutoModelForTokenClassification
+
+    base = out / "bases" / "tiny-bert"
+    measured = []
+    for repo_id, suffix in (("lab/bare", ""), ("lab/named", "-Disease")):
+        names = ("O", f"B{suffix}", f"I{suffix}")
+        config = AutoConfig.from_pretrained(base, num_labels=3)
+        config.id2label, config.label2id = dict(enumerate(names)), {name: index for index, name in enumerate(names)}
+        torch.manual_seed(0)
+        model = AutoModelForTokenClassification.from_config(config)
+        torch.nn.init.constant_(model.classifier.bias, 0.0)
+        folder = out / repo_id
+        model.save_pretrained(folder)
+        files = {path.name: path.read_bytes() for path in folder.iterdir()}
+        files |= {name: (base / name).read_bytes() for name in ("tokenizer.json", "tokenizer_config.json")}
+        hub.put(repo_id, {"README.md": CARD.encode(), **files})
+        measured.append({claim.metric: claim.measured for claim in look(repo_id).claims if claim.measured is not None})
+    assert measured[0] == measured[1] and len(measured[0]) == 2 and all(measured[0].values())
 
 
 def test_figures_are_read_leniently(tmp_path: Path) -> None:
