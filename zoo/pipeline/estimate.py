@@ -36,7 +36,8 @@ class Estimate:
 class _Measured:
     kind: str
     name: str
-    seconds_per_work: float
+    seconds: float
+    work: float
 
 
 def estimate(statuses: Sequence[Status], context: Context) -> dict[str, Estimate]:
@@ -51,29 +52,21 @@ def estimate(statuses: Sequence[Status], context: Context) -> dict[str, Estimate
         if status.state == "cached":
             continue
         kind = stage_kind(stage.kind)
-        work, rates = kind.work(stage.checkpoint, stage.key, context), _like(stage, measured)
-        seconds = _START_SECONDS + work * (median(rates) if rates else kind.default_rate)
-        known = bool(rates) or not work
+        work, rate = kind.work(stage.checkpoint, stage.key, context), _rate(stage, measured)
+        seconds = _START_SECONDS + work * (rate or kind.default_rate)
+        known = bool(rate) or not work
         found[stage.fingerprint] = Estimate(seconds, seconds * power / 3600, kind.disk_bytes(stage), known)
     return found
 
 
-def _like(stage: Stage, measured: Iterable[_Measured]) -> list[float]:
-    """Rates of the stages that are most like one: of the same data and backbone, else of the same backbone, else any.
-
-    What a corpus takes depends on its language and on the length of its documents, which the registry does not know.
-    """
+def _rate(stage: Stage, measured: Iterable[_Measured]) -> float | None:
+    """Seconds per work of a kind: of stages of the same name if there are any, else of the backbone, else of all."""
     same_kind = [item for item in measured if item.kind == stage.kind]
-    backbone, _, corpus = stage.name.partition("/")
-    for fits in (
-        lambda item: item.name == stage.name,
-        lambda item: bool(corpus) and item.name.partition("/")[2] == corpus,
-        lambda item: item.name.partition("/")[0] == backbone,
-        lambda item: True,
-    ):
-        if rates := [item.seconds_per_work for item in same_kind if fits(item)]:
-            return rates
-    return []
+    backbone = stage.name.partition("/")[0]
+    same_backbone = [item for item in same_kind if item.name.partition("/")[0] == backbone]
+    same_name = [item for item in same_kind if item.name == stage.name]
+    like = same_name or same_backbone or same_kind
+    return sum(item.seconds for item in like) / sum(item.work for item in like) if like else None
 
 
 def _measured(artefacts: Iterable[Artefact], context: Context) -> Iterable[_Measured]:
@@ -87,7 +80,7 @@ def _measured(artefacts: Iterable[Artefact], context: Context) -> Iterable[_Meas
             continue
         if work:
             seconds = max(artefact.seconds - _START_SECONDS, _LEAST_SHARE * artefact.seconds)
-            yield _Measured(artefact.kind, artefact.name, seconds / work)
+            yield _Measured(artefact.kind, artefact.name, seconds, work)
 
 
 def _checkpoint(name: str, context: Context) -> Checkpoint:

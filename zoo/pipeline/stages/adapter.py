@@ -64,7 +64,7 @@ def training_work(checkpoint: Checkpoint, key: Mapping[str, Any]) -> float:
     return (
         checkpoint.backbone.parameters_million
         * float(key["finetune"]["epochs"])
-        * (subtokens(checkpoint.corpus, "train") + subtokens(checkpoint.corpus, "dev") / 3)
+        * (subtokens(checkpoint, "train") + subtokens(checkpoint, "dev") / 3)
     )
 
 

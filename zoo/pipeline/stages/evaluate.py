@@ -107,13 +107,12 @@ class Evaluate(StageKind[Evaluation]):
 
     @override
     def work(self, checkpoint: Checkpoint, key: Mapping[str, Any], context: Context) -> float:
-        corpus = checkpoint.corpus
-        test, info = subtokens(corpus, "test"), corpus.splits.get("test")
+        test, info = subtokens(checkpoint, "test"), checkpoint.corpus.splits.get("test")
         most, documents = int(key["evaluation"]["robustness_documents"]), (info and info.documents) or 0
         share = min(1.0, most / documents) if documents else float(bool(most))
         raw = bool(key["originals"] and key["originals_at_hand"])
         passes = 1 + (1 + len(key["spellings"])) * share + raw
-        return checkpoint.backbone.parameters_million * (subtokens(corpus, "dev") + passes * test)
+        return checkpoint.backbone.parameters_million * (subtokens(checkpoint, "dev") + passes * test)
 
     @override
     def disk_bytes(self, stage: Stage) -> float:
