@@ -8,10 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from typer.testing import CliRunner
 
 from tests.builds import write_registry
+from zoo.cli import app
 from zoo.pipeline.context import Context
-from zoo.pipeline.plan import Plan, chain, inspect, make_plan
+from zoo.pipeline.plan import Plan, chain, inspect, make_plan, obstacles
 from zoo.pipeline.stage import Stage
 from zoo.pipeline.stages import stage_kind
 from zoo.pipeline.store import RESUME
@@ -202,3 +204,29 @@ def test_an_unreadable_input_is_that_checkpoints_alone(registry: Path) -> None:
     assert set(plan.unreadable) == {"tiny-bert/tiny"}
     assert set(plan.last) == set(IDS[1:])
     assert all(stage.name != "tiny-bert/tiny" for stage in plan.stages)
+
+
+def test_what_cannot_be_had_offline_is_one_line_each(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """And nobody is told that all is done."""
+    monkeypatch.chdir(tmp_path)
+    order = ["plan", "--all", "--suite", "openmed", "--out", str(tmp_path / "out")]
+    done = CliRunner().invoke(app, order, env={"COLUMNS": "1000", "ZOO_CACHE": str(tmp_path), "HF_HUB_OFFLINE": "1"})
+    assert done.exit_code == 0, done.output
+    lines = done.output.splitlines()
+    assert all(line.startswith("cannot build ") for line in lines), done.output
+    backbones = load_registry().suite("openmed").backbones
+    for name in backbones:
+        assert sum(f"the backbone {name} " in line for line in lines) == 1, name
+    assert len(lines) <= len(backbones) + len(load_registry().suite("openmed").corpora)
+
+
+def test_a_corpus_that_is_not_here_is_an_obstacle(registry: Path) -> None:
+    """A corpus whose splits are registered is planned without being read; here it is not on this machine."""
+    plan, context = planned(registry)
+    corpus = context.registry.corpora["other"]
+    far = corpus.model_copy(update={"sources": ()})
+    last = {name: replace(s, checkpoint=replace(s.checkpoint, corpus=far)) for name, s in plan.last.items()}
+    found = obstacles(replace(plan, last=last), inspect(replace(plan, stages=tuple(last.values())), context), context)
+    assert list(found.values()) == [["tiny-bert/tiny", "tiny-bert/other", "tiny-electra/other"]]
+    assert "not on this machine (no source, and this machine is offline)" in next(iter(found))
+    assert obstacles(plan, inspect(plan, context), context) == {}

@@ -41,6 +41,9 @@ def plan(
             }
         )
         return
+    stopped = {name for names in missing.values() for name in names}
+    possible = {s.fingerprint for name, last in made.last.items() if name not in stopped for s in last.inputs_first()}
+    statuses = [status for status in statuses if status.stage.fingerprint in possible]
     rows = [
         [
             status.stage.kind,
@@ -53,10 +56,10 @@ def plan(
     ]
     if rows:
         print_table(["stage", "of", "state", "why", "about"], rows)
-    for what, stopped in missing.items():
-        of = stopped[0] if len(stopped) == 1 else f"{len(stopped)} checkpoints, the first {stopped[0]}"
-        print_line(f"cannot build {of}: {what}")
-    todo = list(estimates.values())
+    for what, names in missing.items():
+        of = names[0] if len(names) == 1 else f"{len(names)} checkpoints, the first {names[0]}"
+        print_line(f"cannot build {of}: {what}", wrap=False)
+    todo = [estimates[name] for name in possible if name in estimates]
     if not todo:
         if not missing:
             print_line("everything is done; a build would do nothing")

@@ -18,6 +18,8 @@ _DEFAULT_WATTS = 28.0
 """As codecarbon estimates a small CPU machine without RAPL."""
 _START_SECONDS = 6.0
 """What a stage takes whatever its work is: it loads libraries, model and corpus."""
+_COPY_SECONDS = 2.0
+"""What a stage takes that only puts together what others made."""
 _LEAST_SHARE = 0.2
 """Of a stage that took hardly longer than that, so much counts as work."""
 
@@ -53,7 +55,7 @@ def estimate(statuses: Sequence[Status], context: Context) -> dict[str, Estimate
             continue
         kind = stage_kind(stage.kind)
         work, rate = kind.work(stage.checkpoint, stage.key, context), _rate(stage, measured)
-        seconds = _START_SECONDS + work * (rate or kind.default_rate)
+        seconds = _START_SECONDS + work * (rate or kind.default_rate) if work else _COPY_SECONDS
         known = bool(rate) or not work
         found[stage.fingerprint] = Estimate(seconds, seconds * power / 3600, kind.disk_bytes(stage), known)
     return found
