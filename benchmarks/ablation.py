@@ -137,7 +137,7 @@ def _one(context: Context, checkpoint: Checkpoint, arm: str, method: str, seed: 
         **outcome,
     }
     pretraining = {}
-    if (dapt := base.need("dapt")) is not None:
+    if dapt := base.inputs.get("dapt"):
         record = DAPT.read(context.store.get("dapt", dapt.fingerprint))
         pretraining[checkpoint.backbone.id] = {
             **record.model_dump(mode="json", exclude={"losses"}),

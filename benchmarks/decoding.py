@@ -21,9 +21,8 @@ from typing import Any
 from zoo.corpora.document import Document
 from zoo.corpora.load import load_corpus
 from zoo.errors import ZooError
-from zoo.evaluation.result import write_text
 from zoo.evaluation.scoring import micro_f1
-from zoo.files import file_sha256
+from zoo.files import file_sha256, write_whole
 from zoo.modeling.adapters import ADAPTER_WEIGHTS
 from zoo.modeling.quiet import quiet_libraries
 from zoo.modeling.windows import Entity, aggregation_strategy, finish
@@ -65,10 +64,10 @@ def main() -> None:
         if not about.items() <= kept.get(key, {}).items():
             sys.stderr.write(f"{folder.parent.name}/{folder.name}\n")
             kept[key] = {**about, **score(folder, registry, settings, arguments.documents)}
-            write_text(path, json.dumps({"command": COMMAND, "adapters": kept}, indent=1) + "\n")
+            write_whole(path, json.dumps({"command": COMMAND, "adapters": kept}, indent=1) + "\n")
         scored[key] = kept[key]
-    write_text(path, json.dumps({"command": COMMAND, "adapters": scored}, indent=1) + "\n")
-    write_text(arguments.results / "decoding.md", markdown(list(scored.values()), arguments.documents))
+    write_whole(path, json.dumps({"command": COMMAND, "adapters": scored}, indent=1) + "\n")
+    write_whole(arguments.results / "decoding.md", markdown(list(scored.values()), arguments.documents))
 
 
 def score(folder: Path, registry: Registry, settings: Settings, limit: int) -> dict[str, Any]:

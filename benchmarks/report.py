@@ -19,9 +19,10 @@ from typing import Any
 from zoo.corpora.load import Corpus, load_corpus
 from zoo.errors import ZooError
 from zoo.evaluation.cross import Cell, Matrix, describe_model, heat_map, predictable_types, score_pair
-from zoo.evaluation.result import Result, find_results, write_text
+from zoo.evaluation.result import Result, find_results
 from zoo.evaluation.robustness import robustness
 from zoo.evaluation.scoring import SplitScore
+from zoo.files import write_whole
 from zoo.modeling.quiet import quiet_libraries
 from zoo.registry.loader import Registry, load_registry
 from zoo.settings import Settings
@@ -51,9 +52,9 @@ def main() -> None:
         entry = kept.get(result.fingerprints["adapter"], {"robustness": {}, "cross": {}})
         _score(result, folder, corpora, entry, arguments.robustness_documents)
         adapters[result.fingerprints["adapter"]] = entry
-        write_text(path, json.dumps({"command": COMMAND, "adapters": {**kept, **adapters}}, indent=1) + "\n")
+        write_whole(path, json.dumps({"command": COMMAND, "adapters": {**kept, **adapters}}, indent=1) + "\n")
     matrix = _matrix(results, adapters)
-    write_text(RESULTS / "cross.csv", matrix.to_csv())
+    write_whole(RESULTS / "cross.csv", matrix.to_csv())
     (RESULTS / "cross.png").write_bytes(heat_map(matrix))
     data = {
         "command": COMMAND,
@@ -61,8 +62,8 @@ def main() -> None:
         "results": [result.model_dump(mode="json", exclude={"training", "corpus_record"}) for result in results],
         "adapters": adapters,
     }
-    write_text(path, json.dumps(data, indent=1) + "\n")
-    write_text(RESULTS / "report.md", _markdown(results, adapters, arguments.robustness_documents, matrix))
+    write_whole(path, json.dumps(data, indent=1) + "\n")
+    write_whole(RESULTS / "report.md", _markdown(results, adapters, arguments.robustness_documents, matrix))
 
 
 def _load(registry: Registry, name: str, settings: Settings) -> Corpus:
