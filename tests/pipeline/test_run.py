@@ -12,6 +12,7 @@ import pytest
 
 from tests.conftest import write_tiny_corpus
 from tests.training.conftest import save_bert
+from zoo.doctor.project import check_builds
 from zoo.modeling.adapters import named_base
 from zoo.modeling.backbones import read_base_info
 from zoo.pipeline.context import Context
@@ -37,21 +38,12 @@ class InProcess:
     def run(self, schedule: Schedule, context: Context, reporter: Reporter) -> None:
         while stage := schedule.take():
             self.kinds.append(stage.kind)
-            outcome = try_stage(stage, context, Recorder(reporter, stage.id))
+            progress = StageProgress(lambda said: getattr(reporter, said[0])(stage.id, *said[1]))
+            outcome = try_stage(stage, context, progress)
             if isinstance(outcome, Failure):
                 schedule.failed(stage, outcome)
             else:
                 schedule.done(stage)
-
-
-class Recorder(StageProgress):
-    """Passes warnings on."""
-
-    def __init__(self, reporter: Reporter, stage: str) -> None:
-        self._reporter, self._stage = reporter, stage
-
-    def warn(self, text: str) -> None:
-        self._reporter.warn(self._stage, text)
 
 
 class Warned(Reporter):
@@ -189,10 +181,20 @@ def test_a_value_that_a_corpus_of_documents_overrides_changes_nothing(build: Bui
 def test_a_moved_folder_is_up_to_date_and_its_adapter_names_the_base_that_is_there(build: Build, first: Build) -> None:
     adapter = build.out / "checkpoints" / ID / "adapter"
     assert Path(named_base(adapter)).is_relative_to(first.out.resolve())
+    gone = first.out.rename(first.out.with_name("gone"))
+    try:
+        assert [check.state for check in check_builds(build.out)] == ["warning"]
+    finally:
+        gone.rename(first.out)
     outcome, kinds, _ = build()
     assert kinds == [] and outcome.unchanged == (ID,)
     assert Path(named_base(adapter)).is_relative_to(build.out.resolve())
     assert (Path(named_base(adapter)) / "config.json").is_file()
+    assert [check.state for check in check_builds(build.out)] == ["ok"]
+    for folder in ("bases", "artefacts"):
+        shutil.rmtree(build.out / folder)
+    (lost,) = check_builds(build.out)
+    assert (lost.state, lost.finding) == ("problem", f"1 of 1 adapters lack their base: {ID}")
 
 
 def test_registries_with_other_types_build_into_one_folder(build: Build, tmp_path: Path) -> None:

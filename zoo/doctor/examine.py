@@ -18,7 +18,7 @@ from zoo.doctor.machine import (
     check_torch,
     usable_cores,
 )
-from zoo.doctor.project import check_country, check_registry, check_store
+from zoo.doctor.project import check_builds, check_country, check_registry, check_store
 from zoo.errors import ZooError
 from zoo.settings import Settings
 
@@ -42,6 +42,7 @@ def examine(settings: Settings, *, hub_seconds: float = 5.0) -> list[Check]:
         ("threads", lambda: check_threads(usable_cores(), os.environ.get("OMP_NUM_THREADS"))),
         ("memory", lambda: check_memory(available_memory_bytes())),
         ("output", lambda: check_folder("output", settings.out, "choose another with --out or ZOO_OUT")),
+        ("builds", lambda: check_builds(settings.out)),
         ("cache", lambda: _cache("cache", settings.cache, "choose another with ZOO_CACHE", settings)),
         ("Hub cache", lambda: _cache("Hub cache", _hub_cache(), "choose another with HF_HOME", settings)),
         ("store", lambda: check_store(settings.store) if settings.store else []),

@@ -80,6 +80,32 @@ def check_corpora(registry: Registry, settings: Settings) -> Check:
     return Check("corpora", "ok", counts)
 
 
+def check_builds(out: Path) -> list[Check]:
+    """Whether the adapters of the output folder find the bases they stand on; no check where nothing was built.
+
+    One that names a folder which is gone, while its base is elsewhere in the output folder, was moved: the next build
+    repairs it, and so does whatever loads it.
+    """
+    from zoo.modeling.adapters import find_base, named_base
+
+    moved, lost = [], []
+    adapters = sorted(out.glob("checkpoints/[!.]*/[!.]*/adapter"))
+    for adapter in adapters:
+        name = f"{adapter.parts[-3]}/{adapter.parts[-2]}"
+        try:
+            if find_base(adapter, repair=False) != named_base(adapter):
+                moved.append(name)
+        except ZooError:
+            lost.append(name)
+    if lost:
+        finding = f"{len(lost)} of {len(adapters)} adapters lack their base: {', '.join(lost[:3])}"
+        return [Check("builds", "problem", finding, "build them again, or copy bases/ and artefacts/ too")]
+    if moved:
+        finding = f"{len(moved)} of {len(adapters)} adapters name a base by where it was before the folder was moved"
+        return [Check("builds", "warning", finding, "run the same zoo build again: it does nothing but repair them")]
+    return [Check("builds", "ok", f"{len(adapters)} adapters, each with its base")] if adapters else []
+
+
 def check_store(url: str) -> Check:
     """Whether the library that reaches a shared artefact store is installed; the store itself is not asked.
 

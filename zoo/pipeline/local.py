@@ -12,8 +12,6 @@ from multiprocessing.connection import Connection
 from multiprocessing.context import SpawnProcess
 from typing import Any
 
-from typing_extensions import override
-
 from zoo.modeling.processes import follow_parent
 from zoo.modeling.quiet import quiet_libraries
 from zoo.pipeline.context import Context
@@ -105,29 +103,6 @@ class LocalEngine:
         reporter.done(stage.id, f"FAILED: {message}")
 
 
-class PipeProgress(StageProgress):
-    """Sends what a stage reports to the process that watches it."""
-
-    def __init__(self, pipe: Connection[Any, Any]) -> None:
-        self._pipe = pipe
-
-    @override
-    def steps(self, total: int, done: int) -> None:
-        self._pipe.send(("steps", (total, done)))
-
-    @override
-    def advance(self, steps: int) -> None:
-        self._pipe.send(("advance", (steps,)))
-
-    @override
-    def note(self, text: str) -> None:
-        self._pipe.send(("note", (text,)))
-
-    @override
-    def warn(self, text: str) -> None:
-        self._pipe.send(("warn", (text,)))
-
-
 def _start(slot: int, jobs: int, context: Context) -> _Worker:
     spawn = get_context("spawn")
     quiet = "ignore::UserWarning:multiprocessing.resource_tracker"  # of a killed worker, which leaves a semaphore
@@ -158,7 +133,7 @@ def work(pipe: Connection[Any, Any], slot: int, context: Context) -> None:
     with contextlib.suppress(EOFError):
         while True:
             stage: Stage = pipe.recv()
-            pipe.send((_END, try_stage(stage, context, PipeProgress(pipe))))
+            pipe.send((_END, try_stage(stage, context, StageProgress(pipe.send))))
 
 
 def _take_gpu(slot: int) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from types import TracebackType
 
 from rich.console import Console
@@ -10,13 +11,22 @@ from typing_extensions import override
 
 
 class StageProgress:
-    """Takes the progress of one stage and shows nothing; the base of those that pass it on."""
+    """What one stage reports, as calls of a `Reporter` without the stage's name.
+
+    Args:
+        send: Takes a method's name and its arguments; None: nothing is shown.
+    """
+
+    def __init__(self, send: Callable[[tuple[str, tuple[object, ...]]], object] | None = None) -> None:
+        self._send = send or (lambda message: None)
 
     def steps(self, total: int, done: int) -> None:
         """The stage has so many steps, of which some were done before."""
+        self._send(("steps", (total, done)))
 
     def advance(self, steps: int) -> None:
         """Steps are done."""
+        self._send(("advance", (steps,)))
 
     def step(self) -> None:
         """One step is done."""
@@ -24,9 +34,11 @@ class StageProgress:
 
     def note(self, text: str) -> None:
         """Something worth a line."""
+        self._send(("note", (text,)))
 
     def warn(self, text: str) -> None:
         """Something that must not be overlooked."""
+        self._send(("warn", (text,)))
 
 
 class Reporter:

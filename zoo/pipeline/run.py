@@ -65,78 +65,62 @@ def run(
     """
     check_country(context.settings.country)
     plan = make_plan(checkpoints, context)
-    unreadable = plan.unreadable or _check_inputs(_missing(plan, context, overwrite), context)
+    missing = _missing(plan, context, overwrite)
+    unreadable = plan.unreadable or _check_inputs(missing, context)
     if unreadable and not keep_going:
         raise next(iter(unreadable.values()))
     context.layout.check_writable()
     with context.store.in_use():
-        return _run(plan, context, engine, reporter=reporter, overwrite=overwrite, on_built=on_built)
+        return _Run(plan, context, on_built).finish(engine, reporter, overwrite=overwrite)
 
 
-def _run(
-    plan: Plan,
-    context: Context,
-    engine: Engine,
-    *,
-    reporter: Reporter,
-    overwrite: bool,
-    on_built: Callable[[Checkpoint], None],
-) -> Outcome:
-    missing = _missing(plan, context, overwrite)
-    unreadable = _check_inputs(missing, context)
-    if overwrite:
-        for stage in missing:
-            context.store.discard(stage.kind, stage.fingerprint)
-    failures = {name: Failure(name, str(error)) for name, error in {**plan.unreadable, **unreadable}.items()}
-    built: list[Result] = []
-    unchanged: list[str] = []
-    with reporter:
-        wanted = _wanted(plan, missing, failures)
-        finish = _Finish(plan, context, failures, built, unchanged, on_built)
-        schedule = Schedule(wanted, finish.after)
-        reporter.begin(len(wanted))
-        still_missing = {stage.fingerprint for stage in missing}
-        for checkpoint_id, last in plan.last.items():
-            if checkpoint_id not in failures and last.fingerprint not in still_missing:
-                finish.checkpoint(last)
-        engine.run(schedule, context, reporter)
-        for checkpoint_id, last in plan.last.items():
-            if last.fingerprint in schedule.failures:
-                failures.setdefault(checkpoint_id, schedule.failures[last.fingerprint])
-        if built or not (context.settings.out / "board.json").is_file():
-            try:
-                refresh_board(context.settings.out, context.registry)
-            except ZooError as error:  # an older result beside the new ones must not spoil a run that went well
-                reporter.note("board", f"not written: {error}")
-    _write_failures(context.layout.failures, failures)
-    order = {checkpoint.id: place for place, checkpoint in enumerate(plan.checkpoints)}
-    built.sort(key=lambda result: order[result.checkpoint_id])
-    return Outcome(tuple(built), tuple(unchanged), failures, len(wanted))
+class _Run:
+    """A run of a plan; checkpoints are assembled as their last stages end."""
 
+    def __init__(self, plan: Plan, context: Context, on_built: Callable[[Checkpoint], None]) -> None:
+        self.plan, self.context, self.on_built = plan, context, on_built
+        self.built: list[Result] = []
+        self.unchanged: list[str] = []
+        self.failures: dict[str, Failure] = {}
 
-class _Finish:
-    """Assembles checkpoints as their last stages end."""
+    def finish(self, engine: Engine, reporter: Reporter, *, overwrite: bool) -> Outcome:
+        """Run what is missing; see `run`."""
+        plan, context = self.plan, self.context
+        missing = _missing(plan, context, overwrite)
+        if overwrite:
+            for stage in missing:
+                context.store.discard(stage.kind, stage.fingerprint)
+        unreadable = {**plan.unreadable, **_check_inputs(missing, context)}
+        self.failures = {name: Failure(name, str(error)) for name, error in unreadable.items()}
+        with reporter:
+            wanted = _wanted(plan, missing, self.failures)
+            schedule = Schedule(wanted, self._after)
+            reporter.begin(len(wanted))
+            still_missing = {stage.fingerprint for stage in missing}
+            for checkpoint_id, last in plan.last.items():
+                if checkpoint_id not in self.failures and last.fingerprint not in still_missing:
+                    self._assemble(last)
+            engine.run(schedule, context, reporter)
+            for checkpoint_id, last in plan.last.items():
+                if last.fingerprint in schedule.failures:
+                    self.failures.setdefault(checkpoint_id, schedule.failures[last.fingerprint])
+            if self.built or not (context.settings.out / "board.json").is_file():
+                try:
+                    refresh_board(context.settings.out, context.registry)
+                except ZooError as error:  # an older result beside the new ones must not spoil a run that went well
+                    reporter.note("board", f"not written: {error}")
+        _write_failures(context.layout.failures, self.failures)
+        order = {checkpoint.id: place for place, checkpoint in enumerate(plan.checkpoints)}
+        self.built.sort(key=lambda result: order[result.checkpoint_id])
+        return Outcome(tuple(self.built), tuple(self.unchanged), self.failures, len(wanted))
 
-    def __init__(
-        self,
-        plan: Plan,
-        context: Context,
-        failures: dict[str, Failure],
-        built: list[Result],
-        unchanged: list[str],
-        on_built: Callable[[Checkpoint], None],
-    ) -> None:
-        self.plan, self.context = plan, context
-        self.failures, self.built, self.unchanged = failures, built, unchanged
-        self._on_built = on_built
-
-    def after(self, stage: Stage) -> None:
+    def _after(self, stage: Stage) -> None:
         """A stage has ended well: assemble what it was the last of (several, where two ids name the same data)."""
         for checkpoint_id, last in self.plan.last.items():
             if last.fingerprint == stage.fingerprint and checkpoint_id not in self.failures:
-                self.checkpoint(last)
+                self._assemble(last)
 
-    def checkpoint(self, last: Stage) -> None:
+    def _assemble(self, last: Stage) -> None:
         """Write a checkpoint's folder unless it is there."""
         try:
             if is_assembled(last, self.context):
@@ -146,7 +130,7 @@ class _Finish:
         except (ZooError, OSError) as error:
             self.failures[last.name] = Failure.of(last, error, self.context.settings.out)
             return
-        self._on_built(last.checkpoint)
+        self.on_built(last.checkpoint)
 
 
 def _missing(plan: Plan, context: Context, overwrite: bool) -> list[Stage]:

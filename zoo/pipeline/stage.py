@@ -106,7 +106,7 @@ class StageKind(ABC, Generic[_Record]):
     of_backbone: ClassVar[bool] = False
     record: type[_Record]
     record_file: ClassVar[str]
-    default_rate: ClassVar[float]
+    default_rate: ClassVar[float] = 0.0
 
     @abstractmethod
     def plan(self, checkpoint: Checkpoint, context: Context) -> Stage:
@@ -124,17 +124,17 @@ class StageKind(ABC, Generic[_Record]):
             ZooError: What the user can put right.
         """
 
-    @abstractmethod
     def work(self, checkpoint: Checkpoint, key: Mapping[str, Any], context: Context) -> float:
         """How much work a key is, in units that take the same time on one machine: tokens x million parameters."""
+        return 0.0
 
-    @abstractmethod
     def disk_bytes(self, stage: Stage) -> float:
-        """About how large the artefact is."""
+        """About how large the artefact is: an adapter, where a kind says nothing else."""
+        return 1e6 * stage.checkpoint.backbone.parameters_million * _ADAPTER_BYTES_PER_PARAMETER
 
-    @abstractmethod
     def describe(self, record: _Record) -> str:
         """The outcome, in a line."""
+        return "done"
 
     def check_inputs(self, checkpoint: Checkpoint, context: Context) -> None:
         """See that what is read beside artefacts is there, before anything runs.
@@ -142,6 +142,10 @@ class StageKind(ABC, Generic[_Record]):
         Raises:
             ZooError: It is not.
         """
+        if self.of_backbone:
+            context.backbone(checkpoint.backbone)
+        else:
+            context.corpus(checkpoint.corpus)
 
     def read(self, folder: Path) -> _Record:
         """The record of a finished stage."""
@@ -173,8 +177,8 @@ def split_fingerprints(entry: CorpusEntry, context: Context, splits: Sequence[Sp
 _SUBTOKENS, _FOREIGN_SUBTOKENS = 1.3, 1.9
 """Sub-tokens per word, WordPiece: of the registered corpora (1.20 to 1.46), of Spanish on an English vocabulary."""
 _UNKNOWN_TOKENS = 100_000
-ADAPTER_BYTES_PER_PARAMETER = 0.06
-"""Of an adapter, per parameter of its backbone."""
+_ADAPTER_BYTES_PER_PARAMETER = 0.06
+"""Per parameter of the backbone."""
 
 
 def subtokens(checkpoint: Checkpoint, split: SplitName) -> float:

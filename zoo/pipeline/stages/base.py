@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Mapping
 from typing import Any
 
 from typing_extensions import override
@@ -38,7 +37,6 @@ class Base(StageKind[BaseRecord]):
     of_backbone = True
     record = BaseRecord
     record_file = f"model/{BASE_INFO}"
-    default_rate = 0.0
 
     @override
     def plan(self, checkpoint: Checkpoint, context: Context) -> Stage:
@@ -73,20 +71,8 @@ class Base(StageKind[BaseRecord]):
         self.write(work, record)
 
     @override
-    def work(self, checkpoint: Checkpoint, key: Mapping[str, Any], context: Context) -> float:
-        return 0.0
-
-    @override
     def disk_bytes(self, stage: Stage) -> float:
         return 4e6 * stage.checkpoint.backbone.parameters_million
-
-    @override
-    def describe(self, record: BaseRecord) -> str:
-        return "done"
-
-    @override
-    def check_inputs(self, checkpoint: Checkpoint, context: Context) -> None:
-        context.backbone(checkpoint.backbone)
 
 
 KIND = Base()

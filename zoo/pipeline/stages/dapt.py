@@ -13,7 +13,6 @@ from zoo.files import file_sha256
 from zoo.passages.mixture import MixtureCounts, draw_epoch, passages_fingerprint, prepare_passages
 from zoo.pipeline.context import Context
 from zoo.pipeline.stage import (
-    ADAPTER_BYTES_PER_PARAMETER,
     Job,
     Stage,
     StageKind,
@@ -127,16 +126,8 @@ class Dapt(StageKind[DaptRecord]):
         return 2 * checkpoint.backbone.parameters_million * tokens
 
     @override
-    def disk_bytes(self, stage: Stage) -> float:
-        return 1e6 * stage.checkpoint.backbone.parameters_million * ADAPTER_BYTES_PER_PARAMETER
-
-    @override
     def describe(self, record: DaptRecord) -> str:
         return f"held-out perplexity {record.perplexity_before:.2f} -> {record.perplexity_after:.2f}"
-
-    @override
-    def check_inputs(self, checkpoint: Checkpoint, context: Context) -> None:
-        context.backbone(checkpoint.backbone)
 
 
 KIND = Dapt()

@@ -123,10 +123,6 @@ class Evaluate(StageKind[Evaluation]):
         test = record.scores.test
         return f"test micro-F1 {100 * test.micro_f1:.2f} [{100 * test.ci95[0]:.2f}, {100 * test.ci95[1]:.2f}]"
 
-    @override
-    def check_inputs(self, checkpoint: Checkpoint, context: Context) -> None:
-        context.corpus(checkpoint.corpus)
-
 
 KIND = Evaluate()
 

@@ -9,7 +9,7 @@ from typing import Any
 from typing_extensions import override
 
 from zoo.pipeline.context import Context
-from zoo.pipeline.stage import ADAPTER_BYTES_PER_PARAMETER, Job, Stage, StageKind
+from zoo.pipeline.stage import Job, Stage, StageKind
 from zoo.pipeline.stages.adapter import TRAINING_FILE, TrainRecord, train_adapter, training_key, training_work
 from zoo.pipeline.stages.base import KIND as BASE
 from zoo.pipeline.stages.tune import BEST
@@ -67,17 +67,9 @@ class Train(StageKind[TrainRecord]):
         return 0.0 if "tune" in key else training_work(checkpoint, key)
 
     @override
-    def disk_bytes(self, stage: Stage) -> float:
-        return 1e6 * stage.checkpoint.backbone.parameters_million * ADAPTER_BYTES_PER_PARAMETER
-
-    @override
     def describe(self, record: TrainRecord) -> str:
         best = record.epochs[record.best_epoch - 1]
         return f"dev F1 {100 * best.dev_micro_f1:.2f} in epoch {best.epoch} of {len(record.epochs)}"
-
-    @override
-    def check_inputs(self, checkpoint: Checkpoint, context: Context) -> None:
-        context.corpus(checkpoint.corpus)
 
 
 KIND = Train()

@@ -79,10 +79,6 @@ class Tune(StageKind[StudySummary]):
         best = f"best dev F1 {100 * record.best_dev_micro_f1:.2f} in trial {record.best_trial}"
         return f"{len(record.trials)} trials, {best}"
 
-    @override
-    def check_inputs(self, checkpoint: Checkpoint, context: Context) -> None:
-        context.corpus(checkpoint.corpus)
-
 
 KIND = Tune()
 
