@@ -25,6 +25,7 @@ from filelock import FileLock
 
 from zoo.energy import measure
 from zoo.errors import ZooError
+from zoo.evaluation.result import EpochRecord
 from zoo.evaluation.scoring import score_predictions, tag_documents
 from zoo.evaluation.statistics import mean_and_spread
 from zoo.files import write_whole
@@ -43,7 +44,7 @@ from zoo.registry.loader import Checkpoint, load_registry
 from zoo.registry.recipes import Recipe, with_values
 from zoo.settings import Settings
 from zoo.tagging.tagger import Tagger
-from zoo.training.finetune import EpochLog, Progress, finetune
+from zoo.training.finetune import Progress, finetune
 
 RESULTS = Path(__file__).parent / "results"
 METHODS = ("lora", "full")
@@ -187,7 +188,7 @@ def _train(context: Context, checkpoint: Checkpoint, recipe: Recipe, base: Path,
     }
 
 
-def _say(log: EpochLog) -> None:
+def _say(log: EpochRecord) -> None:
     sys.stderr.write(f"  epoch {log.epoch}: dev F1 {100 * log.dev_micro_f1:.2f}\n")
     sys.stderr.flush()
 

@@ -11,13 +11,14 @@ import pytest
 
 from tests.conftest import TINY_SENTENCES
 from zoo.corpora.document import Document, Span
+from zoo.evaluation.result import EpochRecord
 from zoo.modeling.backbones import BackboneFiles, build_base
 from zoo.modeling.labels import LabelSpace
 from zoo.modeling.lora import attach_lora
 from zoo.registry.loader import load_registry
 from zoo.registry.recipes import FinetuneRecipe, Recipe
 from zoo.registry.schema import Family
-from zoo.training.finetune import EpochLog, Progress, TrainingLog, finetune
+from zoo.training.finetune import Progress, TrainingLog, finetune
 
 if TYPE_CHECKING:
     from peft import PeftModel
@@ -64,7 +65,7 @@ class Tiny:
         recipe: Recipe,
         *,
         snapshot: Path | None = None,
-        on_epoch: Callable[[EpochLog], None] = lambda log: None,
+        on_epoch: Callable[[EpochRecord], None] = lambda log: None,
         model: PeftModel | None = None,
         train: Sequence[Document] | None = None,
         progress: Progress | None = None,

@@ -14,9 +14,10 @@ from typing import Any
 import pytest
 
 from zoo.energy import Energy, measure
+from zoo.evaluation.result import EpochRecord
 from zoo.registry.recipes import Recipe, with_values
 from zoo.training import tune
-from zoo.training.finetune import EpochLog, TrainingLog
+from zoo.training.finetune import TrainingLog
 from zoo.training.tune import JOURNAL
 
 NOTHING = Energy(energy_wh=0, emissions_g=0, seconds=0, country="DEU", method="none", hardware="none", components_wh={})
@@ -27,8 +28,14 @@ _SPAWN = multiprocessing.get_context("spawn")
 def study(folder: Path) -> list[dict[str, Any]]:
     """Search with a training that only looks at the learning rate; the values of its trials."""
 
-    def train(number: int, recipe: Recipe, snapshot: Path, after_epoch: Callable[[EpochLog], None]) -> TrainingLog:
-        log = EpochLog(1, 0.1, max(0.0, 0.9 - abs(recipe.finetune.learning_rate - 1e-3)), 0.1, 0.1, 10)
+    def train(number: int, recipe: Recipe, snapshot: Path, after_epoch: Callable[[EpochRecord], None]) -> TrainingLog:
+        log = EpochRecord(
+            epoch=1,
+            loss=0.1,
+            dev_micro_f1=max(0.0, 0.9 - abs(recipe.finetune.learning_rate - 1e-3)),
+            train_seconds=0.1,
+            tokens=10,
+        )
         after_epoch(log)
         return TrainingLog((log,), 1, log.dev_micro_f1, 0.2, "float32")
 

@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.training.conftest import TYPES, Tiny, label_space, recipe
+from tests.training.conftest import TYPES, Tiny, label_space, recipe, sentences
 from zoo.errors import ZooError
+from zoo.evaluation.result import EpochRecord
 from zoo.modeling.backbones import classifier
 from zoo.modeling.labels import NEVER
 from zoo.modeling.lora import check_foreign_rows
 from zoo.registry.recipes import Recipe
-from zoo.training.finetune import EpochLog, Progress, TrainingLog
+from zoo.training.finetune import Progress, TrainingLog, _hopeless, _State, planned_steps
 from zoo.training.snapshot import Snapshot, read_snapshot
 
 if TYPE_CHECKING:
@@ -30,7 +31,7 @@ class Stopped(BaseException):
 
 
 def stop_after(epoch: int) -> Progress:
-    def on_epoch(log: EpochLog) -> None:
+    def on_epoch(log: EpochRecord) -> None:
         if log.epoch == epoch:
             raise Stopped
 
@@ -54,7 +55,7 @@ def weights(model: PeftModel) -> dict[str, torch.Tensor]:
 
 
 def timeless(log: TrainingLog) -> TrainingLog:
-    epochs = tuple(replace(epoch, train_seconds=0.0, dev_seconds=0.0) for epoch in log.epochs)
+    epochs = tuple(epoch.model_copy(update={"train_seconds": 0.0, "dev_seconds": 0.0}) for epoch in log.epochs)
     return replace(log, epochs=epochs, train_seconds=0.0)
 
 
@@ -85,7 +86,7 @@ def test_stopped_after_an_epoch_it_ends_the_same(
     path = tmp_path / "new" / "snapshot.safetensors"
     with pytest.raises(Stopped):
         tiny.train(RECIPE, snapshot=path, progress=stop_after(epoch))
-    heard: list[EpochLog] = []
+    heard: list[EpochRecord] = []
     steps: list[int] = []
     resumed: list[int] = []
     progress = Progress(on_resume=resumed.append, on_step=lambda: steps.append(1), on_epoch=heard.append)
@@ -185,6 +186,19 @@ def test_a_model_that_finds_nothing_uses_all_its_epochs(tiny: Tiny, tmp_path: Pa
     assert [epoch.dev_micro_f1 for epoch in log.epochs] == [0.0] * 5
 
 
+def test_patience_does_not_count_from_a_few_lucky_mentions() -> None:
+    finetuning = recipe(epochs=30, patience=3).finetune
+    assert not _hopeless(_State({}, epoch=20, best_f1=0.03, best_epoch=5), finetuning)
+    assert _hopeless(_State({}, epoch=20, best_f1=0.3, best_epoch=5), finetuning)
+
+
+def test_steps_are_known_before_training(tiny: Tiny) -> None:
+    started: list[int] = []
+    wanted = recipe(epochs=2, batch_size=5)
+    tiny.train(wanted, progress=Progress(on_start=started.append))
+    assert started == [planned_steps(len(sentences()), wanted.finetune)] == [2 * 3]
+
+
 def test_rows_of_foreign_types_never_change(tiny: Tiny) -> None:
     """Not by gradients, weight decay, label smoothing, nor by what Adam keeps in mind."""
     import torch
@@ -197,7 +211,7 @@ def test_rows_of_foreign_types_never_change(tiny: Tiny) -> None:
     before = head.weight.detach().clone()
     seen: list[int] = []
 
-    def look(log: EpochLog) -> None:
+    def look(log: EpochRecord) -> None:
         seen.append(log.epoch)
         assert not bool(head.weight[foreign].any()) and bool((head.bias[foreign] == NEVER).all())
 

@@ -19,9 +19,11 @@ import pytest
 from tests.conftest import ROOT
 from tests.training.conftest import Tiny, recipe, sentences
 from zoo.errors import ZooError
+from zoo.evaluation.result import EpochRecord
 from zoo.registry.recipes import Recipe, with_values
-from zoo.training.finetune import EpochLog, TrainingLog
-from zoo.training.tune import JOURNAL, StudySummary, TuneProgress, open_study, plot_study, search, widened
+from zoo.training.finetune import TrainingLog
+from zoo.training.space import widened
+from zoo.training.tune import JOURNAL, StudySummary, TuneProgress, open_study, plot_study, search
 
 SPACE = {
     "finetune.learning_rate": {"low": 1e-4, "high": 5e-2, "log": True},
@@ -48,7 +50,7 @@ class Work:
     """Trains trials as a build does, and keeps what it heard."""
 
     tiny: Tiny
-    on_log: Callable[[int, EpochLog], None] = lambda number, log: None
+    on_log: Callable[[int, EpochRecord], None] = lambda number, log: None
     epochs: list[tuple[int, int]] = field(default_factory=list)
     steps: Counter[int] = field(default_factory=Counter)
     started: list[int] = field(default_factory=list)
@@ -56,10 +58,12 @@ class Work:
     results: list[tuple[int, str, float | None]] = field(default_factory=list)
     values: dict[int, Mapping[str, Any]] = field(default_factory=dict)
 
-    def train(self, number: int, tried: Recipe, snapshot: Path, after_epoch: Callable[[EpochLog], None]) -> TrainingLog:
+    def train(
+        self, number: int, tried: Recipe, snapshot: Path, after_epoch: Callable[[EpochRecord], None]
+    ) -> TrainingLog:
         from zoo.training.finetune import Progress
 
-        def heard(log: EpochLog) -> None:
+        def heard(log: EpochRecord) -> None:
             self.on_log(number, log)
             after_epoch(log)
             self.epochs.append((number, log.epoch))
@@ -223,7 +227,7 @@ def test_two_workers_share_a_study_and_one_takes_over_from_the_killed_other(tiny
             assert other.poll() is None, other.stderr and other.stderr.read().decode()
             time.sleep(0.01)
 
-        def kill(number: int, log: EpochLog) -> None:
+        def kill(number: int, log: EpochRecord) -> None:
             if (number, log.epoch) == (3, 1):
                 other.kill()
                 other.wait()
@@ -242,7 +246,7 @@ def test_a_worker_that_finds_nothing_to_do_says_nothing(tiny: Tiny, tmp_path: Pa
     wanted = tune_recipe(**{"tune.trials": 1})
     idle = Work(tiny)
 
-    def meanwhile(number: int, log: EpochLog) -> None:
+    def meanwhile(number: int, log: EpochRecord) -> None:
         from zoo.training.tune import work_on
 
         work_on(tmp_path, wanted, idle.train, country=None)

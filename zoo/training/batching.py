@@ -17,6 +17,8 @@ _POOL_BATCHES = 50
 """Windows are sorted by length within pools of this many batches: little padding, yet other batches in every epoch."""
 
 
+_TABLE_TOKENS = 2048
+"""Tensors of larger tables go back to the system at every operator, which takes longer than a second pass does."""
 Pairs = Sequence[tuple[Window, Sequence[int]]]
 """Windows, each with its label ids."""
 
@@ -116,6 +118,23 @@ def epoch_batches(
     ]
     rng.shuffle(batches)
     return batches
+
+
+def pass_starts(lengths: Sequence[int], size: int, *, packs: bool) -> list[int]:
+    """First sequence of each forward pass of a batch.
+
+    Args:
+        lengths: Tokens of each sequence.
+        size: Most sequences of a pass.
+        packs: Whether passes are tables: these have at most `_TABLE_TOKENS`, or a single sequence.
+    """
+    starts, tokens = [0], 0
+    for index, length in enumerate(lengths):
+        if index - starts[-1] == size or (packs and index > starts[-1] and tokens + length > _TABLE_TOKENS):
+            starts.append(index)
+            tokens = 0
+        tokens += length
+    return starts
 
 
 def _filled(order: Sequence[int], weights: Sequence[float], size: float) -> list[list[int]]:

@@ -18,13 +18,16 @@ from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pydantic import Field
+
 from zoo.errors import ZooError
 from zoo.modeling.batches import longest_window
 from zoo.modeling.device import best_device, use_bfloat16
 from zoo.modeling.lora import open_dropout
+from zoo.records import Record
 from zoo.registry.recipes import DaptRecipe
 from zoo.registry.schema import Family
-from zoo.training.batching import epoch_batches
+from zoo.training.batching import epoch_batches, pass_starts
 from zoo.training.masked_lm import (
     encode_passages,
     head_parameters,
@@ -48,37 +51,23 @@ if TYPE_CHECKING:
     from peft import PeftModel
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
-_TABLE_TOKENS = 2048
-"""Tensors of larger tables go back to the system at every operator, which takes longer than a second pass does."""
 _SNAPSHOT_SECONDS = 60.0
 """At most this much work is lost when a run is killed; when a snapshot is taken does not change the outcome."""
 
 
-@dataclass(frozen=True)
-class DaptLog:
-    """What a run of DAPT gave.
+class DaptLog(Record):
+    """What a run of DAPT gave."""
 
-    Attributes:
-        head_trained: Whether the backbone came without a language-modelling head.
-        steps: Optimizer steps of LoRA; as many before them trained the head where it was new.
-        tokens: Tokens of the training passages that LoRA saw, special tokens included.
-        perplexity_before: On held-out passages, of masked tokens; masks are the same before and after.
-        perplexity_after: The same with LoRA.
-        heldout_tokens: Masked tokens that the perplexities are means over.
-        losses: (phase, step, mean loss since the one before).
-        trained_parameters: Of LoRA.
-    """
-
-    head_trained: bool
-    steps: int
-    tokens: int
-    perplexity_before: float
+    perplexity_before: float = Field(description="held-out, of masked tokens; masks are the same before and after")
     perplexity_after: float
-    heldout_tokens: int
-    losses: tuple[tuple[str, int, float], ...]
-    trained_parameters: int
+    heldout_tokens: int = Field(description="masked tokens that the perplexities are means over")
+    head_trained: bool = Field(description="the backbone had no language-modelling head: one was trained first")
+    steps: int = Field(description="of LoRA; as many before them trained the head where it was new")
+    tokens: int = Field(description="of the training passages that LoRA saw, special tokens included")
     train_seconds: float
     precision: str
+    trained_parameters: int = Field(description="of LoRA")
+    losses: tuple[tuple[str, int, float], ...] = Field(description="phase, step, mean loss since the one before")
 
 
 @dataclass
@@ -291,7 +280,7 @@ class _Run:
         import torch
         from accelerate.utils import reduce
 
-        starts = _passes([len(sequence) for sequence in batch], self.recipe.micro_batch_size, packs=packs)
+        starts = pass_starts([len(sequence) for sequence in batch], self.recipe.micro_batch_size, packs=packs)
         parts = [
             masked_batch(
                 self.tokenizer,
@@ -343,14 +332,3 @@ class _Run:
             "groups": optimizer.state_dict()["param_groups"],
         }
         Snapshot(tensors | optimizer_tensors(optimizer) | random_state(), values).save(self.snapshot_path)
-
-
-def _passes(lengths: Sequence[int], size: int, *, packs: bool) -> list[int]:
-    """First sequence of each forward pass: tables have at most `_TABLE_TOKENS`, or a single sequence."""
-    starts, tokens = [0], 0
-    for index, length in enumerate(lengths):
-        if index - starts[-1] == size or (packs and index > starts[-1] and tokens + length > _TABLE_TOKENS):
-            starts.append(index)
-            tokens = 0
-        tokens += length
-    return starts

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import socket
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -38,9 +37,9 @@ def adapt_in_parallel(processes: int, *, destination: Path, **arguments: Any) ->
         said = json.loads(error.read_text(encoding="utf-8"))
         error.unlink()
         raise ZooError(said["what"], where=said["where"], fix=said["fix"]) from None
-    values = json.loads(log.read_text(encoding="utf-8"))
+    found = DaptLog.from_file(log, what="not the outcome of a training process")
     log.unlink()
-    return DaptLog(**{**values, "losses": tuple((phase, step, loss) for phase, step, loss in values["losses"])})
+    return found
 
 
 def _process(rank: int, processes: int, port: int, arguments: dict[str, Any]) -> None:
@@ -70,5 +69,5 @@ def _process(rank: int, processes: int, port: int, arguments: dict[str, Any]) ->
         write_whole(destination.with_name("error.json"), json.dumps(said))
         raise
     if rank == 0:
-        destination.with_name("log.json").write_text(json.dumps(asdict(log)), encoding="utf-8")
+        destination.with_name("log.json").write_text(log.to_json(), encoding="utf-8")
     torch.distributed.destroy_process_group()

@@ -8,12 +8,13 @@ import re
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from zoo.corpora.document import Document
 from zoo.errors import ZooError
+from zoo.evaluation.result import EpochRecord
 from zoo.evaluation.scoring import micro_f1
 from zoo.modeling.batches import first_position
 from zoo.modeling.device import use_bfloat16
@@ -41,26 +42,16 @@ if TYPE_CHECKING:
 
 _LENGTHS = 4
 """bfloat16 batches are padded to multiples of this: oneDNN compiles its AMX kernels anew for each length it meets."""
+_LEARNED = 0.05
+"""Dev F1 below which a training has not begun to find anything: a few lucky mentions are no best epoch to wait from."""
 _HEAD = re.compile(r"(^|\.)(modules_to_save|classifier|score)\.")
-
-
-@dataclass(frozen=True)
-class EpochLog:
-    """What one epoch gave."""
-
-    epoch: int
-    loss: float
-    dev_micro_f1: float
-    train_seconds: float
-    dev_seconds: float
-    tokens: int
 
 
 @dataclass(frozen=True)
 class TrainingLog:
     """A training run: the model holds the weights of `best_epoch` afterwards."""
 
-    epochs: tuple[EpochLog, ...]
+    epochs: tuple[EpochRecord, ...]
     best_epoch: int
     best_dev_micro_f1: float
     train_seconds: float
@@ -74,7 +65,7 @@ class Progress:
     on_start: Callable[[int], None] = field(default=lambda steps: None)
     on_resume: Callable[[int], None] = field(default=lambda steps: None)
     on_step: Callable[[], None] = field(default=lambda: None)
-    on_epoch: Callable[[EpochLog], None] = field(default=lambda log: None)
+    on_epoch: Callable[[EpochRecord], None] = field(default=lambda log: None)
 
 
 def finetune(
@@ -122,19 +113,17 @@ def finetune(
     device = next(model.parameters()).device
     bfloat16 = use_bfloat16(recipe.precision)
     tagger = Tagger.of(model, tokenizer, stride_tokens=stride_tokens)
-    own = torch.tensor(labels.own_ids(entity_types), device=device)
-    place = torch.full((len(labels.labels),), IGNORED, device=device)
-    place[own] = torch.arange(len(own), device=device)
+    own_ids = labels.own_ids(entity_types)
+    own = torch.tensor(own_ids, device=device)
 
     dev_texts = [document.text for document in dev]
     dev_windows = tagger.encode(dev_texts)
 
     optimizer = torch.optim.AdamW(_parameter_groups(model, recipe), lr=recipe.learning_rate, fused=True)
-    steps = recipe.epochs * math.ceil(len(train) / recipe.batch_size)
+    steps = planned_steps(len(train), recipe)
     schedule = get_linear_schedule_with_warmup(optimizer, round(recipe.warmup_share * steps), steps)
     pad_id, first = int(tokenizer.pad_token_id or 0), first_position(model)
     trained = [p for p in model.parameters() if p.requires_grad]
-    loss_function = torch.nn.CrossEntropyLoss(ignore_index=IGNORED, label_smoothing=recipe.label_smoothing)
 
     def step(pairs: Sequence[tuple[Window, list[int]]], epoch: int, *, packs: bool) -> float:
         if packs:
@@ -144,16 +133,14 @@ def finetune(
             batch = pad_batch(pairs, pad_id=pad_id, step=multiple, most=tagger.window_tokens)
         with torch.autocast(device.type, torch.bfloat16, enabled=bfloat16):
             logits: torch.Tensor = model(**batch.inputs_on(device)).logits
-        gold = batch.gold.to(device)
-        gold = torch.where(gold == IGNORED, gold, place[gold.clamp(min=0)])
-        loss = loss_function(logits[..., own].float().flatten(0, 1), gold)
+        loss = token_loss(logits[..., own], batch.gold.to(device), recipe.label_smoothing)
         if not math.isfinite(value := float(loss.detach())):
             raise ZooError(
                 f"the loss became {value} in epoch {epoch}",
                 where="training",
                 fix="lower finetune.learning_rate, or set finetune.precision=float32",
             )
-        loss.backward()
+        loss.backward()  # type: ignore[no-untyped-call]
         torch.nn.utils.clip_grad_norm_(trained, recipe.max_grad_norm)
         optimizer.step()
         schedule.step()
@@ -176,7 +163,8 @@ def finetune(
             epoch = state.epoch + 1
             epoch_started, loss_sum, tokens = time.perf_counter(), 0.0, 0
             if not windows or recipe.join_sentences:
-                windows, targets, weights = _training_windows(tagger, train, labels, recipe.join_sentences, rng)
+                runs = join_runs(train, recipe.join_sentences, rng)
+                windows, targets, weights = _training_windows(tagger, runs, labels, own_ids)
             lengths = [len(window) for window in windows]
             if packs:  # as a Trainer draws them; without tables, random lengths would cost padding
                 batches = mixed_batches(weights, recipe.batch_size, rng)
@@ -196,7 +184,16 @@ def finetune(
             if f1 > state.best_f1:
                 state.best_f1, state.best_epoch, state.best = f1, epoch, _trained(model)
             dev_seconds = time.perf_counter() - epoch_started - train_seconds
-            state.logs.append(EpochLog(epoch, loss_sum / len(batches), f1, train_seconds, dev_seconds, tokens))
+            state.logs.append(
+                EpochRecord(
+                    epoch=epoch,
+                    loss=loss_sum / len(batches),
+                    dev_micro_f1=f1,
+                    train_seconds=train_seconds,
+                    dev_seconds=dev_seconds,
+                    tokens=tokens,
+                )
+            )
             if snapshot_path:
                 _snapshot(state, model, optimizer, schedule, rng).save(snapshot_path)
             progress.on_epoch(state.logs[-1])
@@ -211,6 +208,26 @@ def finetune(
     )
 
 
+def planned_steps(documents: int, recipe: FinetuneRecipe) -> int:
+    """Optimizer steps of a training on so many documents, if patience does not end it."""
+    return recipe.epochs * math.ceil(documents / recipe.batch_size)
+
+
+def token_loss(logits: torch.Tensor, gold: torch.Tensor, label_smoothing: float) -> torch.Tensor:
+    """Mean cross-entropy of the tokens that have a label.
+
+    Args:
+        logits: Of the corpus's own labels, shape [B, T, L].
+        gold: Place of each token's label among them, or `IGNORED`, shape [B * T].
+        label_smoothing: Share of the target that all labels have alike.
+    """
+    import torch
+
+    return torch.nn.functional.cross_entropy(
+        logits.float().flatten(0, 1), gold, ignore_index=IGNORED, label_smoothing=label_smoothing
+    )
+
+
 @dataclass
 class _State:
     """What changes from epoch to epoch beside weights, optimizer and random numbers."""
@@ -219,12 +236,15 @@ class _State:
     epoch: int = 0
     best_f1: float = -1.0
     best_epoch: int = 0
-    logs: list[EpochLog] = field(default_factory=list)
+    logs: list[EpochRecord] = field(default_factory=list)
 
 
 def _hopeless(state: _State, recipe: FinetuneRecipe) -> bool:
-    """Whether patience is over; it counts after a third of the run: small corpora stay near 0 for several epochs."""
-    return state.best_f1 > 0 and state.epoch - max(state.best_epoch, recipe.epochs // 3) >= recipe.patience
+    """Whether patience is over.
+
+    It counts after a third of the run, and from an F1 of `_LEARNED`: small corpora stay near 0 for several epochs.
+    """
+    return state.best_f1 >= _LEARNED and state.epoch - max(state.best_epoch, recipe.epochs // 3) >= recipe.patience
 
 
 def _snapshot(
@@ -240,7 +260,7 @@ def _snapshot(
         "epoch": state.epoch,
         "best_f1": state.best_f1,
         "best_epoch": state.best_epoch,
-        "logs": [asdict(log) for log in state.logs],
+        "logs": [log.model_dump() for log in state.logs],
         "groups": optimizer.state_dict()["param_groups"],
         "schedule_step": schedule.last_epoch,
         "random": rng.getstate(),
@@ -267,18 +287,21 @@ def _restore(
         epoch=values["epoch"],
         best_f1=values["best_f1"],
         best_epoch=values["best_epoch"],
-        logs=[EpochLog(**log) for log in values["logs"]],
+        logs=[EpochRecord(**log) for log in values["logs"]],
     )
 
 
 def _training_windows(
-    tagger: Tagger, train: Sequence[Document], labels: LabelSpace, join_share: float, rng: random.Random
+    tagger: Tagger, runs: Sequence[tuple[Document, int]], labels: LabelSpace, own_ids: Sequence[int]
 ) -> tuple[list[Window], list[list[int]], list[float]]:
-    """Windows of the training text, their labels, and how many documents each stands for."""
-    runs = join_runs(train, join_share, rng)
+    """Windows of the training text, places of their labels among `own_ids`, and documents that each stands for."""
     texts = [document.text for document, _ in runs]
     windows = tagger.encode(texts)
-    targets = [label_window(window, runs[window.text][0].spans, labels) for window in windows]
+    place = {label: index for index, label in enumerate(own_ids)}
+    targets = [
+        [place.get(label, IGNORED) for label in label_window(window, runs[window.text][0].spans, labels)]
+        for window in windows
+    ]
     pieces = Counter(window.text for window in windows)
     return windows, targets, [runs[window.text][1] / pieces[window.text] for window in windows]
 

@@ -8,7 +8,6 @@ they happen to finish, so that their study depends on timing.
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 import time
@@ -22,9 +21,11 @@ from pydantic import Field
 
 from zoo.energy import Energy, measure
 from zoo.errors import ZooError
+from zoo.evaluation.result import EpochRecord
 from zoo.records import Record
-from zoo.registry.recipes import Choice, Interval, Recipe, check_space, with_values
-from zoo.training.finetune import EpochLog, TrainingLog
+from zoo.registry.recipes import Recipe, check_space, with_values
+from zoo.training.finetune import TrainingLog
+from zoo.training.space import decoded, own_value, suggest
 
 if TYPE_CHECKING:
     import optuna
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
 JOURNAL = "journal.log"
 _LOCK_GRACE_SECONDS = 5
 _PRUNE_STARTUP = 4
-Train = Callable[[int, Recipe, Path, Callable[[EpochLog], None]], TrainingLog]
+Train = Callable[[int, Recipe, Path, Callable[[EpochRecord], None]], TrainingLog]
 """Trains one trial: its number, its recipe, the file for its state, what it calls after each epoch."""
 
 
@@ -67,7 +68,7 @@ class TuneProgress:
     """Callbacks of a search."""
 
     on_trial: Callable[[int, Mapping[str, Any]], None] = lambda number, values: None
-    on_epoch: Callable[[int, EpochLog], None] = lambda number, log: None
+    on_epoch: Callable[[int, EpochRecord], None] = lambda number, log: None
     on_result: Callable[[int, str, float | None], None] = lambda number, state, value: None
 
 
@@ -187,14 +188,14 @@ def _choose(known: Sequence[optuna.trial.FrozenTrial], recipe: Recipe) -> dict[s
     import optuna
 
     if not known:
-        return {path: _own_value(recipe, path) for path in recipe.tune.space}
+        return {path: own_value(recipe, path) for path in recipe.tune.space}
     sampler = optuna.samplers.TPESampler(
         n_startup_trials=recipe.tune.startup_trials, seed=recipe.seed * 100_003 + len(known)
     )
     draft = optuna.create_study(direction="maximize", sampler=sampler)
     draft.add_trials([trial for trial in known if trial.state.is_finished()])
     trial = draft.ask()
-    _suggest(trial, recipe)
+    suggest(trial, recipe)
     return dict(trial.params)
 
 
@@ -206,50 +207,6 @@ def _free(folder: Path, number: int) -> FileLock | None:
     except Timeout:
         return None
     return lock
-
-
-def widened(recipe: Recipe) -> dict[str, Interval | Choice]:
-    """The search space, made to hold the recipe's own values: trial 0 is the recipe."""
-    space: dict[str, Interval | Choice] = {}
-    for path, each in recipe.tune.space.items():
-        own = _own_value(recipe, path)
-        if isinstance(each, Choice):
-            known = [_encoded(choice) for choice in each.choices]
-            space[path] = each if own in known else Choice(choices=(*each.choices, _decoded(own)))
-        else:
-            space[path] = each.model_copy(update={"low": min(each.low, own), "high": max(each.high, own)})
-    return space
-
-
-def _own_value(recipe: Recipe, path: str) -> Any:  # noqa: ANN401 - any YAML value
-    node: Any = recipe.model_dump()
-    for name in path.split("."):
-        if not isinstance(node, dict) or name not in node:
-            raise ZooError(f"no setting {path!r} in a recipe", where="tune.space", fix="name values such as lora.rank")
-        node = node[name]
-    return _encoded(node)
-
-
-def _suggest(trial: optuna.Trial, recipe: Recipe) -> dict[str, Any]:
-    """Values of a trial; of one that was asked before, the same as then."""
-    values: dict[str, Any] = {}
-    for path, space in widened(recipe).items():
-        if isinstance(space, Choice):
-            values[path] = _decoded(trial.suggest_categorical(path, [_encoded(choice) for choice in space.choices]))
-        elif space.integer:
-            values[path] = trial.suggest_int(path, int(space.low), int(space.high), log=space.log)
-        else:
-            values[path] = trial.suggest_float(path, space.low, space.high, log=space.log)
-    return values
-
-
-def _encoded(value: Any) -> Any:  # noqa: ANN401 - any YAML value
-    """Optuna's categories are plain values: lists travel as JSON."""
-    return json.dumps(list(value)) if isinstance(value, (list, tuple)) else value
-
-
-def _decoded(value: Any) -> Any:  # noqa: ANN401 - any YAML value
-    return json.loads(value) if isinstance(value, str) and value.startswith("[") else value
 
 
 def _work(
@@ -266,7 +223,7 @@ def _work(
     import optuna
     from optuna.trial import TrialState
 
-    values = _suggest(trial, recipe)
+    values = suggest(trial, recipe)
     progress.on_trial(trial.number, values)
     state = folder / f"trial-{trial.number}"
     before = float(trial.user_attrs.get("seconds", 0.0))
@@ -279,7 +236,7 @@ def _work(
             trial.set_user_attr("seconds", before + time.perf_counter() - started)
             trial.set_user_attr("energies", [e.model_dump_json() for e in [*energies, meter.energy]])
 
-        def after_epoch(log: EpochLog) -> None:
+        def after_epoch(log: EpochRecord) -> None:
             trial.report(log.dev_micro_f1, log.epoch)
             note()
             progress.on_epoch(trial.number, log)
@@ -318,7 +275,7 @@ def summarize(study: optuna.Study, recipe: Recipe) -> StudySummary:
             Trial(
                 number=frozen.number,
                 state={"FAIL": "failed"}.get(frozen.state.name, frozen.state.name.lower()),
-                values={path: _decoded(value) for path, value in frozen.params.items()},
+                values={path: decoded(value) for path, value in frozen.params.items()},
                 dev_micro_f1=max(reported.values(), default=None),
                 epochs=len(reported),
                 seconds=float(frozen.user_attrs.get("seconds", 0.0)),
@@ -338,7 +295,7 @@ def summarize(study: optuna.Study, recipe: Recipe) -> StudySummary:
     return StudySummary(
         trials=trials,
         best_trial=best.number,
-        best_values={path: _decoded(value) for path, value in best.params.items()},
+        best_values={path: decoded(value) for path, value in best.params.items()},
         best_dev_micro_f1=float(best.value or 0.0),
         recipe_dev_micro_f1=first,
         importances=_importances(study, len(complete)),

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +23,7 @@ from zoo.pipeline.stage import Job, library_versions, split_fingerprints, subtok
 from zoo.records import Record
 from zoo.registry.loader import Checkpoint
 from zoo.registry.recipes import Recipe
-from zoo.training.finetune import Progress, TrainingLog, finetune
+from zoo.training.finetune import Progress, TrainingLog, finetune, planned_steps
 
 TRAINING_FILE = "training.json"
 FEW_STEPS = 60
@@ -70,7 +69,7 @@ def training_work(checkpoint: Checkpoint, key: Mapping[str, Any]) -> float:
 
 def warn_of_few_steps(recipe: Recipe, documents: int) -> str | None:
     """A warning where a training has so few steps that it may learn nothing; None where it has enough."""
-    steps = recipe.finetune.epochs * math.ceil(documents / recipe.finetune.batch_size)
+    steps = planned_steps(documents, recipe.finetune)
     if steps >= FEW_STEPS:
         return None
     epochs = math.ceil(FEW_STEPS / math.ceil(documents / recipe.finetune.batch_size))
@@ -136,6 +135,6 @@ def train_adapter(
         train_seconds=log.train_seconds,
         precision=log.precision,
         best_epoch=log.best_epoch,
-        epochs=[EpochRecord(**asdict(epoch)) for epoch in log.epochs],
+        epochs=list(log.epochs),
         warnings=warnings,
     )

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict
 from typing import Any
 
-from pydantic import Field
 from typing_extensions import override
 
 from zoo.files import file_sha256
@@ -20,28 +18,18 @@ from zoo.pipeline.stage import (
     split_fingerprints,
 )
 from zoo.pipeline.store import RESUME
-from zoo.records import Record
 from zoo.registry.loader import Checkpoint
 from zoo.registry.recipes import DaptRecipe
 from zoo.registry.schema import Backbone, CorpusEntry, PassageEntry
+from zoo.training.dapt import DaptLog
 
 _TOKENS_PER_PASSAGE = 220
 _UNKNOWN_PASSAGES = 10_000
 
 
-class DaptRecord(Record):
-    """`dapt.json`: what domain-adaptive pre-training gave."""
+class DaptRecord(DaptLog):
+    """`dapt.json`: what domain-adaptive pre-training gave, and on what."""
 
-    perplexity_before: float = Field(description="held-out, of masked tokens; see zoo/training/dapt.py for fairness")
-    perplexity_after: float
-    heldout_tokens: int
-    head_trained: bool = Field(description="the backbone had no language-modelling head: one was trained first")
-    steps: int
-    tokens: int
-    train_seconds: float
-    precision: str
-    trained_parameters: int
-    losses: list[tuple[str, int, float]] = Field(description="phase, step, mean loss since the one before")
     passages: list[str]
     counts: MixtureCounts
 
@@ -115,8 +103,7 @@ class Dapt(StageKind[DaptRecord]):
                 on_phase=lambda name, steps, done: progress.steps(steps, done), on_step=progress.step, on_note=note
             )
             log = adapt(**arguments, progress=steps)
-        values = {**asdict(log), "losses": list(log.losses)}
-        self.write(job.work, DaptRecord(**values, passages=list(recipe.passages), counts=prepared.counts))
+        self.write(job.work, DaptRecord(**log.model_dump(), passages=list(recipe.passages), counts=prepared.counts))
 
     @override
     def work(self, checkpoint: Checkpoint, key: Mapping[str, Any], context: Context) -> float:

@@ -8,6 +8,7 @@ from typing import Any
 
 from typing_extensions import override
 
+from zoo.evaluation.result import EpochRecord
 from zoo.pipeline.context import Context
 from zoo.pipeline.stage import Job, Stage, StageKind
 from zoo.pipeline.stages.adapter import TRAINING_FILE, TrainRecord, train_adapter, training_key, training_work
@@ -16,7 +17,7 @@ from zoo.pipeline.stages.tune import BEST
 from zoo.pipeline.stages.tune import KIND as TUNE
 from zoo.pipeline.store import RESUME
 from zoo.registry.loader import Checkpoint
-from zoo.training.finetune import EpochLog, Progress
+from zoo.training.finetune import Progress
 
 
 class Train(StageKind[TrainRecord]):
@@ -48,7 +49,7 @@ class Train(StageKind[TrainRecord]):
             return
         progress = job.progress
 
-        def after_epoch(log: EpochLog) -> None:
+        def after_epoch(log: EpochRecord) -> None:
             progress.note(f"epoch {log.epoch}: loss {log.loss:.3f}, dev F1 {100 * log.dev_micro_f1:.2f}")
             job.save_energy()
 

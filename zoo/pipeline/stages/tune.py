@@ -13,6 +13,7 @@ from typing import Any
 
 from typing_extensions import override
 
+from zoo.evaluation.result import EpochRecord
 from zoo.files import write_whole
 from zoo.modeling.processes import follow_parent
 from zoo.modeling.quiet import quiet_libraries
@@ -24,7 +25,7 @@ from zoo.pipeline.stages.base import KIND as BASE
 from zoo.pipeline.store import RESUME
 from zoo.registry.loader import Checkpoint
 from zoo.registry.recipes import Recipe
-from zoo.training.finetune import EpochLog, Progress, TrainingLog
+from zoo.training.finetune import Progress, TrainingLog
 from zoo.training.tune import JOURNAL, StudySummary, TuneProgress, open_study, plot_study, search, work_on
 
 BEST = "best"
@@ -113,7 +114,7 @@ def _work_on(job: Job, folder: Path) -> None:
 def _arguments(job: Job, folder: Path) -> dict[str, Any]:
     """Arguments of a search beside its folder and recipe."""
 
-    def train(number: int, recipe: Recipe, snapshot: Path, after_epoch: Callable[[EpochLog], None]) -> TrainingLog:
+    def train(number: int, recipe: Recipe, snapshot: Path, after_epoch: Callable[[EpochRecord], None]) -> TrainingLog:
         trained = folder / "trained" / str(number)
         shutil.rmtree(trained, ignore_errors=True)
         log, record = train_adapter(job, recipe, trained / "adapter", snapshot, Progress(on_epoch=after_epoch))
