@@ -38,7 +38,7 @@ class Dapt(StageKind[DaptRecord]):
     """Reads passages and trains LoRA on the backbone by masked language modelling."""
 
     name = "dapt"
-    code = 3
+    code = 4
     of_backbone = True
     record = DaptRecord
     record_file = "dapt.json"
