@@ -34,7 +34,7 @@ from zoo.evaluation.latency import processor_name
 from zoo.modeling.batches import longest_window
 from zoo.modeling.device import use_bfloat16
 from zoo.modeling.quiet import quiet_libraries
-from zoo.passages.passage import load_passages
+from zoo.passages.load import load_passages
 from zoo.pipeline.context import Context
 from zoo.registry.loader import load_registry
 from zoo.registry.recipes import DaptRecipe

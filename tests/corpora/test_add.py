@@ -8,7 +8,9 @@ import pytest
 
 from tests.corpora.notes import Add, everything, note, write_brat, write_jsonl
 from zoo.corpora.load import load_corpus
+from zoo.corpora.overview import overview
 from zoo.errors import ZooError
+from zoo.evaluation.leakage import check_corpora
 from zoo.registry.loader import load_registry
 from zoo.registry.schema import SPLITS
 
@@ -94,7 +96,10 @@ def test_a_missing_dev_split_is_drawn_from_train_alone(add: Add, tmp_path: Path)
     folder = tmp_path / "given"
     write_jsonl(folder / "train.jsonl", [note(i) for i in range(20)])
     write_jsonl(folder / "test.jsonl", [note(30)])
-    assert add(path=folder).notes == ("dev (10 %) drawn by document from 20, seed 13",)
+    assert add(path=folder).notes == (
+        "warning: there is no dev split; it is drawn from train",
+        "dev (10 %) drawn by document from 20, seed 13",
+    )
     ids = read_again(tmp_path)
     assert [len(ids[split]) for split in SPLITS] == [18, 2, 1] and ids["test"] == ["note-30"]
 
@@ -264,3 +269,37 @@ def test_discontinuous_mentions_survive_the_writing(add: Add, tmp_path: Path) ->
         add(path=path)
     added = add(path=path, overlaps="keep")
     assert added.corpus.splits["train"][0].spans[0].fragments == ((0, 4), (5, 7))
+
+
+def test_all_types_are_taken(add: Add) -> None:
+    added = add(types={"Disorder": "Disease"}, all_types=True)
+    assert dict(added.types) == {"Disorder": "Disease", "Drug": "Drug"} and added.new_types == ("Drug",)
+    assert dict(added.found_types) == {"Disorder": 20, "Drug": 20}
+    assert add(name="b", types={}, all_types=True, ignored_types=("Drug",)).corpus.entry.entity_types == ("Disorder",)
+
+
+def test_types_that_differ_in_case_only_must_each_be_named(add: Add, tmp_path: Path) -> None:
+    notes = [note(i) for i in range(20)]
+    for item in notes:
+        item["spans"][0]["type"], item["spans"][1]["type"] = "DISEASE", "chemical"
+    path = write_jsonl(tmp_path / "upper.jsonl", notes)
+    with pytest.raises(ZooError, match="upper and lower case only") as caught:
+        add(path=path, types={}, all_types=True)
+    assert "DISEASE=Disease" in str(caught.value.fix) and "chemical=Chemical" in str(caught.value.fix)
+    added = add(path=path, types={"DISEASE": "Disease", "chemical": "Chemical"}, all_types=True)
+    assert added.new_types == ()
+
+
+def test_a_test_split_alone_is_a_corpus_for_evaluation(add: Add, tmp_path: Path) -> None:
+    write_jsonl(tmp_path / "given" / "Test.jsonl", [note(1), note(2)])
+    added = add(path=tmp_path / "given")
+    entry = added.corpus.entry
+    assert entry.for_evaluation_only and list(added.corpus.splits) == ["test"] and entry.splits["test"].documents == 2
+    assert read_again(tmp_path) == {"test": ["note-1", "note-2"]}
+    view = overview(added.corpus)
+    assert view.splits["test"].seen_in_train is None and view.types["Disease"].examples[0].split == "test"
+    registry = load_registry(tmp_path / "registry")
+    with pytest.raises(ZooError, match="has a test split alone"):
+        registry.checkpoint("minilm-l6/my-notes")
+    within, across = check_corpora([added.corpus])
+    assert within == across == ()

@@ -30,6 +30,7 @@ REFUSALS: dict[str, tuple[dict[str, Any], str]] = {
     "type named and ignored": ({"ignored_types": ("Drug",)}, "Drug stands in --types too"),
     "every type ignored": ({"types": {}, "ignored_types": ("Disorder", "Drug")}, "--types names none"),
     "no language": ({"language": "German"}, "language"),
+    "types that differ in case": ({"types": {"Disorder": "Finding", "Drug": "FINDING"}}, "FINDING and Finding"),
     "lower case type": ({"types": {"Disorder": "disease", "Drug": "Chemical"}}, "upper and lower case"),
     "bad type name": ({"types": {"Disorder": "a b", "Drug": "Chemical"}}, "types.Disorder"),
     "no share": ({"dev": 0.0}, "share of dev"),
@@ -104,9 +105,13 @@ def test_one_id_in_two_files(add: Add, tmp_path: Path) -> None:
 
 
 def test_dev_or_test_without_train(add: Add, tmp_path: Path) -> None:
-    write_jsonl(tmp_path / "given" / "test.jsonl", [note(1)])
-    with pytest.raises(ZooError, match="there is a test split, but no train split"):
+    write_jsonl(tmp_path / "given" / "dev.jsonl", [note(1)])
+    with pytest.raises(ZooError, match="there is a dev split, but no train split"):
         add(path=tmp_path / "given")
+    for name in ("test", "notes"):
+        write_jsonl(tmp_path / "other" / f"{name}.jsonl", [note(1)])
+    with pytest.raises(ZooError, match="there is a test split, but no train split"):
+        add(path=tmp_path / "other")
 
 
 def test_two_candidates_for_a_split(add: Add, tmp_path: Path) -> None:

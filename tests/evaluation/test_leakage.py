@@ -21,7 +21,8 @@ from zoo.corpora.similarity import bands, near_duplicates, normalise, sentences,
 from zoo.errors import ZooError
 from zoo.evaluation.leakage import LeakageReport, Overlap, check_corpora, leaked_test_documents
 from zoo.passages.contamination import check_passages
-from zoo.passages.passage import Passage, read_passage_files
+from zoo.passages.load import read_passage_files
+from zoo.passages.passage import Passage
 from zoo.registry.loader import load_registry
 from zoo.registry.schema import CorpusEntry, LicenseInfo
 

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import gzip
 import json
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from zoo.errors import ZooError
-from zoo.passages.passage import Passage, load_passages, passages_path, read_passage_files, read_passages
+from zoo.passages.load import load_passages, passages_path, read_passage_files, read_passages
+from zoo.passages.passage import Passage
 from zoo.registry.loader import load_registry
 from zoo.registry.schema import BundledSource, FolderSource, LicenseInfo, PassageEntry
 
@@ -62,7 +64,6 @@ def test_reading_streams(tmp_path: Path) -> None:
         ("{", "not valid JSON"),
         ("[1]", "no text field"),
         ('{"id": 1, "text": "x"}', "no text field"),
-        ('{"id": "c", "text": null}', "no text field"),
         ('{"id": "c", "text": " \\n"}', "is empty"),
         ('{"id": "c", "text": "x", "source": 3}', "'source' is not a text"),
         ('{"id": "c", "text": "x", "document": null}', "'document' is not a text"),
@@ -206,3 +207,10 @@ def test_real_passages_are_as_their_source_says(shared_data: Path) -> None:
     found = list(read_passage_files(shared_data / "passages"))
     assert len({p.id for p in found}) == len(found) == 8000 + 4468 + 1018 + 1327
     assert all(p.source and len(p.text.split()) >= 40 for p in found)
+
+
+def test_a_record_without_a_text_is_skipped_and_counted(tmp_path: Path) -> None:
+    path = write(tmp_path / "x.jsonl", '{"id": "a", "text": null}\n{"id": "b", "text": "x"}\n')
+    skipped: Counter[str] = Counter()
+    assert [passage.id for passage in read_passages(path, skipped=skipped)] == ["b"]
+    assert skipped == {"record without a text": 1}

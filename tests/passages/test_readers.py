@@ -14,9 +14,10 @@ from typing import Any
 
 import pytest
 
+from zoo.corpora.json_stream import stream_json
 from zoo.errors import ZooError
-from zoo.passages.json_stream import stream_json
-from zoo.passages.passage import Passage, read_passage_files
+from zoo.passages.load import read_passage_files
+from zoo.passages.passage import Passage
 from zoo.passages.readers.arxiv import is_biomedical, read_arxiv
 from zoo.passages.readers.clinicaltrials import read_clinical_trials
 from zoo.passages.readers.mimic import read_mimic, readable
@@ -177,7 +178,7 @@ class TestStreamedJson:
     def test_values_that_end_in_another_block_are_whole(
         self, block: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr("zoo.passages.json_stream._BLOCK_CHARACTERS", block)
+        monkeypatch.setattr("zoo.corpora.json_stream._BLOCK_CHARACTERS", block)
         values = [{"a": 'é\n"\\ 🧬' * 9, "b": [1.5e-7, -12, True, None]}, 12345678901234567890, "t", [], -0.25, False]
         path = put(tmp_path / "x", json.dumps(values, indent=2))
         assert [value for _, value in stream_json(path, fix="")] == values
@@ -189,7 +190,7 @@ class TestStreamedJson:
         self, text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         for block in (1, 2, 1000):
-            monkeypatch.setattr("zoo.passages.json_stream._BLOCK_CHARACTERS", block)
+            monkeypatch.setattr("zoo.corpora.json_stream._BLOCK_CHARACTERS", block)
             with pytest.raises(ZooError, match="not valid JSON"):
                 list(stream_json(put(tmp_path / "x", text), fix=""))
 

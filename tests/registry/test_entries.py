@@ -11,7 +11,7 @@ import pytest
 
 from zoo.corpora.document import Document, count_mentions, count_tokens
 from zoo.corpora.load import Corpus, load_corpus
-from zoo.passages.passage import read_passage_files
+from zoo.passages.load import read_passage_files
 from zoo.registry.loader import PACKAGED, load_registry
 from zoo.registry.reading import read_yaml
 from zoo.registry.schema import SPLITS, BundledSource, CorpusEntry

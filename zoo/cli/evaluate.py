@@ -16,6 +16,7 @@ from zoo.cli.options import (
     parse_renames,
 )
 from zoo.cli.output import print_json, print_table, score_cells
+from zoo.errors import ZooError
 
 if TYPE_CHECKING:
     from zoo.evaluation.scoring import SplitScore
@@ -34,6 +35,8 @@ def evaluate(
     found, settings = open_registry(registry)
     entry = found.corpus(corpus)
     renames = parse_renames(mapping)
+    if split not in entry.split_names:
+        raise ZooError(f"{corpus} has no {split} split: it has a test split alone", where="--split", fix="--split test")
     documents = open_corpus(entry, found, settings).splits[split]
     from zoo.evaluation.scoring import rename_types, score_predictions, tag_documents
 

@@ -15,7 +15,12 @@ def list_(suite: SuiteOption = None, registry: RegistryOption = None, as_json: A
     if suite:
         checkpoints = found.suite_checkpoints(suite)
     else:
-        checkpoints = [found.checkpoint(f"{b}/{c}") for b in found.backbones for c in found.corpora]
+        checkpoints = [
+            found.checkpoint(f"{b}/{c}")
+            for b in found.backbones
+            for c, entry in found.corpora.items()
+            if not entry.for_evaluation_only
+        ]
     rows = [
         {
             "id": c.id,

@@ -40,28 +40,11 @@ def open_registry(overlay: Path | None) -> tuple[Registry, Settings]:
 
 
 def open_corpus(entry: CorpusEntry, registry: Registry, settings: Settings, *, offline: bool = False) -> Corpus:
-    """Read a corpus of the registry, fetched where it is not on this machine.
-
-    Args:
-        entry: What to read.
-        registry: Registry that the entry is from.
-        settings: Where local corpora and downloads are.
-        offline: Fetch nothing; what the settings say holds, too.
-
-    Raises:
-        ZooError: No source has the files, a file is malformed, or a split differs from the registered one.
-    """
-    from zoo.corpora.load import load_corpus
-    from zoo.corpora.retry import FetchOptions
+    """What `corpora.load.open_corpus` reads, with bars for its downloads."""
+    from zoo.corpora import load
 
     with download_bars() as progress:
-        return load_corpus(
-            entry,
-            registry_folder=registry.folders[f"corpora/{entry.id}"],
-            local=settings.corpora,
-            cache=settings.cache,
-            options=FetchOptions(offline=offline or settings.offline, progress=progress),
-        )
+        return load.open_corpus(entry, registry, settings, offline=offline, progress=progress)
 
 
 def load_tagger(model: str, renames: Mapping[str, str] | None = None) -> Tagger:

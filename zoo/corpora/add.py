@@ -16,12 +16,11 @@ from zoo.corpora.load import Corpus, load_corpus
 from zoo.corpora.overlaps import Policy, resolve_overlaps
 from zoo.corpora.splitting import assign_splits, join_copies
 from zoo.errors import ZooError, did_you_mean
+from zoo.registry.formats import AddableFormat
 from zoo.registry.loader import Registry, load_registry
 from zoo.registry.overlay import publish_corpus, staging
 from zoo.registry.reading import check
-from zoo.registry.schema import SPLITS, BundledSource, CorpusEntry, EntityType, SplitInfo, SplitName
-
-Format = Literal["conll", "jsonl", "brat", "pubtator", "bioc"]
+from zoo.registry.schema import BundledSource, CorpusEntry, EntityType, SplitInfo, SplitName
 
 
 @dataclass(frozen=True)
@@ -30,9 +29,10 @@ class Request:
 
     Attributes:
         name: Id of the new corpus.
-        path: A file, a folder of files, or a folder with train, dev and test.
+        path: A file, a folder of files, or a folder with files or folders named after train, dev and test.
         format: How the files are written.
         types: Type in the files -> type of the label space; empty: none was named.
+        all_types: Whether types in the files that are not named are taken, too, under their own names.
         registry: Folder of the user's registry, made if it does not exist.
         overlaps: What becomes of nested, overlapping and discontinuous mentions.
         license_spdx: Licence of the data.
@@ -48,7 +48,7 @@ class Request:
 
     name: str
     path: Path
-    format: Format
+    format: AddableFormat
     types: Mapping[str, str]
     registry: Path
     overlaps: Policy = "error"
@@ -61,6 +61,7 @@ class Request:
     seed: int = 13
     local: Path | None = None
     ignored_types: tuple[str, ...] = ()
+    all_types: bool = False
 
 
 @dataclass(frozen=True)
@@ -72,12 +73,16 @@ class Added:
         corpus: The corpus as builds will read it, with its entry.
         new_types: Types that were appended to the label space.
         notes: What was decided on the way, for the user to know.
+        found_types: Types in the files and their mentions, the most frequent first.
+        types: Type in the files -> type of the label space.
     """
 
     path: Path
     corpus: Corpus
     new_types: tuple[str, ...]
     notes: tuple[str, ...]
+    found_types: Mapping[str, int]
+    types: Mapping[str, str]
 
 
 def add_corpus(request: Request) -> Added:
@@ -91,30 +96,33 @@ def add_corpus(request: Request) -> Added:
     """
     registry = load_registry(request.registry if request.registry.is_dir() else None)
     _check_name(request, registry)
+    data = gather(request.path, _draft(request))
+    found = Counter(span.type for documents in data.splits.values() for d in documents for span in d.spans)
+    if request.all_types:
+        rest = [name for name, _ in found.most_common() if name not in (*request.types, *request.ignored_types)]
+        request = replace(request, types={**request.types, **{name: name for name in rest}})
+    _check_types(request, found)
     draft = _draft(request)
-    data = gather(request.path, draft)
-    _check_types(request, data)
     _leave_out(request.ignored_types, data)
     _check_overlaps(request, data)
     new_types = _new_types(request, registry)
     capacity = _raised_capacity(new_types, registry)
     notes = _make_splits(request, data)
     notes += [f"{what}: {count}" for what, count in sorted(data.repairs.items())]
-    for split in SPLITS:
-        if not count_mentions(data.splits[split]):
+    for split, documents in data.splits.items():
+        if not count_mentions(documents):
             raise ZooError(
                 f"the {split} split holds no mention",
                 where=request.path,
                 fix="add documents, or draw with another --seed",
             )
-    added = _write(request, draft, data, new_types, notes, capacity)
-    if capacity is None:
-        return added
-    raised = (
-        f"the label space of {request.registry} has room for {capacity} types now, not {registry.labels.capacity}: its "
-        "bases are built anew, published ones stay as they are"
-    )
-    return replace(added, notes=(*added.notes, raised))
+    path, corpus = _write(request, draft, data, new_types, notes, capacity)
+    if capacity is not None:
+        notes.append(
+            f"the label space of {request.registry} has room for {capacity} types now, not "
+            f"{registry.labels.capacity}: its bases are built anew, published ones stay as they are"
+        )
+    return Added(path, corpus, new_types, tuple(notes), dict(found.most_common()), request.types)
 
 
 def _check_name(request: Request, registry: Registry) -> None:
@@ -162,8 +170,7 @@ def _draft(request: Request) -> CorpusEntry:
     return check(CorpusEntry, data, where="zoo corpora add")
 
 
-def _check_types(request: Request, data: Collection) -> None:
-    found = Counter(span.type for documents in data.splits.values() for d in documents for span in d.spans)
+def _check_types(request: Request, found: Counter[str]) -> None:
     listed = ", ".join(f"{name} ({count})" for name, count in found.most_common())
     if not found:
         raise ZooError("the data holds no mention", where=request.path, fix="check --format and --path")
@@ -175,9 +182,8 @@ def _check_types(request: Request, data: Collection) -> None:
             f"--types does not name {', '.join(missing)}; the data has {listed}",
             where="--types",
             fix=f"--types {','.join([*named, *missing])}, with A=B to rename A"
-            + (
-                f"; or --ignore-types {','.join([*request.ignored_types, *missing])} to leave them out" if named else ""
-            ),
+            + (f"; or --ignore-types {','.join([*request.ignored_types, *missing])} to leave them out" if named else "")
+            + "; or --types all to take every type",
         )
     if not request.types:
         raise ZooError(
@@ -221,18 +227,17 @@ def _check_overlaps(request: Request, data: Collection) -> None:
 
 def _new_types(request: Request, registry: Registry) -> tuple[str, ...]:
     """Types that the label space does not have yet."""
-    known = [item.name for item in registry.labels.types]
-    new = [name for name in dict.fromkeys(request.types.values()) if name not in known]
-    for name in new:
-        twin = next((other for other in known if other.casefold() == name.casefold()), None)
-        if twin:
-            source = next(source for source, target in request.types.items() if target == name)
-            raise ZooError(
-                f"the label space has {twin}, which differs from {name} in upper and lower case only",
-                where="--types",
-                fix=f"write {source}={twin}",
-            )
-    return tuple(new)
+    known = {item.name.casefold(): item.name for item in registry.labels.types}
+    spelt = {target.casefold(): target for target in reversed([*request.types.values()])} | known
+    twins = {source: name for source, target in request.types.items() if (name := spelt[target.casefold()]) != target}
+    if twins:
+        pairs = ", ".join(f"{request.types[source]} and {name}" for source, name in twins.items())
+        raise ZooError(
+            f"types that differ in upper and lower case only: {pairs}",
+            where="--types",
+            fix=f"name each, so that they are one type: {', '.join(map('='.join, twins.items()))}",
+        )
+    return tuple(name for name in dict.fromkeys(request.types.values()) if name.casefold() not in known)
 
 
 def _raised_capacity(new_types: Sequence[str], registry: Registry) -> int | None:
@@ -245,9 +250,20 @@ def _make_splits(request: Request, data: Collection) -> list[str]:
     """Draw the splits that the data lacks from what it calls train; say what was done."""
     shares: dict[SplitName, float] = {"dev": request.dev, "test": request.test}
     shares = {split: share for split, share in shares.items() if split not in data.splits}
+    if "train" not in data.splits:
+        return [*data.notes, "a test split alone: models are evaluated on it, and none is trained"]
     if not shares:
-        return ["splits as given"]
-    documents, groups = data.splits["train"], data.groups["train"]
+        return [*data.notes, "splits as given"]
+    notes = list(data.notes)
+    if data.splits.keys() & {"dev", "test"}:
+        notes.append(f"warning: there is no {' and no '.join(shares)} split; it is drawn from train")
+    documents, groups, by = data.splits["train"], data.groups["train"], "document"
+    if "" in groups and "test" in data.splits:
+        by, groups = "sentence", [str(number) for number in range(len(documents))]
+        notes.append(
+            "warning: the files do not say which sentences belong to one document: train and dev may share some, and "
+            "scores on dev be too good; those on test are not touched"
+        )
     if "" in groups:
         raise ZooError(
             "the files do not say which sentences belong to one document: splits drawn by sentence would put the same "
@@ -260,10 +276,8 @@ def _make_splits(request: Request, data: Collection) -> list[str]:
     for split in ("train", *shares):
         data.splits[split] = [document for document, of in zip(documents, drawn, strict=True) if of == split]
     parts = " and ".join(f"{split} ({100 * share:g} %)" for split, share in shares.items())
-    return [
-        f"{parts} drawn by document from {len(set(groups))}, seed {request.seed}",
-        *([f"documents with the same text kept in one split: {copies}"] if copies else []),
-    ]
+    notes.append(f"{parts} drawn by {by} from {len(set(groups))}, seed {request.seed}")
+    return [*notes, *([f"documents with the same text kept in one split: {copies}"] if copies else [])]
 
 
 def _write(
@@ -273,13 +287,15 @@ def _write(
     new_types: Sequence[str],
     notes: list[str],
     capacity: int | None,
-) -> Added:
+) -> tuple[Path, Corpus]:
     with staging(request.registry) as folder:
         splits = folder / "splits" / request.name
         splits.mkdir(parents=True)
         for split, documents in data.splits.items():
             (splits / f"{split}.jsonl").write_text("".join(map(_line, documents)), encoding="utf-8")
         entry = _finished(request, draft, data, notes)
+        if "train" not in data.splits:
+            entry = entry.model_copy(update={"splits": {"test": SplitInfo()}})
         corpus = load_corpus(entry, registry_folder=folder)  # exactly what a build will read
         infos = {
             split: SplitInfo(
@@ -293,7 +309,7 @@ def _write(
         entry = entry.model_copy(update={"splits": infos})
         labels = [EntityType(name=name, description=f"as annotated in {request.name}") for name in new_types]
         path = publish_corpus(entry, splits, request.registry, labels, capacity)
-    return Added(path, replace(corpus, entry=entry), tuple(new_types), tuple(notes))
+    return path, replace(corpus, entry=entry)
 
 
 def _finished(request: Request, draft: CorpusEntry, data: Collection, notes: list[str]) -> CorpusEntry:

@@ -102,12 +102,12 @@ def parse_json(text: str, *, where: str, fix: str) -> Any:  # noqa: ANN401 - par
     return data
 
 
-def read_records(path: Path, make: Callable[[Any, str], _Record], *, shape: str) -> Iterator[_Record]:
+def read_records(path: Path, make: Callable[[Any, str], _Record | None], *, shape: str) -> Iterator[_Record]:
     """Stream the records of a JSON-lines file; blank lines do not count.
 
     Args:
         path: The file, plain or gzip.
-        make: Makes a record of parsed JSON and `file:line`.
+        make: Makes a record of parsed JSON and `file:line`, or None of one to leave out.
         shape: What a line looks like, for the error message.
 
     Raises:
@@ -118,7 +118,8 @@ def read_records(path: Path, make: Callable[[Any, str], _Record], *, shape: str)
         if not line.strip():
             continue
         where = f"{path}:{number}"
-        record = make(parse_json(line, where=where, fix=shape), where)
+        if (record := make(parse_json(line, where=where, fix=shape), where)) is None:
+            continue
         if record.id in seen:
             raise ZooError(
                 f"the id {record.id!r} stands in line {seen[record.id]} already",
@@ -130,12 +131,13 @@ def read_records(path: Path, make: Callable[[Any, str], _Record], *, shape: str)
 
 
 def find_split(folder: Path, split: str, suffixes: tuple[str, ...]) -> Path | None:
-    """The file of a split, plain or gzip, under any of the suffixes; the suffix `/` stands for a folder."""
-    names = [f"{split}{suffix}{gz}" for suffix in suffixes if suffix != "/" for gz in ("", ".gz")]
-    found = next((folder / name for name in names if (folder / name).is_file()), None)
-    if found is None and "/" in suffixes and (folder / split).is_dir():
-        return folder / split
-    return found
+    """The file of a split, plain or gzip, with any of the suffixes, in any case; `/` stands for a folder."""
+    here = {path.name.lower(): path for path in sorted(folder.iterdir())} if folder.is_dir() else {}
+    for suffix in suffixes:
+        for name in [split] if suffix == "/" else [f"{split}{suffix}", f"{split}{suffix}.gz"]:
+            if (path := here.get(name)) and path.is_dir() == (suffix == "/"):
+                return path
+    return None
 
 
 def _open(path: Path) -> BinaryIO:

@@ -10,26 +10,14 @@ from pathlib import Path
 from zoo.corpora.document import Document, fingerprint
 from zoo.corpora.files import find_split
 from zoo.corpora.overlaps import resolve_overlaps
-from zoo.corpora.readers.bioc import read_bioc
-from zoo.corpora.readers.brat import read_brat
-from zoo.corpora.readers.conll import read_conll
-from zoo.corpora.readers.jsonl import read_jsonl
-from zoo.corpora.readers.parquet import read_parquet
-from zoo.corpora.readers.pubtator import read_pubtator
-from zoo.corpora.retry import FetchOptions
+from zoo.corpora.readers import read_split
+from zoo.corpora.retry import FetchOptions, Progress
 from zoo.corpora.sources import Located, locate, named_after
 from zoo.errors import ZooError, did_you_mean
-from zoo.registry.schema import SPLITS, CorpusEntry, HubSource, SplitName
-
-SUFFIXES = {
-    "conll": (".tsv", ".conll", ".txt"),
-    "jsonl": (".jsonl",),
-    "brat": ("/",),  # a folder
-    "pubtator": (".pubtator", ".PubTator", ".txt"),
-    "bioc": (".xml", ".json"),
-    "parquet": (".parquet",),
-}
-"""What the files of a split are called, by format: the split's name and one of these, plain or with `.gz`."""
+from zoo.registry.formats import CORPUS_FORMATS
+from zoo.registry.loader import Registry
+from zoo.registry.schema import CorpusEntry, SplitName
+from zoo.settings import Settings
 
 
 @dataclass(frozen=True)
@@ -38,7 +26,7 @@ class Corpus:
 
     Attributes:
         entry: Its registry entry.
-        splits: Documents per split; span types are those of the label space.
+        splits: Documents per split (test alone of a corpus for evaluation); span types are those of the label space.
         source: Where the files were found, in words fit for a card (no path of this machine).
         fingerprints: Fingerprint per split.
         repairs: What readers repaired or ignored and what the overlap policy left out, counted.
@@ -58,6 +46,35 @@ class Corpus:
         return all(
             (info := self.entry.splits.get(split)) is not None and info.fingerprint is not None for split in self.splits
         )
+
+
+def open_corpus(
+    entry: CorpusEntry,
+    registry: Registry,
+    settings: Settings,
+    *,
+    offline: bool = False,
+    progress: Progress | None = None,
+) -> Corpus:
+    """Read a corpus of a registry, fetched where it is not on this machine.
+
+    Args:
+        entry: What to read.
+        registry: Registry that the entry is from.
+        settings: Where local corpora and downloads are.
+        offline: Fetch nothing; what the settings and the environment say holds, too.
+        progress: Called after every block of a download.
+
+    Raises:
+        ZooError: As for `load_corpus`.
+    """
+    return load_corpus(
+        entry,
+        registry_folder=registry.folders[f"corpora/{entry.id}"],
+        local=settings.corpora,
+        cache=settings.cache,
+        options=FetchOptions(offline=offline or settings.offline or None, progress=progress),
+    )
 
 
 def load_corpus(
@@ -84,7 +101,7 @@ def load_corpus(
     repairs: Counter[str] = Counter()
     dropped: Counter[SplitName] = Counter()
     splits: dict[SplitName, tuple[Document, ...]] = {}
-    for split in SPLITS:
+    for split in entry.split_names:
         documents, path = _open(split, entry, located, repairs)
         resolved = []
         for document in _mapped(documents, entry, path):
@@ -106,23 +123,9 @@ def load_corpus(
     return corpus
 
 
-def read_split(path: Path, entry: CorpusEntry, repairs: Counter[str]) -> Iterator[Document]:
-    """Stream one file with the reader of the entry's format."""
-    match entry.format:
-        case "conll":
-            return read_conll(path, default_type=entry.default_type, unit=entry.unit, repairs=repairs)
-        case "jsonl":
-            return read_jsonl(path)
-        case "brat":
-            return read_brat(path, repairs=repairs)
-        case "pubtator":
-            return read_pubtator(path, repairs=repairs)
-        case "bioc":
-            return read_bioc(path, repairs=repairs)
-        case "parquet":
-            hub = next((source for source in entry.sources if isinstance(source, HubSource)), None)
-            columns = hub.model_dump(include={"tokens_column", "tags_column", "tag_names"}) if hub else {}
-            return read_parquet(path, default_type=entry.default_type, repairs=repairs, **columns)
+def find_split_file(folder: Path, split: SplitName, entry: CorpusEntry) -> Path | None:
+    """The file (or folder) of a split in a folder that holds a corpus."""
+    return find_split(folder, split, CORPUS_FORMATS[entry.format].suffixes)
 
 
 def _open(
@@ -133,14 +136,15 @@ def _open(
         return located.readers[split](repairs), located.where
     path = located.files.get(split)
     if path is None and located.folder is not None:
-        path = find_split(located.folder, split, SUFFIXES[entry.format])
+        path = find_split_file(located.folder, split, entry)
     if path is None:
+        suffix = CORPUS_FORMATS[entry.format].suffixes[0]
         raise ZooError(
             f"the corpus {entry.id} has no {split} split",
             where=located.where,
-            fix=f"add {split}{SUFFIXES[entry.format][0]}" + ("" if entry.format in ("brat", "parquet") else "[.gz]"),
+            fix=f"add {split}{suffix}" + ("" if suffix in ("/", ".parquet") else "[.gz]"),
         )
-    return named_after(split, read_split(path, entry, repairs), path), path
+    return named_after(split, read_split(path, entry, repairs, format=located.format), path), path
 
 
 def _mapped(documents: Iterator[Document], entry: CorpusEntry, path: str | Path) -> Iterator[Document]:

@@ -80,11 +80,11 @@ def overview(corpus: Corpus, *, examples: int = 5, frequent: int = 15) -> Corpus
 
     Args:
         corpus: What was loaded.
-        examples: Examples of each type, spread evenly over train.
+        examples: Examples of each type, spread evenly over train (or test, where it is alone).
         frequent: Most frequent forms of each type.
     """
     entry = corpus.entry
-    train = {_form(d, span) for d, span in _mentions(corpus.splits["train"])}
+    train = {_form(d, span) for d, span in _mentions(corpus.splits["train"])} if "train" in corpus.splits else None
     return CorpusOverview(
         id=entry.id,
         title=entry.title,
@@ -155,9 +155,10 @@ def _range(low: int, high: int | None) -> str:
 
 def _examples(corpus: Corpus, name: str, count: int) -> list[Example]:
     """Mentions at even distances, so that they are neither all alike nor drawn anew at every call."""
-    found = [(d, span) for d, span in _mentions(corpus.splits["train"]) if span.type == name]
+    split: SplitName = "train" if "train" in corpus.splits else "test"
+    found = [(d, span) for d, span in _mentions(corpus.splits[split]) if span.type == name]
     step = max(1, len(found) // max(1, count))
-    return [_example("train", document, span) for document, span in found[::step][:count]]
+    return [_example(split, document, span) for document, span in found[::step][:count]]
 
 
 def _example(split: SplitName, document: Document, span: Span) -> Example:

@@ -35,8 +35,9 @@ class Located:
         source: Where they come from, in words fit for a card (no path of this machine).
         where: The same for an error message: a folder or an address.
         folder: Folder with one file or folder a split, named after it.
-        files: The file of each split, where they are not in such a folder; the entry's format reads them.
-        readers: What reads each split, where the entry's format does not.
+        files: The file of each split, where they are not in such a folder.
+        readers: What reads each split, where it is not a file of its own.
+        format: How the files are written; None: as the entry says.
     """
 
     source: str
@@ -44,6 +45,7 @@ class Located:
     folder: Path | None = None
     files: Mapping[SplitName, Path] = field(default_factory=dict)
     readers: Mapping[SplitName, Reader] = field(default_factory=dict)
+    format: str | None = None
 
 
 def locate(
@@ -96,7 +98,7 @@ def locate(
                 case ArchiveSource():
                     return _archive(source, entry, cache, options)
                 case HubSource():
-                    return _hub(source, entry, options)
+                    return _hub(source, options)
         except ZooError as error:
             first = first or error
     if first:
@@ -169,27 +171,19 @@ def _archive(source: ArchiveSource, entry: CorpusEntry, cache: Path, options: Fe
     return Located(home, home, readers=readers)
 
 
-def _hub(source: HubSource, entry: CorpusEntry, options: FetchOptions) -> Located:
+def _hub(source: HubSource, options: FetchOptions) -> Located:
     """Parquet files of a Hub dataset, in the cache that every Hub client shares."""
     from huggingface_hub import hf_hub_download
     from huggingface_hub.errors import EntryNotFoundError, HfHubHTTPError, LocalEntryNotFoundError, OfflineModeIsEnabled
 
-    from zoo.corpora.readers.parquet import read_parquet
-
     home = f"huggingface.co/datasets/{source.dataset}@{source.revision[:12]}"
-
-    def reader(split: SplitName, path: Path) -> Reader:
-        columns = source.model_dump(include={"tokens_column", "tags_column", "tag_names"})
-        return lambda repairs: named_after(
-            split, read_parquet(path, default_type=entry.default_type, repairs=repairs, **columns), path
-        )
-
-    readers: dict[SplitName, Reader] = {}
+    files: dict[SplitName, Path] = {}
     for split, name in source.files.items():
         try:
             path = hf_hub_download(
                 source.dataset, name, repo_type="dataset", revision=source.revision, local_files_only=options.is_offline
             )
+            files[split] = Path(path)
         except (LocalEntryNotFoundError, OfflineModeIsEnabled):
             raise ZooError(
                 f"{name} is not in the cache, and the Hub is out of reach", where=home, fix=OFFLINE_FIX
@@ -202,8 +196,7 @@ def _hub(source: HubSource, entry: CorpusEntry, options: FetchOptions) -> Locate
             ) from None
         except OSError as error:
             raise ZooError(f"cannot fetch {name}: {error}", where=home, fix=OFFLINE_FIX) from None
-        readers[split] = reader(split, Path(path))
-    return Located(home, home, readers=readers)
+    return Located(home, home, files=files, format="parquet")
 
 
 def named_after(split: str, documents: Iterator[Document], path: Path) -> Iterator[Document]:

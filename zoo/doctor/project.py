@@ -50,10 +50,8 @@ def check_registry(settings: Settings) -> list[Check]:
 
 def check_corpora(registry: Registry, settings: Settings) -> Check:
     """Which corpora are on this machine, and whether all splits of the local copies are there."""
-    from zoo.corpora.files import find_split
-    from zoo.corpora.load import SUFFIXES
+    from zoo.corpora.load import find_split_file
     from zoo.corpora.sources import availability
-    from zoo.registry.schema import SPLITS
 
     local = settings.corpora
     if local is not None and not local.is_dir():
@@ -67,8 +65,8 @@ def check_corpora(registry: Registry, settings: Settings) -> Check:
         missing = [
             f"{entry.id}/{split}"
             for entry in copies
-            for split in SPLITS
-            if find_split(local / entry.id, split, SUFFIXES[entry.format]) is None
+            for split in entry.split_names
+            if find_split_file(local / entry.id, split, entry) is None
         ]
         if missing:
             finding = f"{local} lacks {', '.join(missing)}"

@@ -283,10 +283,9 @@ class _Rescoring:
         return check_figures(figures, entry, scores, own=False)
 
     def _corpus(self, entry: CorpusEntry) -> Corpus:
-        from zoo.corpora.load import load_corpus
+        from zoo.corpora.load import open_corpus
 
-        folder = self.registry.folders[f"corpora/{entry.id}"]
-        return load_corpus(entry, registry_folder=folder, local=self.settings.corpora, cache=self.settings.cache)
+        return open_corpus(entry, self.registry, self.settings)
 
     def _download(self, remote: Remote) -> tuple[Path, Manifest, list[str]]:
         """Download a repository of ours and compare it with its manifest."""

@@ -19,7 +19,8 @@ from zoo.errors import ZooError
 from zoo.files import file_sha256
 from zoo.passages.cleaning import length_words, long_enough, random_key, sample, without_test_text
 from zoo.passages.contamination import TextIndex
-from zoo.passages.passage import Passage, load_passages, passage_files, passages_path
+from zoo.passages.load import load_passages, passage_files, passages_path
+from zoo.passages.passage import Passage
 from zoo.records import Record
 from zoo.registry.schema import PassageEntry
 

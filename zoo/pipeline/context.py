@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
-from zoo.corpora.load import Corpus, load_corpus
+from zoo.corpora.load import Corpus, open_corpus
 from zoo.errors import ZooError
 from zoo.modeling.backbones import BackboneFiles, locate_backbone
 from zoo.modeling.labels import LabelSpace
@@ -61,11 +61,7 @@ class Context:
         Raises:
             ZooError: It cannot be had or is not the registered one.
         """
-        folder = self.registry.folders[f"corpora/{entry.id}"]
-        return self._once(
-            f"corpora/{entry.id}",
-            lambda: load_corpus(entry, registry_folder=folder, local=self.settings.corpora, cache=self.settings.cache),
-        )
+        return self._once(f"corpora/{entry.id}", lambda: open_corpus(entry, self.registry, self.settings))
 
     def backbone(self, backbone: Backbone) -> BackboneFiles:
         """The files of a backbone.

@@ -85,7 +85,7 @@ class Registry:
         """Look up `backbone/corpus`.
 
         Raises:
-            ZooError: Unknown id; the message names the nearest ones.
+            ZooError: Unknown id (the message names the nearest ones), or the corpus is for evaluation only.
         """
         backbone, slash, corpus = checkpoint_id.partition("/")
         if not slash or backbone not in self.backbones or corpus not in self.corpora:
@@ -93,6 +93,10 @@ class Registry:
             raise ZooError(
                 f"unknown checkpoint {checkpoint_id!r}",
                 fix=f"{did_you_mean(checkpoint_id, known)} `zoo list` shows all",
+            )
+        if self.corpora[corpus].for_evaluation_only:
+            raise ZooError(
+                f"{corpus} has a test split alone: no model can be trained on it", fix=f"zoo evaluate MODEL {corpus}"
             )
         recipe = self.recipes.for_checkpoint(checkpoint_id, settings)
         family, unit = self.families[self.backbones[backbone].family], self.corpora[corpus].unit

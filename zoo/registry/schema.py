@@ -10,6 +10,8 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from zoo.registry.formats import CorpusFormat, PassageFormat
+
 Identifier = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9.-]*$", max_length=60)]
 HubId = Annotated[str, Field(pattern=r"^[\w.-]+/[\w.-]+$")]
 Revision = Annotated[str, Field(pattern=r"^[0-9a-f]{40}$")]
@@ -190,7 +192,7 @@ class CorpusEntry(Entry):
     homepage: str = ""
     citation: str = ""
     language: Language = Field(default="en", description="BCP 47 tag, shown in the card and on the Hub")
-    format: Literal["conll", "jsonl", "brat", "pubtator", "bioc", "parquet"]
+    format: CorpusFormat
     unit: Literal["sentence", "document"] = Field(
         description="what one document of this corpus is; the bootstrap draws it"
     )
@@ -213,8 +215,15 @@ class CorpusEntry(Entry):
         """Types of the label space that this corpus annotates, without repeats, in the order of the entry."""
         return tuple(dict.fromkeys(self.types.values()))
 
+    @property
+    def for_evaluation_only(self) -> bool:
+        """Whether it has a test split and no other, so that nothing can be trained on it."""
+        return set(self.splits) == {"test"}
 
-PassageFormat = Literal["jsonl", "text", "pubmed-xml", "clinicaltrials-json", "arxiv-json", "mimic-csv"]
+    @property
+    def split_names(self) -> tuple[SplitName, ...]:
+        """The splits that it has."""
+        return ("test",) if self.for_evaluation_only else SPLITS
 
 
 class PassageEntry(Entry):

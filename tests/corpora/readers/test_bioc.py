@@ -190,3 +190,25 @@ def test_real_documents_written_as_bioc_are_the_same(form: str, shared_data: Pat
         read_pubtator(shared_data / "standoff" / "bc5cdr" / "CDR_sample_50_with_CID_relations.PubTator.gz")
     )
     assert read(tmp_path / "x", bioc(documents, form)) == (documents, Counter())
+
+
+def test_json_lines_and_answers_of_pubtator_are_read(tmp_path: Path) -> None:
+    item = {"offset": 4, "length": 6}
+    found = {"id": "1", "infons": {"type": "Disease"}, "text": "asthma", "locations": [item]}
+    (document,) = json.loads(collection({"offset": 0, "text": "Not asthma.", "annotations": [found]}))["documents"]
+    other = {**document, "id": "8", "_id": "8|None", "pmid": 8}
+    collections = [{"documents": [document]}, {"documents": [other]}]
+    for text in (
+        f"{json.dumps(document)}\n{json.dumps(other)}\n",
+        "\n".join(map(json.dumps, collections)),
+        json.dumps([document, other]),
+        json.dumps({"PubTator3": [document, other]}),
+    ):
+        documents, repairs = read(tmp_path / "x.json", text)
+        assert [(d.id, d.text, [s.key for s in d.spans]) for d in documents] == [
+            (name, "Not asthma.", [(4, 10, "Disease")]) for name in ("7", "8")
+        ]
+        assert not repairs
+    with pytest.raises(ZooError, match="no list 'documents'") as caught:
+        read(tmp_path / "x.json", f"{json.dumps(document)}\n{{}}\n")
+    assert str(caught.value.where).endswith("x.json:2")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -43,8 +44,8 @@ def span(**fields: Any) -> str:
     [
         ("{", "not valid JSON"),
         ("[]", "no text field"),
-        (line(id=5), "no text field"),
-        (line(text=None), "no text field"),
+        (line(id=None), "no text field"),
+        (line(text=5), "no text field"),
         (line(text="\ud83d"), "surrogate"),
         ('{"id": "a", "text": "x"}', "no list 'spans'"),
         (line(spans={}), "no list 'spans'"),
@@ -77,3 +78,10 @@ def test_malformed_lines_are_named(text: str, what: str, tmp_path: Path) -> None
 def test_what_is_read_has_a_fingerprint(tmp_path: Path) -> None:
     (tmp_path / "x.jsonl").write_text(line(text="\ud83d\ude00 x"), encoding="utf-8")
     assert fingerprint(read_jsonl(tmp_path / "x.jsonl"))
+
+
+def test_records_without_a_text_are_left_out_and_ids_may_be_numbers(tmp_path: Path) -> None:
+    (tmp_path / "x.jsonl").write_text(f"{line(id=5)}\n{line(id=6, text=None)}\n{line(id='a')}\n")
+    repairs: Counter[str] = Counter()
+    assert [document.id for document in read_jsonl(tmp_path / "x.jsonl", repairs=repairs)] == ["5", "a"]
+    assert repairs == {"record without a text left out": 1}

@@ -10,14 +10,13 @@ import typer
 from zoo.cli.options import AsJson
 from zoo.cli.output import print_json, print_line, print_table
 from zoo.errors import ZooError
+from zoo.registry.formats import AddableFormat
 from zoo.settings import Settings
-
-Format = Literal["conll", "jsonl", "brat", "pubtator", "bioc"]
 
 
 def add(
     name: Annotated[str, typer.Argument(metavar="NAME", help="Id of the new corpus, for example my-notes.")],
-    format_: Annotated[Format, typer.Option("--format", help="How the files are written.")],
+    format_: Annotated[AddableFormat, typer.Option("--format", help="How the files are written.")],
     path: Annotated[
         Path,
         typer.Option(
@@ -25,7 +24,10 @@ def add(
         ),
     ],
     types: Annotated[
-        str, typer.Option("--types", metavar="A,B=Disease", help="Types in the files; B=Disease renames B.")
+        str,
+        typer.Option(
+            "--types", metavar="A,B=Disease", help="Types in the files; B=Disease renames B, all takes every type."
+        ),
     ] = "",
     ignore_types: Annotated[
         str, typer.Option("--ignore-types", metavar="A,B", help="Types in the files to leave out; counted.")
@@ -57,12 +59,14 @@ def add(
 
     settings = Settings.load()
     folder = registry or settings.registry or Path("registry")
+    named = _types(types)
     added = add_corpus(
         Request(
             name=name,
             path=path,
             format=format_,
-            types=_types(types),
+            types={source: target for source, target in named.items() if (source, target) != ("all", "all")},
+            all_types=named.get("all") == "all",
             registry=folder,
             overlaps=overlaps,
             license_spdx=check_license(license_, where="--license"),
@@ -79,8 +83,11 @@ def add(
     entry = added.corpus.entry
     if as_json:
         record = {"path": str(added.path), "new_types": list(added.new_types), "notes": list(added.notes)}
-        print_json({**record, "entry": entry.model_dump(mode="json")})
+        print_json({**record, "found_types": dict(added.found_types), "entry": entry.model_dump(mode="json")})
         return
+    kinds = [[kind, f"{count:,}", added.types.get(kind, "ignored")] for kind, count in added.found_types.items()]
+    print_table(["type in the files", "mentions", "becomes"], kinds)
+    print_line()
     rows = [
         [s, str(i.documents), str(i.tokens), str(i.mentions), (i.fingerprint or "")[:12]]
         for s, i in entry.splits.items()
@@ -92,7 +99,8 @@ def add(
         print_line(f"new in the label space of {folder}: {', '.join(added.new_types)}")
     for what, count in added.corpus.repairs.items():
         print_line(f"{what}: {count}")
-    print_line(f"written to {added.path}; next: zoo build minilm-l6/{name} --registry {folder}")
+    following = f"evaluate MODEL {name}" if entry.for_evaluation_only else f"build minilm-l6/{name}"
+    print_line(f"written to {added.path}; next: zoo {following} --registry {folder}")
 
 
 def _types(argument: str) -> dict[str, str]:

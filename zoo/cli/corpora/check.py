@@ -92,7 +92,7 @@ def run_check(
 
 def _passages(item: str, registry: Registry, settings: Settings) -> tuple[str, Iterator[Passage]]:
     """Name and stream of a registry entry, a file or a folder."""
-    from zoo.passages.passage import load_passages, read_passage_files
+    from zoo.passages.load import load_passages, read_passage_files
 
     if item in registry.passages:
         folder = registry.folders[f"passages/{item}"]

@@ -11,7 +11,7 @@ from zoo.cli.output import print_json, print_table
 
 def list_(registry: RegistryOption = None, as_json: AsJson = False) -> None:
     """List the passages of the registry, and where their files would come from."""
-    from zoo.passages.passage import find_passages
+    from zoo.passages.load import find_passages
 
     found, settings = open_registry(registry)
     rows = []

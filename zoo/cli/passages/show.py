@@ -23,7 +23,8 @@ def show(
     as_json: AsJson = False,
 ) -> None:
     """Show passages: licence, how they are read and drawn, where their files are, and the first of them."""
-    from zoo.passages.passage import SUFFIXES, find_passages, load_passages, passage_files
+    from zoo.passages.load import find_passages, load_passages, passage_files
+    from zoo.registry.formats import PASSAGE_FORMATS
 
     found, settings = open_registry(registry)
     entry = found.passage(name)
@@ -51,7 +52,9 @@ def show(
     print_line(f"drawn: {sample}, weight {entry.weight:g}")
     if not place:
         target = f"{settings.passages or '$ZOO_PASSAGES'}/{entry.id}/"
-        print_line(f"files: none on this machine; put them into {target}, as *{SUFFIXES[entry.format][0]}[.gz]")
+        print_line(
+            f"files: none on this machine; put them into {target}, as *{PASSAGE_FORMATS[entry.format].suffixes[0]}[.gz]"
+        )
         return
     print_line(f"files: {data['files']}, {data['file_count']:,}, {data['size_bytes'] / 1e6:,.1f} MB")
     for example in data["examples"]:

@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from zoo.corpora.document import Document, Span
-from zoo.corpora.files import numbered_lines, open_bytes, parse_json
+from zoo.corpora.files import open_bytes
+from zoo.corpora.json_stream import stream_json
 from zoo.corpora.readers.alignment import Part, align_mention, merge_parts
 from zoo.corpora.readers.pubtator import split_concepts
 from zoo.errors import ZooError
@@ -31,7 +32,7 @@ def read_bioc(path: Path, *, repairs: Counter[str] | None = None) -> Iterator[Do
     stands in the file again is left out the second time.
 
     Args:
-        path: The file. XML is streamed, JSON read whole.
+        path: The file. XML is streamed, and JSON lines and lists are; a JSON collection is read whole.
         repairs: Counts what was repaired, left out or ignored; complete once the iterator is exhausted.
 
     Raises:
@@ -79,17 +80,22 @@ def _xml_documents(path: Path) -> Iterator[Any]:
 def _json_documents(path: Path) -> Iterator[Any]:
     from bioc.biocjson.decoder import parse_doc
 
-    data = parse_json("\n".join(line for _, line in numbered_lines(path)), where=str(path), fix=_FIX)
-    for collection in data if isinstance(data, list) else [data]:
-        if not isinstance(collection, dict) or not isinstance(collection.get("documents"), list):
-            raise ZooError("not BioC JSON: there is no list 'documents'", where=path, fix=_FIX)
-        for number, item in enumerate(collection["documents"], start=1):
+    line = 0
+    for line, value in stream_json(path, fix=_FIX):
+        data = value if isinstance(value, dict) else {}
+        # A collection, an answer of PubTator 3, or a document of its own, as in JSON lines.
+        items = [data] if "passages" in data else data.get("documents", data.get("PubTator3"))
+        if not isinstance(items, list):
+            raise ZooError("not BioC JSON: there is no list 'documents'", where=f"{path}:{line}", fix=_FIX)
+        for number, item in enumerate(items, start=1):
             try:
                 yield parse_doc(item)
             except _MALFORMED as error:
                 raise ZooError(
                     f"not BioC JSON: {_reason(error)}", where=f"{path}: document number {number}", fix=_FIX
                 ) from None
+    if not line:
+        raise ZooError("not valid JSON: the file is empty", where=path, fix=_FIX)
 
 
 def _document(name: str, parsed: Any, where: str, repairs: Counter[str]) -> Document:  # noqa: ANN401 - bioc is untyped

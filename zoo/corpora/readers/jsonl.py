@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -16,24 +17,46 @@ _SHAPE = (
 )
 
 
-def read_jsonl(path: Path) -> Iterator[Document]:
-    """Stream the documents of a JSON-lines file, plain or gzip.
+def read_jsonl(path: Path, *, repairs: Counter[str] | None = None) -> Iterator[Document]:
+    """Stream the documents of a JSON-lines file, plain or gzip; an id may be a number.
+
+    Args:
+        path: The file.
+        repairs: Counts records without a text (null), which are left out.
 
     Raises:
         ZooError: A line is not such an object, an id is repeated, or an offset is outside its text; with file and line.
     """
-    return read_records(path, _document, shape=_SHAPE)
+    repairs = Counter() if repairs is None else repairs
+    return read_records(path, lambda data, where: make_document(data, where, repairs), shape=_SHAPE)
 
 
-def _document(data: Any, where: str) -> Document:  # noqa: ANN401 - parsed JSON
-    if not isinstance(data, dict) or not isinstance(data.get("id"), str) or not isinstance(data.get("text"), str):
+def make_document(data: Any, where: str, repairs: Counter[str]) -> Document | None:  # noqa: ANN401 - parsed JSON
+    """A document of parsed JSON in the shape of this format; exports of annotation tools are brought into it.
+
+    Args:
+        data: The parsed JSON.
+        where: Where it stands, for error messages.
+        repairs: Counts records without a text (null).
+
+    Returns:
+        The document; None for a record without a text.
+
+    Raises:
+        ZooError: It has another shape, or an offset is outside the text.
+    """
+    if isinstance(data, dict) and data.get("text", "") is None:
+        repairs["record without a text left out"] += 1
+        return None
+    name = data.get("id") if isinstance(data, dict) else None
+    if type(name) not in (str, int) or not isinstance(data.get("text"), str):
         raise ZooError("the line has no text field 'id' or 'text'", where=where, fix=_SHAPE)
     items = data.get("spans")
     if not isinstance(items, list):
         # A missing list is not an empty one: under a misspelt name all mentions would be lost without a word.
         raise ZooError("the line has no list 'spans'", where=where, fix=f"{_SHAPE}; without mentions it is []")
     spans = sorted(_span(item, len(data["text"]), where) for item in items)
-    return Document(data["id"], data["text"], tuple(spans))
+    return Document(str(name), data["text"], tuple(spans))
 
 
 def _span(item: Any, length: int, where: str) -> Span:  # noqa: ANN401 - parsed JSON

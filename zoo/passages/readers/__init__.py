@@ -1,1 +1,1 @@
-"""Readers of passages, one module a format."""
+"""Readers of passages: one module a format, registered in `zoo.registry.formats`, imported when needed."""

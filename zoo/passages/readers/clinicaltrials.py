@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from zoo.corpora.json_stream import stream_json
 from zoo.errors import ZooError
-from zoo.passages.json_stream import stream_json
 from zoo.passages.passage import Passage
 
 _FIX = "give studies of ClinicalTrials.gov's API version 2 as JSON: one a file, a list, or a page with 'studies'"
