@@ -182,6 +182,33 @@ def test_add_without_some_types_in_another_language(zoo: Zoo, tmp_path: Path) ->
     assert "language: de" in (tmp_path / "registry" / "corpora" / "x.yaml").read_text()
 
 
+def test_all_types_and_a_table_of_what_was_found(zoo: Zoo, tmp_path: Path) -> None:
+    write_tiny_corpus(tmp_path / "notes")
+    command = ("corpora", "add", "x", "--format", "jsonl", "--path", "notes", "--types")
+    found = json.loads(zoo(*command, "all", "--registry", "one", "--json").stdout)
+    assert set(found["found_types"]) == {"Disease", "Chemical"}
+    assert found["entry"]["types"] == {"Disease": "Disease", "Chemical": "Chemical"}
+    done = zoo(*command, "all,Chemical=Drug", "--registry", "two")
+    rows = [line.split() for line in done.stdout.splitlines()]
+    number = str(found["found_types"]["Chemical"])
+    assert ["Chemical", number, "Drug"] in rows and "build minilm-l6/x" in done.stdout
+
+
+def test_a_test_split_alone_is_evaluated_and_not_trained_on(zoo: Zoo, tmp_path: Path) -> None:
+    write_tiny_corpus(tmp_path / "notes")
+    (tmp_path / "given").mkdir()
+    (tmp_path / "notes" / "test.jsonl").rename(tmp_path / "given" / "My_TestSet.jsonl")
+    done = zoo("corpora", "add", "x", "--format", "jsonl", "--path", "given", "--types", "all")
+    assert "next: zoo evaluate MODEL x" in done.stdout
+    mine = ("--registry", "registry")
+    refused(zoo("evaluate", "none", "x", "--split", "dev", *mine, check=None), "no dev split", "--split test")
+    refused(zoo("build", "minilm-l6/x", "--dry-run", *mine, check=None), "a test split alone", "zoo evaluate MODEL x")
+    listed = {row["id"] for row in json.loads(zoo("list", *mine, "--json").stdout)}
+    assert "minilm-l6/x" not in listed and "minilm-l6/sample-gene" in listed
+    assert "seen in train" in zoo("corpora", "show", "x", *mine).stdout
+    assert json.loads(zoo("corpora", "check", "x", *mine, "--json").stdout)["within"] == []
+
+
 @pytest.mark.parametrize("types", ["=Disease", "Disease=", "Disease,Disease"])
 def test_malformed_types(zoo: Zoo, tmp_path: Path, types: str) -> None:
     write_tiny_corpus(tmp_path / "notes")
