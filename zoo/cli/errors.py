@@ -43,7 +43,7 @@ def errors(
     if html is not None:
         _check_file(html)
     loaded = open_corpora([corpus], registry)[0]
-    documents, renames = loaded.splits[split], parse_renames(mapping)
+    documents, renames = loaded.documents(split), parse_renames(mapping)
     from zoo.evaluation.cross import describe_model
     from zoo.evaluation.errors import analyse
     from zoo.evaluation.errors_page import render_page

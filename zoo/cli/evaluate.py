@@ -16,7 +16,6 @@ from zoo.cli.options import (
     parse_renames,
 )
 from zoo.cli.output import print_json, print_table, score_cells
-from zoo.errors import ZooError
 
 if TYPE_CHECKING:
     from zoo.evaluation.scoring import SplitScore
@@ -35,9 +34,7 @@ def evaluate(
     found, settings = open_registry(registry)
     entry = found.corpus(corpus)
     renames = parse_renames(mapping)
-    if split not in entry.split_names:
-        raise ZooError(f"{corpus} has no {split} split: it has a test split alone", where="--split", fix="--split test")
-    documents = open_corpus(entry, found, settings).splits[split]
+    documents = open_corpus(entry, found, settings).documents(split)
     from zoo.evaluation.scoring import rename_types, score_predictions, tag_documents
 
     predictions = rename_types(tag_documents(load_tagger(model, renames), documents, precision=precision), renames)

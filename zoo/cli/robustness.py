@@ -30,7 +30,7 @@ def robustness(
 ) -> None:
     """Score a model on the same text in other case, with typos, without punctuation, abbreviated, broken into lines."""
     loaded = open_corpora([corpus], registry)[0]
-    documents, renames = loaded.splits[split], parse_renames(mapping)
+    documents, renames = loaded.documents(split), parse_renames(mapping)
     from zoo.evaluation.robustness import perturbations_for
     from zoo.evaluation.robustness import robustness as measure
 

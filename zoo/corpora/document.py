@@ -49,14 +49,31 @@ class Document:
     tokens: tuple[tuple[int, int], ...] | None = None
 
 
-def fingerprint(documents: Iterable[Document]) -> str:
-    """Sha256 of texts, spans and their order; document ids and concept ids do not count."""
-    digest = hashlib.sha256()
-    for document in documents:
+def fingerprints(documents: Iterable[Document]) -> tuple[str, ...]:
+    """Sha256 of what a split holds, by each version that applies to it, the newest last; document ids do not count.
+
+    Version 1 is that of texts and spans with their order, and the only one of corpora without concept ids. Version 2
+    counts concept ids too, so that what links mentions knows its data; scores of mentions are the same under both.
+    """
+    digest, concepts = hashlib.sha256(), hashlib.sha256()
+    linked = False
+    for number, document in enumerate(documents):
         spans = sorted(span.key for span in document.spans)
-        digest.update(json.dumps([document.text, spans], ensure_ascii=False, separators=(",", ":")).encode())
-        digest.update(b"\n")
-    return digest.hexdigest()
+        digest.update(_line([document.text, spans]))
+        if ids := sorted((*span.key, span.concept_ids) for span in document.spans if span.concept_ids):
+            linked = True
+            concepts.update(_line([number, ids]))
+    first = digest.hexdigest()
+    return (first, hashlib.sha256(f"2 {first} {concepts.hexdigest()}".encode()).hexdigest()) if linked else (first,)
+
+
+def _line(value: object) -> bytes:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode() + b"\n"
+
+
+def fingerprint(documents: Iterable[Document]) -> str:
+    """The newest version of a split's fingerprint."""
+    return fingerprints(documents)[-1]
 
 
 def count_mentions(documents: Sequence[Document]) -> int:

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from zoo.corpora.document import Document, fingerprint
+from zoo.corpora.document import Document, fingerprints
 from zoo.corpora.files import find_split
 from zoo.corpora.overlaps import resolve_overlaps
 from zoo.corpora.readers import read_split
+from zoo.corpora.readers.mentions import TRIMMED
 from zoo.corpora.retry import FetchOptions, Progress
 from zoo.corpora.sources import Located, locate, named_after
 from zoo.errors import ZooError, did_you_mean
@@ -28,7 +29,7 @@ class Corpus:
         entry: Its registry entry.
         splits: Documents per split (test alone of a corpus for evaluation); span types are those of the label space.
         source: Where the files were found, in words fit for a card (no path of this machine).
-        fingerprints: Fingerprint per split.
+        fingerprints: Fingerprint per split: the registered one where the split has it in any version, else the newest.
         repairs: What readers repaired or ignored and what the overlap policy left out, counted.
         dropped_mentions: Different annotated mentions per split that the overlap policy left out.
     """
@@ -39,6 +40,23 @@ class Corpus:
     fingerprints: Mapping[SplitName, str]
     repairs: Counter[str] = field(default_factory=Counter)
     dropped_mentions: Counter[SplitName] = field(default_factory=Counter)
+
+    def documents(self, split: SplitName) -> tuple[Document, ...]:
+        """The documents of a split.
+
+        Raises:
+            ZooError: The corpus has no such split: it is for evaluation alone.
+        """
+        if split not in self.splits:
+            there = ", ".join(self.splits)
+            raise ZooError(
+                f"{self.entry.id} has no {split} split, only {there}", where="--split", fix=f"--split {there}"
+            )
+        return self.splits[split]
+
+    def is_split(self, split: SplitName, known: str) -> bool:
+        """Whether a fingerprint, of any version, is that of a split."""
+        return known in fingerprints(self.splits[split])
 
     @property
     def verified(self) -> bool:
@@ -111,16 +129,8 @@ def load_corpus(
         splits[split] = tuple(resolved)
         if not splits[split]:
             raise ZooError("the file holds no document", where=path)
-    corpus = Corpus(
-        entry,
-        splits,
-        located.source,
-        {split: fingerprint(documents) for split, documents in splits.items()},
-        repairs,
-        dropped,
-    )
-    _check_fingerprints(corpus, located.where)
-    return corpus
+    found = {split: _fingerprint(entry, split, splits[split], repairs, located.where) for split in splits}
+    return Corpus(entry, splits, located.source, found, repairs, dropped)
 
 
 def find_split_file(folder: Path, split: SplitName, entry: CorpusEntry) -> Path | None:
@@ -162,14 +172,20 @@ def _mapped(documents: Iterator[Document], entry: CorpusEntry, path: str | Path)
         yield replace(document, spans=tuple(spans))
 
 
-def _check_fingerprints(corpus: Corpus, where: str | Path) -> None:
-    for split, found in corpus.fingerprints.items():
-        info = corpus.entry.splits.get(split)
-        if info and info.fingerprint and info.fingerprint != found:
-            raise ZooError(
-                f"the {split} split of {corpus.entry.id} is not the registered one: fingerprint {found[:12]}, "
-                f"registered {info.fingerprint[:12]}",
-                where=where,
-                fix="use the canonical files; scores on other data do not compare. "
-                "For your own data write an entry under another id",
-            )
+def _fingerprint(
+    entry: CorpusEntry, split: SplitName, documents: Sequence[Document], repairs: Counter[str], where: str | Path
+) -> str:
+    """The fingerprint of a split, which must be the registered one, in any version, where there is one."""
+    known = fingerprints(documents)
+    info = entry.splits.get(split)
+    registered = info.fingerprint if info else None
+    if registered and registered not in known:
+        again = " If it was added by an earlier version, add it again: mentions are trimmed now." * (TRIMMED in repairs)
+        raise ZooError(
+            f"the {split} split of {entry.id} is not the registered one: fingerprint {known[-1][:12]}, "
+            f"registered {registered[:12]}",
+            where=where,
+            fix="use the canonical files; scores on other data do not compare. "
+            f"For your own data write an entry under another id.{again}",
+        )
+    return registered or known[-1]

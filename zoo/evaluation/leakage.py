@@ -144,9 +144,12 @@ def check_corpora(
         ZooError: The threshold is not in [0.5, 1].
     """
     chosen = [corpus for corpus in corpora if names is None or corpus.entry.id in names]
-    within: list[_Pair] = [((c.entry.id, a), (c.entry.id, b)) for c in chosen for a, b in WITHIN]
+    within: list[_Pair] = [
+        ((c.entry.id, a), (c.entry.id, b)) for c in chosen for a, b in WITHIN if {a, b} <= set(c.splits)
+    ]
+    trained = [corpus for corpus in chosen if "train" in corpus.splits]
     across: list[_Pair] = [
-        ((c.entry.id, "train"), (o.entry.id, "test")) for c in chosen for o in corpora if o.entry.id != c.entry.id
+        ((c.entry.id, "train"), (o.entry.id, "test")) for c in trained for o in corpora if o.entry.id != c.entry.id
     ]
     found = _overlaps(corpora, [*within, *across], threshold)
     inside = tuple(item for item in found if item.corpus == item.reference_corpus)

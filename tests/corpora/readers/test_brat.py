@@ -103,8 +103,8 @@ def test_line_ends_count_as_the_offsets_say(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("line", "what"),
     [
-        ("T2\tDisease 0 6\tbreast", "the text at 0 6 is 'Breast'"),
-        ("T2\tDisease 1 7\tBreast", "the text at 1 7 is 'reast '"),
+        ("T2\tDisease 0 6\tOvary?", "the text at 0 6 is 'Breast'"),
+        ("T2\tDisease 9 15\tBreast", "the text at 9 15 is 'd ovar'"),
         ("T2\tDisease 0 6;19 25\tBreast cancers", "the text at 0 6;19 25 is 'Breast cancer'"),
         ("T2\tDisease 90 96\tBreast", "the text at 90 96 is ''"),
         ("T2\tDisease 6 0\tBreast", "empty or overlap"),
@@ -127,6 +127,40 @@ def test_broken_lines_are_named(line: str, what: str, tmp_path: Path) -> None:
     with pytest.raises(ZooError, match=what) as caught:
         read_one(tmp_path, f"T1\tDisease 0 6\tBreast\n\n{line}\n")
     assert str(caught.value.where).endswith("a.ann:3")
+
+
+@pytest.mark.parametrize(
+    ("line", "text", "repair"),
+    [
+        ("T1\tDisease 0 6\tBreast \t ", "Breast", "white space around a quoted mention ignored"),
+        ("T1\tDisease 0 6\tbreast", "Breast", "mention spelt otherwise than the text at its offsets"),
+        ("T1\tDisease 22 28\tRenal", "Renal", "mention moved to where its text stands"),
+        ("T1\tDisease 28 33\tRenal", "Renal", "mention whose offsets count from 1 (or a byte-order mark), converted"),
+        ("T1\tDisease 0 7\tBreast ", "Breast", ""),  # trimmed for all formats alike
+        ("T1\tDisease 0 6;18 25\tBreastcancer", "Breast and ovarian cancer", ""),
+    ],
+)
+def test_what_annotators_leave_is_repaired_and_counted(line: str, text: str, repair: str, tmp_path: Path) -> None:
+    document, repairs = read_one(tmp_path, line + "\n")
+    assert [document.text[s.start : s.end].strip() for s in document.spans] == [text]
+    assert repairs == ({repair: 1} if repair else {})
+
+
+def test_a_byte_order_mark_that_offsets_count(tmp_path: Path) -> None:
+    lines = "T1\tDis 1 5\tAsma\nT2\tDis 8 12\tgota\n"
+    document, repairs = read_one(tmp_path, lines, "\ufeffAsma e gota")
+    assert document.spans == (Span(0, 4, "Dis"), Span(7, 11, "Dis"))
+    assert repairs == {"mention whose offsets count from 1 (or a byte-order mark), converted": 2}
+
+
+def test_all_bad_lines_are_listed_at_once(tmp_path: Path) -> None:
+    (tmp_path / "b.txt").write_text(TEXT)
+    (tmp_path / "b.ann").write_text("free text\n")
+    with pytest.raises(ZooError, match="and 3 more") as caught:
+        read_one(tmp_path, "T1\tDisease 0 6\tBreast\nT2\tDisease 6 0\tx\nX1\nT3\tDisease 0 6\tGout\n")
+    assert str(caught.value.where).endswith("a.ann:2")
+    for place in ("a.ann:3: not a line", "a.ann:4: the text at 0 6 is 'Breast', the mention says 'Gout'", "b.ann:1"):
+        assert place in caught.value.what
 
 
 @pytest.mark.parametrize("suffix", [".txt", ".ann"])

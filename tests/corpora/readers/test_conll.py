@@ -7,13 +7,15 @@ import itertools
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.corpora.writers import TOKEN_DOCUMENTS, conll, token_document
-from zoo.corpora.document import Document
+from zoo.corpora.document import Document, Span
+from zoo.corpora.overlaps import resolve_overlaps
 from zoo.corpora.readers.conll import read_conll
 from zoo.errors import ZooError
 
@@ -169,6 +171,7 @@ def test_reading_is_streaming(tmp_path: Path) -> None:
     assert [document.text for document in itertools.islice(read_conll(path), 2)] == ["one", "one"]
 
 
+@settings(deadline=None)
 @given(st.lists(st.lists(st.sampled_from(["O", "A", "B", "AA"]), max_size=9), max_size=5), st.sampled_from(["\t", " "]))
 def test_iob2_and_iobes_say_the_same(
     tmp_path_factory: pytest.TempPathFactory, plan: list[list[str]], separator: str
@@ -185,3 +188,38 @@ def test_iob2_and_iobes_say_the_same(
         results.append(read(folder / "x.tsv", text))
     assert results[0] == results[1]
     assert sum(len(document.spans) for document in results[0][0]) == sum(item != "O" for row in plan for item in row)
+
+
+class TestLayers:
+    def read(self, tmp_path: Path, text: str, **options: Any) -> tuple[list[Document], Counter[str]]:
+        (tmp_path / "x.tsv").write_text(text)
+        repairs: Counter[str] = Counter()
+        return list(read_conll(tmp_path / "x.tsv", repairs=repairs, **options)), repairs
+
+    def test_all_columns_of_tags_are_read(self, tmp_path: Path) -> None:
+        text = "IL-2\tB-protein\tB-DNA\tO\ngene\tO\tI-DNA\tO\n\nT\tB-cell\tO\tO\nIL-2\tB-protein\tB-DNA\tO\n"
+        documents, repairs = self.read(tmp_path, text)
+        assert [document.spans for document in documents] == [
+            (Span(0, 4, "protein"), Span(0, 9, "DNA")),
+            (Span(0, 1, "cell"), Span(2, 6, "DNA"), Span(2, 6, "protein")),
+        ]
+        assert repairs == {"column of tags read as a layer of mentions": 3}
+
+    def test_a_last_column_without_mentions_hides_none(self, tmp_path: Path) -> None:
+        documents, _ = self.read(tmp_path, "IL-2\tB-protein\tO\n\nIt\tO\tO\n")
+        assert [len(document.spans) for document in documents] == [1, 0]
+
+    def test_documents_of_layers(self, tmp_path: Path) -> None:
+        text = "-DOCSTART-\tO\tO\n\nIL-2\tB-A\tO\n\nIL-3\tB-A\tB-B\n"
+        (document,), _ = self.read(tmp_path, text, unit="document")
+        assert document.spans == (Span(0, 4, "A"), Span(5, 9, "A"), Span(5, 9, "B"))
+
+    def test_parts_of_speech_and_chunks_are_no_mentions(self, tmp_path: Path) -> None:
+        documents, repairs = self.read(tmp_path, "Mild NN B-NP B-Disease\nasthma NN I-NP I-Disease\n. . O O\n")
+        assert documents[0].spans == (Span(0, 11, "Disease"),) and not repairs
+
+    def test_layers_that_overlap_need_a_policy(self, tmp_path: Path) -> None:
+        (tmp_path / "x.tsv").write_text("IL-2\tB-protein\tB-DNA\ngene\tO\tI-DNA\n")
+        (document,) = read_conll(tmp_path / "x.tsv")
+        with pytest.raises(ZooError, match="shares characters"):
+            resolve_overlaps(document, "error", Counter())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -77,7 +78,7 @@ def add(
             test=test,
             seed=seed,
             local=settings.corpora,
-            ignored_types=tuple(dict.fromkeys(name.strip() for name in ignore_types.split(",") if name.strip())),
+            ignored_types=tuple(dict.fromkeys(_names(ignore_types))),
         )
     )
     entry = added.corpus.entry
@@ -104,15 +105,21 @@ def add(
 
 
 def _types(argument: str) -> dict[str, str]:
-    """Read `A,B=Disease` as `{"A": "A", "B": "Disease"}`."""
+    """Read `A,B=Disease` as `{"A": "A", "B": "Disease"}`; a name with a comma is quoted: `"T116,T123"=Enzyme`."""
     types: dict[str, str] = {}
-    for item in filter(None, (part.strip() for part in argument.split(","))):
-        source, equals, target = (part.strip() for part in item.partition("="))
-        if not source or (equals and not target):
+    for item in _names(argument):
+        source, equals, target = (part.strip() for part in item.rpartition("="))
+        source = source if equals else target
+        if not source or not target:
             raise ZooError(
                 f"--types takes A,B=C, not {item!r}", where="--types", fix="for example --types Drug=Chemical"
             )
         if source in types:
             raise ZooError(f"--types names {source} twice", where="--types", fix="name it once")
-        types[source] = target or source
+        types[source] = target
     return types
+
+
+def _names(argument: str) -> list[str]:
+    """Cut a list of names at its commas, but for those between double quotes."""
+    return [name.strip() for name in next(csv.reader([argument], skipinitialspace=True), []) if name.strip()]

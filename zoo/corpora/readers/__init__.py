@@ -10,6 +10,7 @@ from pathlib import Path
 
 from zoo.corpora.document import Document
 from zoo.corpora.files import open_bytes
+from zoo.corpora.readers.mentions import tidy
 from zoo.errors import ZooError
 from zoo.registry.formats import CORPUS_FORMATS
 from zoo.registry.schema import CorpusEntry, HubSource
@@ -60,10 +61,9 @@ def read_split(
     hub = next((source for source in entry.sources if isinstance(source, HubSource)), None)
     given = {**(hub.model_dump() if hub else {}), **entry.model_dump()}
     options = {name: given[name] for name in registered.options if name in given}
-    documents: Iterator[Document] = getattr(import_module(f"zoo.corpora.readers.{module}"), function)(
-        path, repairs=repairs, **options
-    )
-    return documents
+    read = getattr(import_module(f"zoo.corpora.readers.{module}"), function)
+    for document in read(path, repairs=repairs, **options):
+        yield tidy(document, repairs)
 
 
 def recognise(path: Path, expected: str) -> ZooError | None:

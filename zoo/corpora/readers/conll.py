@@ -1,6 +1,7 @@
 """CoNLL columns: one token a line, its tag in the last column, blank lines between sentences.
 
-The tagging scheme is read from the tags: IOB1, IOB2, IOBES, BMES, BILOU, or bare B/I/O of a corpus with one type. The
+Where several columns hold tags (of nested mentions, a layer a column) all are read. The scheme is read from the tags:
+IOB1, IOB2, IOBES, BMES, BILOU, or bare B/I/O of a corpus with one type. The
 text of a document is its tokens joined by spaces; sentences of one document are joined by a line break.
 """
 
@@ -9,6 +10,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
@@ -25,6 +27,8 @@ _OUTSIDE: Tag = ("O", "")
 _TAG = re.compile(r"^(?:O|([BIESLUM])(?:[-_](.+))?)$")
 _STARTS, _ENDS, _OPEN = frozenset("BSU"), frozenset("ESLU"), frozenset("BIM")
 _CLASHES = (("E", "L"), ("S", "U"), ("E", "U"), ("S", "L"), ("M", "I"), ("M", "L"), ("M", "U"))
+_CHUNKS = frozenset(["ADJP", "ADVP", "CONJP", "INTJ", "LST", "NP", "PP", "PRT", "SBAR", "UCP", "VP"])
+"""Syntactic chunks, which CoNLL 2003 and its kind have in a column of tags before that of the mentions."""
 _CONTINUING = "mention starts with a continuing tag"
 
 
@@ -53,25 +57,28 @@ def read_conll(
     stem = path.name.split(".")[0]
     repairs = Counter() if repairs is None else repairs
     tags = TagReader(default_type, lambda number: f"{path}:{number}")
+    layers = _count_layers(path)
+    if layers > 1:
+        repairs["column of tags read as a layer of mentions"] += layers
     count, separated = 0, False
-    pending: list[Sentence] = []
-    for sentence in _sentences(path, tags, repairs):
+    pending: list[list[Sentence]] = []  # the layers of each sentence
+    for sentence in _sentences(path, tags, layers, repairs):
         if sentence is None:
             separated = True
         elif unit == "document" and not separated:
             raise ZooError(
                 "the entry says `unit: document`, but the file does not begin with a -DOCSTART- line",
-                where=f"{path}:{sentence[2][0]}",
+                where=f"{path}:{sentence[0][2][0]}",
                 fix="put a -DOCSTART- line before every document, or set `unit: sentence`",
             )
         else:
             pending.append(sentence)
         if pending and (sentence is None or unit == "sentence" or not separated):
             count += 1
-            yield tags.document(f"{stem}-{count}", pending)
+            yield _in_layers(tags, f"{stem}-{count}", pending)
             pending = []
     if pending:
-        yield tags.document(f"{stem}-{count + 1}", pending)
+        yield _in_layers(tags, f"{stem}-{count + 1}", pending)
     tags.count_repairs(repairs)
 
 
@@ -191,10 +198,43 @@ class TagReader:
             )
 
 
-def _sentences(path: Path, tags: TagReader, repairs: Counter[str]) -> Iterator[Sentence | None]:
-    """Stream the sentences, and None for every `-DOCSTART-` line."""
+def _count_layers(path: Path) -> int:
+    """How many columns hold tags of mentions: the last one, and those before it that hold nothing but tags with types.
+
+    Columns of syntactic chunks are none. A file of two columns is not read to its end.
+    """
+    types: list[set[str]] = []  # of the columns from the last one back, as far as all hold tags
+    for number, line in numbered_lines(path):
+        if not line.strip() or line.startswith("-DOCSTART-"):
+            continue
+        cells = _columns(line, f"{path}:{number}", 0)[:0:-1]
+        types = types or [set() for _ in cells]
+        if len(cells) == 1:
+            return 1
+        for index, (cell, known) in enumerate(zip(cells, types, strict=False)):
+            match = _TAG.match(cell)
+            if match is None or (index and match[1] and not match[2]):
+                del types[max(index, 1) :]
+                break
+            known.update(filter(None, (match[2],)))
+    while len(types) > 1 and (not types[-1] or types[-1] <= _CHUNKS):
+        types.pop()
+    return max(len(types), 1)
+
+
+def _in_layers(tags: TagReader, name: str, sentences: Sequence[Sequence[Sentence]]) -> Document:
+    """A document with the mentions of all layers; one that several layers hold is one."""
+    documents = [tags.document(name, layer) for layer in zip(*sentences, strict=True)]
+    if len(documents) == 1:
+        return documents[0]
+    return replace(documents[0], spans=tuple(sorted({span for document in documents for span in document.spans})))
+
+
+def _sentences(path: Path, tags: TagReader, layers: int, repairs: Counter[str]) -> Iterator[list[Sentence] | None]:
+    """Stream the layers of each sentence, and None for every `-DOCSTART-` line."""
     words: list[str] = []
-    found: list[Tag] = []
+    found: list[list[Tag]] = [[] for _ in range(layers)]
+    last, others = found[-1], found[:-1]
     number = width = 0
     known = tags.known  # one `partition` and one look-up a line: half a million lines take under a second
     for number, line in numbered_lines(path):
@@ -202,7 +242,7 @@ def _sentences(path: Path, tags: TagReader, repairs: Counter[str]) -> Iterator[S
         parsed = known.get(tag)
         if parsed is not None and width == 2 and word.split() == [word] and not word.startswith("-DOCSTART-"):
             words.append(word)
-            found.append(parsed)
+            last.append(parsed)
             continue
         boundary = line.startswith("-DOCSTART-")
         if line.strip() and not boundary:
@@ -211,15 +251,17 @@ def _sentences(path: Path, tags: TagReader, repairs: Counter[str]) -> Iterator[S
             words.append(" ".join(fields[0].split()))
             if words[-1] != fields[0]:
                 repairs["white space inside a token made one space"] += 1
-            found.append(tags.parse(fields[-1], number))
+            for layer, cell in zip((*others, last), fields[-layers:], strict=True):
+                layer.append(tags.parse(cell, number))
             continue
         if words:
-            yield words, found, range(number - len(words), number)
-            words, found = [], []
+            yield [(words, layer, range(number - len(words), number)) for layer in found]
+            words, found = [], [[] for _ in range(layers)]
+            last, others = found[-1], found[:-1]
         if boundary:
             yield None
     if words:
-        yield words, found, range(number - len(words) + 1, number + 1)
+        yield [(words, layer, range(number - len(words) + 1, number + 1)) for layer in found]
 
 
 def _columns(line: str, where: str, width: int) -> list[str]:

@@ -9,8 +9,8 @@ from typing import Any
 
 from zoo.corpora.document import Document
 from zoo.corpora.json_stream import stream_json
-from zoo.corpora.readers.alignment import align_mention
 from zoo.corpora.readers.jsonl import make_document
+from zoo.corpora.readers.mentions import align_mention
 from zoo.errors import ZooError
 
 _FIX = 'export as JSON or JSON-MIN: a list of {"id": int, "data": {"text": str}, "annotations": [{"result": [...]}]}'

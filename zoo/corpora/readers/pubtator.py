@@ -12,9 +12,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from zoo.corpora.document import Document, Span
+from zoo.corpora.concepts import split_concepts
+from zoo.corpora.document import Document
 from zoo.corpora.files import numbered_lines
-from zoo.corpora.readers.alignment import align_mention
+from zoo.corpora.readers.mentions import Mention, place_mentions, without_copies
 from zoo.errors import ZooError
 
 _TEXT_LINE = re.compile(r"([^|\t]+)\|([ta])\|(.*)", re.DOTALL)
@@ -22,7 +23,6 @@ _RELATION = re.compile(r"[A-Za-z]{2}[\w:. -]*")
 _RECORD = re.compile(r"\|[ta]\||\t[0-9]+\t[0-9]+\t")
 """What follows the id where a text or a mention begins."""
 _MOST_COLUMNS = 7
-_NO_CONCEPTS = frozenset({"", "-", "-1"})
 _BREAK_FIX = "put the line break back that is missing here"
 _FIX = "a document is PMID|t|title, PMID|a|abstract, then PMID<TAB>start<TAB>end<TAB>mention<TAB>type<TAB>concept id"
 
@@ -41,7 +41,7 @@ class _Block:
 def read_pubtator(path: Path, *, repairs: Counter[str] | None = None) -> Iterator[Document]:
     """Stream the documents of a PubTator file, plain or gzip.
 
-    A mention whose text is not at its offsets follows the rules of `align_mention`. A document that stands in the file
+    Mentions are placed by `place_mentions`. A document that stands in the file
     again, word for word, is left out the second time. Both, and ignored relation lines, are counted.
 
     Args:
@@ -53,36 +53,8 @@ def read_pubtator(path: Path, *, repairs: Counter[str] | None = None) -> Iterato
             a title, or an id that stands for two different documents; with file and line.
     """
     repairs = Counter() if repairs is None else repairs
-    seen: dict[str, tuple[int, int]] = {}
-    for block in _blocks(path, repairs):
-        document = _document(block, path, repairs)
-        content = hash((document.text, document.spans))
-        if document.id not in seen:
-            seen[document.id] = (block.line, content)
-            yield document
-        elif seen[document.id][1] == content:
-            repairs["repeated document left out"] += 1
-            repairs["mention of a repeated document left out"] += len(document.spans)
-        else:
-            raise ZooError(
-                f"the id {document.id!r} stands for two different documents: the other begins in line "
-                f"{seen[document.id][0]}",
-                where=f"{path}:{block.line}",
-                fix="ids are unique in a file; join the annotations if the texts are the same",
-            )
-
-
-def split_concepts(ids: str) -> tuple[str, ...]:
-    """Split a cell of concept ids at `;`, and at `|` and `,` where every piece looks like an id (holds a digit).
-
-    `D003110|D009369` are two concepts; `p|SUB|V|600|E` is one variant, and `D004829+D003294` one combined concept. `-1`
-    and `-` say that there is none.
-    """
-    found: list[str] = []
-    for part in ids.split(";"):
-        pieces = re.split(r"[|,]", part)
-        found += pieces if all(re.search(r"\d", piece) for piece in pieces) else [part]
-    return tuple(dict.fromkeys(piece.strip() for piece in found if piece.strip() not in _NO_CONCEPTS))
+    documents = ((_document(block, path, repairs), f"{path}:{block.line}") for block in _blocks(path, repairs))
+    return without_copies(documents, repairs)
 
 
 def _blocks(path: Path, repairs: Counter[str]) -> Iterator[_Block]:
@@ -123,7 +95,7 @@ def _document(block: _Block, path: Path, repairs: Counter[str]) -> Document:
     text = f"{block.title} {block.abstract}" if block.abstract else block.title
     if not text.strip():
         raise ZooError(f"the document {block.id!r} has no text", where=f"{path}:{block.line}", fix=_FIX)
-    spans: list[Span] = []
+    mentions: list[Mention] = []
     for number, (_, first, last, quoted, name, *rest) in block.mentions:
         start, end = int(first), int(last)
         if start >= end or not name.strip():
@@ -132,9 +104,9 @@ def _document(block: _Block, path: Path, repairs: Counter[str]) -> Document:
                 where=f"{path}:{number}",
                 fix=_FIX,
             )
-        if place := align_mention(text, start, end, quoted, repairs):
-            spans.append(Span(*place, name.strip(), split_concepts(rest[0]) if rest else ()))
-    return Document(block.id, text, tuple(sorted(spans)))
+        concepts = split_concepts(rest[0]) if rest else ()
+        mentions.append(Mention([(start, end)], quoted, name.strip(), concepts, number))
+    return Document(block.id, text, tuple(place_mentions(text, mentions, repairs).spans))
 
 
 def _is_number(cell: str) -> bool:
