@@ -93,3 +93,10 @@ def test_dev_is_drawn_from_train_where_sentences_tell_no_document(add: Add, tmp_
     (tmp_path / "given" / "test.tsv").rename(tmp_path / "given" / "dev.tsv")
     with pytest.raises(ZooError, match="which sentences belong to one document"):
         add(name="no-test", path=tmp_path / "given", **CONLL)
+
+
+def test_documents_beside_a_test_folder_are_not_lost(add: Add, tmp_path: Path) -> None:
+    write_brat(tmp_path / "given", [note(i) for i in range(20)])
+    write_brat(tmp_path / "given" / "test", [note(30)])
+    with pytest.raises(ZooError, match="there is a test split, but no train split"):
+        add(path=tmp_path / "given", format="brat")

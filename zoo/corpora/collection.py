@@ -98,7 +98,8 @@ def _given_splits(path: Path, format: str) -> tuple[dict[SplitName, Path], list[
     both = [place for place, splits in held.items() if splits == {"train", "dev"}]
     if len(both) == 1 and not found.keys() & {"train", "dev"}:
         found["train"] = both[0]
-    if found and "train" not in found and (list(found) != ["test"] or len(here) > 1):
+    beside = any(_is_data(file, format) for file in path.iterdir() if file not in here)  # BRAT's, in no folder
+    if found and "train" not in found and (list(found) != ["test"] or len(here) > 1 or beside):
         if any(place.name.partition(".")[0].lower() in _WORDS for place in found.values()):
             raise ZooError(f"there is a {next(iter(found))} split, but no train split", where=path, fix="add it")
         found = {}

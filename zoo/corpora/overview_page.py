@@ -3,26 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
 from zoo.corpora.overview import CorpusOverview
 
 _TEMPLATE = Path(__file__).with_name("overview.html.j2")
-
-
-@dataclass(frozen=True)
-class _Column:
-    """One column of a bar chart, in the units of its 320 x 150 plot."""
-
-    label: str
-    short: str
-    count: int
-    x: float
-    y: float
-    width: float
-    height: float
-    middle: float
 
 
 def render_page(corpus: CorpusOverview, *, quote: bool) -> str:
@@ -46,24 +31,20 @@ def render_page(corpus: CorpusOverview, *, quote: bool) -> str:
     )
 
 
-def _columns(counts: Mapping[str, int]) -> list[_Column]:
-    slot = 320 / max(1, len(counts))
-    most = max([1, *counts.values()])
-    columns = []
-    for index, (label, count) in enumerate(counts.items()):
-        height, width = 108 * count / most, min(0.75 * slot, 40)
-        middle = (index + 0.5) * slot
-        short = label.replace(" or more", "+").replace(" to ", "–")
-        columns.append(
-            _Column(
-                label,
-                short,
-                count,
-                round(middle - width / 2, 1),
-                round(128 - height, 1),
-                round(width, 1),
-                round(height, 1),
-                round(middle, 1),
-            )
-        )
-    return columns
+def _columns(counts: Mapping[str, int]) -> list[dict[str, str | int | float]]:
+    """The columns of a bar chart, in the units of its 320 x 150 plot."""
+    slot, most = 320 / max(1, len(counts)), max([1, *counts.values()])
+    width = min(0.75 * slot, 40)
+    return [
+        {
+            "label": label,
+            "short": label.replace(" or more", "+").replace(" to ", "–"),
+            "count": count,
+            "x": round((index + 0.5) * slot - width / 2, 1),
+            "y": round(128 - 108 * count / most, 1),
+            "width": round(width, 1),
+            "height": round(108 * count / most, 1),
+            "middle": round((index + 0.5) * slot, 1),
+        }
+        for index, (label, count) in enumerate(counts.items())
+    ]
