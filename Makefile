@@ -12,7 +12,7 @@ quickstart: $(VENV)/.quickstart
 		"She was treated for type 2 diabetes and chronic kidney disease."
 
 test: $(VENV)/.dev browser
-	HF_HUB_OFFLINE=1 OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile
+	HF_HUB_OFFLINE=1 OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist worksteal --durations=10
 
 # The tests of the leaderboard need Chromium; without it they are skipped.
 browser:

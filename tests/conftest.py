@@ -7,10 +7,12 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+
+from tests.in_process import Zoo, runner
+from tests.sharing import shared_folder
 
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
@@ -32,8 +34,14 @@ def shared_data() -> Path:
 
 
 @pytest.fixture
-def zoo(tmp_path: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
-    """Run the real `zoo` command in a subprocess, in an empty folder."""
+def zoo(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Zoo:
+    """Run a `zoo` command in this process, in an empty folder."""
+    return runner(tmp_path, monkeypatch)
+
+
+@pytest.fixture
+def zoo_process(tmp_path: Path) -> Zoo:
+    """Run the real `zoo` command in a process of its own: for exit codes, pipes, start-up and what survives it."""
 
     def run(
         *args: object, check: int | None = 0, stdin: str | None = None, **env: str
@@ -79,9 +87,13 @@ FAMILIES = ("bert", "electra", "deberta-v2", "roberta", "xlm-roberta", "modernbe
 @pytest.fixture(scope="session")
 def tiny_registry(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An overlay registry: a tiny backbone of every family, each with its own kind of tokenizer, and a tiny corpus."""
+    return shared_folder(tmp_path_factory, "registry", write_tiny_registry)
+
+
+def write_tiny_registry(registry: Path) -> None:
+    """Write the registry of the fixture `tiny_registry`."""
     from tests.tiny import save_tiny_backbone
 
-    registry = tmp_path_factory.mktemp("registry")
     for name in ("backbones", "corpora"):
         (registry / name).mkdir()
     for family in FAMILIES:
@@ -103,4 +115,3 @@ def tiny_registry(tmp_path_factory: pytest.TempPathFactory) -> Path:
         "    set: {lora.rank: 4, finetune.epochs: 30, finetune.batch_size: 4, finetune.learning_rate: 1.0e-2,"
         " finetune.patience: 30, finetune.join_sentences: 0.0, finetune.precision: float32}\n"
     )
-    return registry

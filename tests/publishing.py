@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 from tests.loopback_hub import WRITER, LoopbackHub, loopback_hub
+from tests.sharing import shared_folder
 
 COUNTRY = "DEU"
 
@@ -48,18 +49,23 @@ def run_zoo(*args: object, cwd: Path, check: int | None = 0, **env: str) -> subp
 @pytest.fixture(scope="session")
 def publishing_registry(tiny_registry: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The tiny registry with a second corpus."""
-    folder = tmp_path_factory.mktemp("publishing") / "registry"
-    shutil.copytree(tiny_registry, folder)
-    return tiny_second_corpus(folder)
+
+    def make(folder: Path) -> None:
+        shutil.copytree(tiny_registry, folder, dirs_exist_ok=True)
+        tiny_second_corpus(folder)
+
+    return shared_folder(tmp_path_factory, "publishing-registry", make)
 
 
 @pytest.fixture(scope="session")
 def built(publishing_registry: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Output folder of a build of tiny-bert on both corpora; not to be written to."""
-    out = tmp_path_factory.mktemp("built") / "out"
     names = ["tiny-bert/tiny", "tiny-bert/tiny2"]
-    run_zoo("build", *names, "--registry", publishing_registry, "--out", out, cwd=out.parent)
-    return out
+
+    def make(out: Path) -> None:
+        run_zoo("build", *names, "--registry", publishing_registry, "--out", out, cwd=out.parent)
+
+    return shared_folder(tmp_path_factory, "built", make)
 
 
 @pytest.fixture

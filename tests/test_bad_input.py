@@ -9,12 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import write_tiny_corpus
-from tests.in_process import Zoo, runner
-
-
-@pytest.fixture
-def zoo(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Zoo:
-    return runner(tmp_path, monkeypatch)
+from tests.in_process import Zoo
 
 
 def refused(done: subprocess.CompletedProcess[str], *words: str) -> None:

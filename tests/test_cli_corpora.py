@@ -14,15 +14,10 @@ import pytest
 import yaml
 
 from tests.conftest import write_tiny_corpus
-from tests.in_process import Zoo, runner
+from tests.in_process import Zoo
 from tests.loopback_files import FileServer, Reply, serve_files
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
-
-
-@pytest.fixture
-def zoo(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Zoo:
-    return runner(tmp_path, monkeypatch)
 
 
 @pytest.fixture

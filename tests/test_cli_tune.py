@@ -9,16 +9,11 @@ from typing import Any
 
 import pytest
 
-from tests.in_process import Zoo, runner
+from tests.in_process import Zoo
 from tests.training.conftest import save_bert
 
 ID = "tiny-bert/tiny"
 SPACE = "{finetune.learning_rate: {low: 5.0e-3, high: 2.0e-2, log: true}, lora.rank: {choices: [2, 4]}}"
-
-
-@pytest.fixture
-def zoo(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Zoo:
-    return runner(tmp_path, monkeypatch)
 
 
 @pytest.fixture(scope="module")

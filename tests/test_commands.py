@@ -14,15 +14,10 @@ import pytest
 import torch
 
 from tests.conftest import TINY_SENTENCES
-from tests.in_process import Zoo, runner
+from tests.in_process import Zoo
 
 TEXT, GOLD = TINY_SENTENCES[0]
 ONE_EPOCH = ("--set", "finetune.epochs=1")
-
-
-@pytest.fixture
-def zoo(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Zoo:
-    return runner(tmp_path, monkeypatch)
 
 
 @pytest.fixture(scope="module")

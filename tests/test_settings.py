@@ -12,16 +12,11 @@ from pathlib import Path
 import pytest
 import yaml
 
-from tests.in_process import Zoo, runner
+from tests.in_process import Zoo
 from zoo.errors import ZooError
 from zoo.project import create_project, render_settings
 from zoo.registry.loader import load_registry
 from zoo.settings import FOLDERS, SETTINGS, Settings, find_settings_file, is_offline
-
-
-@pytest.fixture
-def zoo(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Zoo:
-    return runner(tmp_path, monkeypatch)
 
 
 def refused(done: subprocess.CompletedProcess[str], *words: str) -> None:

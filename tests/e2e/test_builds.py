@@ -27,6 +27,7 @@ from tests.builds import (
     workers,
     write_registry,
 )
+from tests.sharing import shared_folder
 
 IDS = ("tiny-bert/tiny", "tiny-bert/other")
 KEPT = "stopped; finished stages are kept: the same command goes on from there\n"
@@ -54,10 +55,12 @@ class Reference:
 
 @pytest.fixture(scope="session")
 def reference(tiny_registry: Path, tmp_path_factory: pytest.TempPathFactory) -> Reference:
-    folder = tmp_path_factory.mktemp("reference")
-    registry = write_registry(folder / "registry", tiny_registry / "models")
-    out = folder / "out"
-    output = build(registry, out, folder)
+    def make(folder: Path) -> None:
+        registry = write_registry(folder / "registry", tiny_registry / "models")
+        (folder / "output.txt").write_text(build(registry, folder / "out", folder))
+
+    folder = shared_folder(tmp_path_factory, "reference", make)
+    registry, out, output = folder / "registry", folder / "out", (folder / "output.txt").read_text()
     assert {name.partition("/")[0] for name in finished(out)} == set(KINDS)
     assert len(finished(out)) == 7  # DAPT and base once for both; one search; two trained, two scored
     return Reference(registry, out, output)

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.in_process import Zoo, runner
+from tests.in_process import Zoo
 from tests.passages.test_mixture import prose
 
 CORPUS = """
@@ -28,11 +28,6 @@ format: mimic-csv
 license: {spdx: NOASSERTION, source: a test, publishable: false, note: Ours alone.}
 weight: 0.5
 """
-
-
-@pytest.fixture
-def zoo(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Zoo:
-    return runner(tmp_path, monkeypatch)
 
 
 @pytest.fixture
