@@ -114,8 +114,8 @@ def old_lock(tmp_path: Path) -> bytes:
     return (tmp_path / LOCK_FILE).read_bytes()
 
 
-def test_commit_and_file_hashes_are_written(zoo: Zoo, hub: LoopbackHub, tmp_path: Path) -> None:
-    done = zoo("lock", "deberta-v3-base", **online(hub.url))
+def test_commit_and_file_hashes_are_written(zoo_process: Zoo, hub: LoopbackHub, tmp_path: Path) -> None:
+    done = zoo_process("lock", "deberta-v3-base", **online(hub.url))
     assert COMMIT in done.stdout and HUB_ID in done.stdout
     assert yaml.safe_load((tmp_path / LOCK_FILE).read_text()) == {
         "backbones": {"deberta-v3-base": {"hub_id": HUB_ID, "revision": COMMIT, "files": FILES}}
@@ -125,86 +125,88 @@ def test_commit_and_file_hashes_are_written(zoo: Zoo, hub: LoopbackHub, tmp_path
 
 
 def test_a_new_commit_replaces_the_old_and_other_entries_stay(
-    zoo: Zoo, hub: LoopbackHub, old_lock: bytes, tmp_path: Path
+    zoo_process: Zoo, hub: LoopbackHub, old_lock: bytes, tmp_path: Path
 ) -> None:
-    zoo("lock", "deberta-v3-base", **online(hub.url))
+    zoo_process("lock", "deberta-v3-base", **online(hub.url))
     lock = read_lock(tmp_path / LOCK_FILE)
     assert lock.backbones["deberta-v3-base"].revision == COMMIT
     assert lock.backbones["other"].revision == OLD
 
 
-def test_all_backbones_of_the_hub_are_locked_unless_some_are_named(zoo: Zoo, hub: LoopbackHub, tmp_path: Path) -> None:
+def test_all_backbones_of_the_hub_are_locked_unless_some_are_named(
+    zoo_process: Zoo, hub: LoopbackHub, tmp_path: Path
+) -> None:
     on_hub = {b.id: b.hub_id for b in load_registry().backbones.values() if b.hub_id}
     hub.commits = {hub_id: f"{index:040x}" for index, hub_id in enumerate(on_hub.values())}
-    zoo("lock", "--output", "mine.yaml", **online(hub.url))
+    zoo_process("lock", "--output", "mine.yaml", **online(hub.url))
     lock = read_lock(tmp_path / "mine.yaml")
     assert {name: item.revision for name, item in lock.backbones.items()} == {
         name: hub.commits[hub_id] for name, hub_id in on_hub.items()
     }
 
 
-def test_a_registered_revision_is_what_is_asked_for(zoo: Zoo, hub: LoopbackHub, tmp_path: Path) -> None:
+def test_a_registered_revision_is_what_is_asked_for(zoo_process: Zoo, hub: LoopbackHub, tmp_path: Path) -> None:
     (tmp_path / "registry" / "backbones").mkdir(parents=True)
     (tmp_path / "registry" / "backbones" / "mine.yaml").write_text(
         f"id: mine\ntitle: Mine\nfamily: bert\nhub_id: {HUB_ID}\nrevision: {OLD}\nparameters_million: 1\n"
         "license: {spdx: MIT, source: this test, publishable: true}\n"
     )
-    zoo("lock", "mine", "--registry", "registry", **online(hub.url))
+    zoo_process("lock", "mine", "--registry", "registry", **online(hub.url))
     assert hub.asked == [f"/api/models/{HUB_ID}/revision/{OLD}?blobs=true"]
     assert read_lock(tmp_path / LOCK_FILE).backbones["mine"].revision == OLD
 
 
-def test_unknown_repository(zoo: Zoo, hub: LoopbackHub, old_lock: bytes, tmp_path: Path) -> None:
-    done = zoo("lock", "pubmedbert-base", check=None, **online(hub.url))
+def test_unknown_repository(zoo_process: Zoo, hub: LoopbackHub, old_lock: bytes, tmp_path: Path) -> None:
+    done = zoo_process("lock", "pubmedbert-base", check=None, **online(hub.url))
     refused(done, "BiomedNLP-BiomedBERT-base", "401", "check the id")
     assert (tmp_path / LOCK_FILE).read_bytes() == old_lock
 
 
 def test_one_repository_that_is_gone_does_not_keep_the_others_from_being_locked(
-    zoo: Zoo, hub: LoopbackHub, old_lock: bytes, tmp_path: Path
+    zoo_process: Zoo, hub: LoopbackHub, old_lock: bytes, tmp_path: Path
 ) -> None:
-    done = zoo("lock", "pubmedbert-base", "deberta-v3-base", check=1, **online(hub.url))
+    done = zoo_process("lock", "pubmedbert-base", "deberta-v3-base", check=1, **online(hub.url))
     assert "not locked: pubmedbert-base" in done.stderr and "401" in done.stderr and COMMIT in done.stdout
     lock = read_lock(tmp_path / LOCK_FILE)
     assert {name: item.revision for name, item in lock.backbones.items()} == {"deberta-v3-base": COMMIT, "other": OLD}
 
 
-def test_unreachable_hub(zoo: Zoo, old_lock: bytes, tmp_path: Path) -> None:
+def test_unreachable_hub(zoo_process: Zoo, old_lock: bytes, tmp_path: Path) -> None:
     with socket.socket() as free:  # bound, never listening: connections are refused
         free.bind(("127.0.0.1", 0))
         url = f"http://127.0.0.1:{free.getsockname()[1]}"
-        done = zoo("lock", "deberta-v3-base", check=None, **online(url))
+        done = zoo_process("lock", "deberta-v3-base", check=None, **online(url))
     refused(done, "cannot be reached", "HF_ENDPOINT")
     assert (tmp_path / LOCK_FILE).read_bytes() == old_lock
 
 
-def test_offline(zoo: Zoo, hub: LoopbackHub, old_lock: bytes, tmp_path: Path) -> None:
-    done = zoo("lock", "deberta-v3-base", check=None, **{**online(hub.url), "HF_HUB_OFFLINE": "1"})
+def test_offline(zoo_process: Zoo, hub: LoopbackHub, old_lock: bytes, tmp_path: Path) -> None:
+    done = zoo_process("lock", "deberta-v3-base", check=None, **{**online(hub.url), "HF_HUB_OFFLINE": "1"})
     refused(done, "HF_HUB_OFFLINE", "unset it")
     assert hub.asked == []
     assert (tmp_path / LOCK_FILE).read_bytes() == old_lock
 
 
-def test_an_answer_without_a_commit(zoo: Zoo, hub: LoopbackHub, old_lock: bytes, tmp_path: Path) -> None:
+def test_an_answer_without_a_commit(zoo_process: Zoo, hub: LoopbackHub, old_lock: bytes, tmp_path: Path) -> None:
     hub.commits[HUB_ID] = None
-    refused(zoo("lock", "deberta-v3-base", check=None, **online(hub.url)), "revision", HUB_ID)
+    refused(zoo_process("lock", "deberta-v3-base", check=None, **online(hub.url)), "revision", HUB_ID)
     assert (tmp_path / LOCK_FILE).read_bytes() == old_lock
 
 
-def test_malformed_lock_file_is_left_alone(zoo: Zoo, hub: LoopbackHub, tmp_path: Path) -> None:
+def test_malformed_lock_file_is_left_alone(zoo_process: Zoo, hub: LoopbackHub, tmp_path: Path) -> None:
     (tmp_path / LOCK_FILE).write_text("backbones: {x: {hub_id: a/b, revision: short, files: {}}}\n")
-    refused(zoo("lock", "deberta-v3-base", check=None, **online(hub.url)), LOCK_FILE, "revision", "short")
+    refused(zoo_process("lock", "deberta-v3-base", check=None, **online(hub.url)), LOCK_FILE, "revision", "short")
     assert hub.asked == []
     assert "short" in (tmp_path / LOCK_FILE).read_text()
 
 
-def test_unwritable_lock_file(zoo: Zoo, hub: LoopbackHub) -> None:
-    done = zoo("lock", "deberta-v3-base", "--output", "absent/zoo.lock.yaml", check=None, **online(hub.url))
+def test_unwritable_lock_file(zoo_process: Zoo, hub: LoopbackHub) -> None:
+    done = zoo_process("lock", "deberta-v3-base", "--output", "absent/zoo.lock.yaml", check=None, **online(hub.url))
     refused(done, "cannot write", "absent")
 
 
-def test_a_backbone_that_is_not_on_the_hub(zoo: Zoo, tiny_registry: Path, tmp_path: Path) -> None:
-    refused(zoo("lock", "tiny-bert", "--registry", tiny_registry, check=None), "tiny-bert", "not on the Hub")
+def test_a_backbone_that_is_not_on_the_hub(zoo_process: Zoo, tiny_registry: Path, tmp_path: Path) -> None:
+    refused(zoo_process("lock", "tiny-bert", "--registry", tiny_registry, check=None), "tiny-bert", "not on the Hub")
     assert list(tmp_path.iterdir()) == []
 
 
@@ -259,8 +261,8 @@ def test_a_build_takes_the_commit_of_the_lock_file_in_the_current_folder(
     assert [(item.id, item.revision) for item in asked] == [("deberta-v3-base", revision)]
 
 
-def test_a_build_stops_at_a_malformed_lock_file(zoo: Zoo, tiny_registry: Path, tmp_path: Path) -> None:
+def test_a_build_stops_at_a_malformed_lock_file(zoo_process: Zoo, tiny_registry: Path, tmp_path: Path) -> None:
     (tmp_path / LOCK_FILE).write_text("backbone: {}\n")
-    done = zoo("build", "tiny-bert/tiny", "--registry", tiny_registry, "--out", "out", check=None)
+    done = zoo_process("build", "tiny-bert/tiny", "--registry", tiny_registry, "--out", "out", check=None)
     refused(done, LOCK_FILE, "did you mean backbones")
     assert not (tmp_path / "out").exists()
