@@ -27,7 +27,7 @@ from zoo.training.finetune import Progress, TrainingLog, finetune, planned_steps
 
 TRAINING_FILE = "training.json"
 FEW_STEPS = 60
-"""With fewer steps of the optimizer, trainings have ended at F1 0 on corpora that give 70 with 100 steps."""
+"""A rule of thumb: a training of 18 steps was seen to end at F1 0; F1 by number of steps has not been measured."""
 
 
 class TrainRecord(Record):
