@@ -12,7 +12,19 @@ import pytest
 from tests.conftest import ROOT
 
 ROOMS = (
-    *("errors", "files", "records", "energy", "registry", "settings", "project", "corpora", "passages", "modeling", "kernels"),
+    *(
+        "errors",
+        "files",
+        "records",
+        "energy",
+        "registry",
+        "settings",
+        "project",
+        "corpora",
+        "passages",
+        "modeling",
+        "kernels",
+    ),
     *("tagging", "evaluation", "training", "cards", "hub", "board", "export", "pipeline", "doctor", "cli"),
 )
 """Top to bottom: each imports only rooms above it."""

@@ -364,7 +364,7 @@ def test_every_format_is_written_by_what_is_registered(name: str) -> None:
 
 
 def test_the_command_takes_a_hub_id(
-    zoo: Callable[..., subprocess.CompletedProcess[str]], out: Path, tiny_registry: Path, tmp_path: Path
+    zoo_process: Callable[..., subprocess.CompletedProcess[str]], out: Path, tiny_registry: Path, tmp_path: Path
 ) -> None:
     """Adapter and base as the Hub's client keeps them after a download; the network stays off."""
     folder = out / "checkpoints" / "tiny-bert" / "tiny"
@@ -380,12 +380,14 @@ def test_the_command_takes_a_hub_id(
     (cached / "snapshots" / ("0" * 40) / "adapter_config.json").write_text(json.dumps(config))
 
     arguments = ("--merged", "merged", "--onnx", "onnx", "--int8", "--json", "--registry", tiny_registry)
-    done = zoo("export", "openmed/tiny-bert-tiny", *arguments, HF_HUB_CACHE=str(tmp_path / "cache"))
+    done = zoo_process("export", "openmed/tiny-bert-tiny", *arguments, HF_HUB_CACHE=str(tmp_path / "cache"))
     merged, onnx = json.loads(done.stdout)
     assert [merged["folder"], onnx["folder"]] == ["merged", "onnx"]
     assert merged["source"] == onnx["source"] == "openmed/tiny-bert-tiny" and merged["labels"] == LABELS
     assert [file["precision"] for file in onnx["files"]] == ["float32", "int8"]
     assert (tmp_path / "merged" / "README.md").is_file()
     assert not [line for line in done.stderr.splitlines() if "Warning" in line or "WARNING" in line]
-    again = zoo("export", "openmed/tiny-bert-tiny", "--onnx", "onnx", check=2, HF_HUB_CACHE=str(tmp_path / "cache"))
+    again = zoo_process(
+        "export", "openmed/tiny-bert-tiny", "--onnx", "onnx", check=2, HF_HUB_CACHE=str(tmp_path / "cache")
+    )
     assert again.stderr.startswith("error: the folder is not empty") and "Traceback" not in again.stderr

@@ -88,7 +88,7 @@ def test_a_base(folder: Path) -> None:
 
 
 def test_an_output_folder(folder: Path) -> None:
-    builds = folder / "builds"
+    builds = folder / "output"
     result, latency = load_result(builds / "result.json"), Latency.of_folder(builds)
     assert result.dapt is not None and result.tune is not None and result.corpus == "sample-disease"
     assert result.scores.test.per_type["Disease"].ci95 is not None

@@ -169,5 +169,5 @@ def test_no_figures_of_others_is_no_error(tmp_path: Path, caplog: pytest.LogCapt
     "version", sorted((ROOT / "tests" / "fixtures" / "published").glob("v*")), ids=lambda p: p.name
 )
 def test_boards_of_earlier_versions_are_read(version: Path) -> None:
-    (made,) = load_board(version / "builds").entries
+    (made,) = load_board(version / "output").entries
     assert (made.name, made.types, made.rank) == ("minilm-l6/sample-disease", ("Disease",), 1)
