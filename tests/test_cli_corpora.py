@@ -242,17 +242,3 @@ def test_output_is_utf8_whatever_the_locale_says(arguments: tuple[str, ...], tmp
     assert done.returncode == 0, done.stderr
     text = done.stdout.decode("utf-8")
     assert "診療記録" in text
-
-
-def test_a_type_with_a_comma_is_named_in_quotes(zoo: Zoo, tmp_path: Path) -> None:
-    """MedMentions has several semantic types in one, such as `T116,T123`."""
-    lines = [
-        f"{n}|t|KIN{n} modifies asthma\n{n}|a|\n{n}\t0\t{3 + len(str(n))}\tKIN{n}\tT116,T123\tC0000001\n"
-        for n in range(20)
-    ]
-    (tmp_path / "all.pubtator").write_text("\n".join(lines))
-    given = ("corpora", "add", "proteins", "--format", "pubtator", "--path", "all.pubtator", "--registry", "mine")
-    refused = zoo(*given, "--types", "T116=Protein", check=2)
-    assert "T116,T123" in refused.stderr
-    added = json.loads(zoo(*given, "--types", '"T116,T123"=Protein', "--json").stdout)
-    assert added["entry"]["types"] == {"T116,T123": "Protein"}

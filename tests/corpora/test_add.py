@@ -278,18 +278,6 @@ def test_all_types_are_taken(add: Add) -> None:
     assert add(name="b", types={}, all_types=True, ignored_types=("Drug",)).corpus.entry.entity_types == ("Disorder",)
 
 
-def test_types_that_differ_in_case_only_must_each_be_named(add: Add, tmp_path: Path) -> None:
-    notes = [note(i) for i in range(20)]
-    for item in notes:
-        item["spans"][0]["type"], item["spans"][1]["type"] = "DISEASE", "chemical"
-    path = write_jsonl(tmp_path / "upper.jsonl", notes)
-    with pytest.raises(ZooError, match="upper and lower case only") as caught:
-        add(path=path, types={}, all_types=True)
-    assert "DISEASE=Disease" in str(caught.value.fix) and "chemical=Chemical" in str(caught.value.fix)
-    added = add(path=path, types={"DISEASE": "Disease", "chemical": "Chemical"}, all_types=True)
-    assert added.new_types == ()
-
-
 def test_a_test_split_alone_is_a_corpus_for_evaluation(add: Add, tmp_path: Path) -> None:
     write_jsonl(tmp_path / "given" / "Test.jsonl", [note(1), note(2)])
     added = add(path=tmp_path / "given")

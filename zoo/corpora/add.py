@@ -15,7 +15,8 @@ from zoo.corpora.document import Document, Span, count_mentions, count_tokens
 from zoo.corpora.load import Corpus, load_corpus
 from zoo.corpora.overlaps import Policy, resolve_overlaps
 from zoo.corpora.splitting import assign_splits, join_copies
-from zoo.errors import ZooError, did_you_mean
+from zoo.corpora.type_names import all_types, check_types, new_in_label_space
+from zoo.errors import ZooError
 from zoo.registry.formats import AddableFormat
 from zoo.registry.loader import Registry, load_registry
 from zoo.registry.overlay import publish_corpus, staging
@@ -99,13 +100,12 @@ def add_corpus(request: Request) -> Added:
     data = gather(request.path, _draft(request))
     found = Counter(span.type for documents in data.splits.values() for d in documents for span in d.spans)
     if request.all_types:
-        rest = [name for name, _ in found.most_common() if name not in (*request.types, *request.ignored_types)]
-        request = replace(request, types={**request.types, **{name: name for name in rest}})
-    _check_types(request, found)
+        request = replace(request, types=all_types(request.types, request.ignored_types, found, registry))
+    check_types(request.types, request.ignored_types, found, request.path)
     draft = _draft(request)
     _leave_out(request.ignored_types, data)
     _check_overlaps(request, data)
-    new_types = _new_types(request, registry)
+    new_types = new_in_label_space(request.types, registry)
     capacity = _raised_capacity(new_types, registry)
     notes = _make_splits(request, data)
     notes += [f"{what}: {count}" for what, count in sorted(data.repairs.items())]
@@ -170,34 +170,6 @@ def _draft(request: Request) -> CorpusEntry:
     return check(CorpusEntry, data, where="zoo corpora add")
 
 
-def _check_types(request: Request, found: Counter[str]) -> None:
-    listed = ", ".join(f"{name} ({count})" for name, count in found.most_common())
-    if not found:
-        raise ZooError("the data holds no mention", where=request.path, fix="check --format and --path")
-    if both := [name for name in request.ignored_types if name in request.types]:
-        raise ZooError(f"{both[0]} stands in --types too", where="--ignore-types", fix="name it in one of the two")
-    if missing := [name for name in found if name not in request.types and name not in request.ignored_types]:
-        named = [name if name == target else f"{name}={target}" for name, target in request.types.items()]
-        raise ZooError(
-            f"--types does not name {', '.join(missing)}; the data has {listed}",
-            where="--types",
-            fix=f"--types {','.join([*named, *missing])}, with A=B to rename A"
-            + (f"; or --ignore-types {','.join([*request.ignored_types, *missing])} to leave them out" if named else "")
-            + "; or --types all to take every type",
-        )
-    if not request.types:
-        raise ZooError(
-            f"--types names none; the data has {listed}", where="--types", fix="name what a model should find"
-        )
-    for option, names in (("--types", request.types), ("--ignore-types", request.ignored_types)):
-        if unused := [name for name in names if name not in found]:
-            raise ZooError(
-                f"no mention has the type {unused[0]!r}; the data has {listed}",
-                where=option,
-                fix=did_you_mean(unused[0], found),
-            )
-
-
 def _leave_out(ignored: Sequence[str], data: Collection) -> None:
     """Drop the mentions of types that the user does not want; before overlaps are judged, which these cannot cause."""
     for split, documents in data.splits.items():
@@ -223,21 +195,6 @@ def _check_overlaps(request: Request, data: Collection) -> None:
                     where=request.path,
                     fix="say --overlaps longest (keeps the longest, counts the rest) or --overlaps keep",
                 ) from None
-
-
-def _new_types(request: Request, registry: Registry) -> tuple[str, ...]:
-    """Types that the label space does not have yet."""
-    known = {item.name.casefold(): item.name for item in registry.labels.types}
-    spelt = {target.casefold(): target for target in reversed([*request.types.values()])} | known
-    twins = {source: name for source, target in request.types.items() if (name := spelt[target.casefold()]) != target}
-    if twins:
-        pairs = ", ".join(f"{request.types[source]} and {name}" for source, name in twins.items())
-        raise ZooError(
-            f"types that differ in upper and lower case only: {pairs}",
-            where="--types",
-            fix=f"name each, so that they are one type: {', '.join(map('='.join, twins.items()))}",
-        )
-    return tuple(name for name in dict.fromkeys(request.types.values()) if name.casefold() not in known)
 
 
 def _raised_capacity(new_types: Sequence[str], registry: Registry) -> int | None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -10,7 +9,6 @@ import typer
 
 from zoo.cli.options import AsJson
 from zoo.cli.output import print_json, print_line, print_table
-from zoo.errors import ZooError
 from zoo.registry.formats import AddableFormat
 from zoo.settings import Settings
 
@@ -56,18 +54,19 @@ def add(
 ) -> None:
     """Add your own corpus to your registry folder: checked, split by document, ready for `zoo build`."""
     from zoo.corpora.add import Request, add_corpus
+    from zoo.corpora.type_names import parse_types, split_names
     from zoo.registry.spdx import check_license
 
     settings = Settings.load()
     folder = registry or settings.registry or Path("registry")
-    named = _types(types)
+    named, takes_all = parse_types(types)
     added = add_corpus(
         Request(
             name=name,
             path=path,
             format=format_,
-            types={source: target for source, target in named.items() if (source, target) != ("all", "all")},
-            all_types=named.get("all") == "all",
+            types=named,
+            all_types=takes_all,
             registry=folder,
             overlaps=overlaps,
             license_spdx=check_license(license_, where="--license"),
@@ -78,7 +77,7 @@ def add(
             test=test,
             seed=seed,
             local=settings.corpora,
-            ignored_types=tuple(dict.fromkeys(_names(ignore_types))),
+            ignored_types=tuple(dict.fromkeys(split_names(ignore_types))),
         )
     )
     entry = added.corpus.entry
@@ -102,24 +101,3 @@ def add(
         print_line(f"{what}: {count}")
     following = f"evaluate MODEL {name}" if entry.for_evaluation_only else f"build minilm-l6/{name}"
     print_line(f"written to {added.path}; next: zoo {following} --registry {folder}")
-
-
-def _types(argument: str) -> dict[str, str]:
-    """Read `A,B=Disease` as `{"A": "A", "B": "Disease"}`; a name with a comma is quoted: `"T116,T123"=Enzyme`."""
-    types: dict[str, str] = {}
-    for item in _names(argument):
-        source, equals, target = (part.strip() for part in item.rpartition("="))
-        source = source if equals else target
-        if not source or not target:
-            raise ZooError(
-                f"--types takes A,B=C, not {item!r}", where="--types", fix="for example --types Drug=Chemical"
-            )
-        if source in types:
-            raise ZooError(f"--types names {source} twice", where="--types", fix="name it once")
-        types[source] = target
-    return types
-
-
-def _names(argument: str) -> list[str]:
-    """Cut a list of names at its commas, but for those between double quotes."""
-    return [name.strip() for name in next(csv.reader([argument], skipinitialspace=True), []) if name.strip()]
