@@ -12,6 +12,7 @@ import json
 import re
 import sys
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 from tests.conftest import ROOT
@@ -30,7 +31,7 @@ _MODULE = re.compile(r"zoo(\.\w+)+")
 def current() -> dict[str, dict[str, object]]:
     """Kind of stage -> version, and hash of each module that it runs."""
     return {
-        name: {"code": stage_kind(name).code, "modules": {m: _hash(m) for m in sorted(_closure(module))}}
+        name: {"code": stage_kind(name).code, "modules": {m: _hash(_text(m)) for m in sorted(_closure(module))}}
         for name, module in KINDS.items()
     }
 
@@ -88,17 +89,28 @@ def _counts(module: str) -> bool:
 
 def _imports(module: str) -> Iterator[str]:
     """Modules of the zoo that a module imports, or names in a text to import them when needed."""
-    for node in _walk(_code(module)):
+    for package, name in _mentions(_text(module)):
+        if name:
+            yield f"{package}.{name}" if source(f"{package}.{name}") else package
+        else:
+            folder = ROOT / package.replace(".", "/")
+            yield from (f"{package}.{path.stem}" for path in folder.glob("*.py") if path.stem != "__init__")
+            if source(package):
+                yield package
+
+
+@cache
+def _mentions(text: str) -> tuple[tuple[str, str], ...]:
+    """What the text of a module imports of the zoo, as module and name in it; a module named in a text has no name."""
+    found = []
+    for node in _walk(_code(text)):
         if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("zoo"):
-            names = [f"{node.module}.{alias.name}" for alias in node.names]
-            yield from (name if source(name) else str(node.module) for name in names)
+            found += [(str(node.module), alias.name) for alias in node.names]
         elif isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names if alias.name.startswith("zoo."))
+            found += [tuple(alias.name.rsplit(".", 1)) for alias in node.names if alias.name.startswith("zoo.")]
         elif isinstance(node, ast.Constant) and isinstance(node.value, str) and (name := _MODULE.match(node.value)):
-            package = ROOT / name[0].replace(".", "/")
-            yield from (f"{name[0]}.{path.stem}" for path in package.glob("*.py") if path.stem != "__init__")
-            if source(name[0]):
-                yield name[0]
+            found.append((name[0], ""))
+    return tuple(found)
 
 
 def _walk(tree: ast.AST) -> Iterator[ast.AST]:
@@ -109,11 +121,16 @@ def _walk(tree: ast.AST) -> Iterator[ast.AST]:
             yield from _walk(node)
 
 
-def _code(module: str) -> ast.Module:
-    """A module without docstrings: statements that are a text alone."""
+def _text(module: str) -> str:
     path = source(module)
     assert path is not None, module
-    tree = ast.parse(path.read_text(encoding="utf-8"))
+    return path.read_text(encoding="utf-8")
+
+
+@cache
+def _code(text: str) -> ast.Module:
+    """A module without docstrings: statements that are a text alone."""
+    tree = ast.parse(text)
     for node in ast.walk(tree):
         for field in ("body", "orelse", "finalbody"):
             body = getattr(node, field, None)
@@ -126,8 +143,9 @@ def _is_text(node: ast.stmt) -> bool:
     return isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str)
 
 
-def _hash(module: str) -> str:
-    return hashlib.sha256(json.dumps(_plain(_code(module))).encode()).hexdigest()[:16]
+@cache
+def _hash(text: str) -> str:
+    return hashlib.sha256(json.dumps(_plain(_code(text))).encode()).hexdigest()[:16]
 
 
 def _plain(node: object) -> object:

@@ -251,8 +251,6 @@ def _write(
         for split, documents in data.splits.items():
             (splits / f"{split}.jsonl").write_text("".join(map(_line, documents)), encoding="utf-8")
         entry = _finished(request, draft, data, notes)
-        if "train" not in data.splits:
-            entry = entry.model_copy(update={"splits": {"test": SplitInfo()}})
         corpus = load_corpus(entry, registry_folder=folder)  # exactly what a build will read
         infos = {
             split: SplitInfo(
@@ -276,6 +274,7 @@ def _finished(request: Request, draft: CorpusEntry, data: Collection, notes: lis
             "description": f"{count:,} {draft.unit}s annotated with {', '.join(draft.entity_types)}.",
             "format": "jsonl",
             "default_type": None,
+            "for_evaluation_only": "train" not in data.splits,
             "sources": (BundledSource(kind="bundled", path=f"splits/{request.name}"),),
             "note": f"Added from {request.format} data ({request.path.name}); {'; '.join(notes)}.",
         }

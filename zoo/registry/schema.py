@@ -206,6 +206,7 @@ class CorpusEntry(Entry):
     license: LicenseInfo
     sources: tuple[Source, ...] = Field(default=(), description="tried in order; ZOO_CORPORA comes first")
     splits: dict[SplitName, SplitInfo] = Field(default_factory=dict)
+    for_evaluation_only: bool = Field(default=False, description="it has a test split alone: no model is trained on it")
     originals: Originals | None = Field(default=None, description="original documents, for the raw-text score")
     reported: tuple[ReportedScore, ...] = Field(default=(), description="scores of others, shown apart in the card")
     note: str = ""
@@ -214,11 +215,6 @@ class CorpusEntry(Entry):
     def entity_types(self) -> tuple[str, ...]:
         """Types of the label space that this corpus annotates, without repeats, in the order of the entry."""
         return tuple(dict.fromkeys(self.types.values()))
-
-    @property
-    def for_evaluation_only(self) -> bool:
-        """Whether it has a test split and no other, so that nothing can be trained on it."""
-        return set(self.splits) == {"test"}
 
     @property
     def split_names(self) -> tuple[SplitName, ...]:
