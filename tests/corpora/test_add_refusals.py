@@ -30,7 +30,10 @@ REFUSALS: dict[str, tuple[dict[str, Any], str]] = {
     "type named and ignored": ({"ignored_types": ("Drug",)}, "Drug stands in --types too"),
     "every type ignored": ({"types": {}, "ignored_types": ("Disorder", "Drug")}, "--types names none"),
     "no language": ({"language": "German"}, "language"),
-    "types that differ in case": ({"types": {"Disorder": "Finding", "Drug": "FINDING"}}, "Finding, which differs from FINDING"),
+    "types that differ in case": (
+        {"types": {"Disorder": "Finding", "Drug": "FINDING"}},
+        "Finding, which differs from FINDING",
+    ),
     "lower case type": ({"types": {"Disorder": "disease", "Drug": "Chemical"}}, "upper and lower case"),
     "bad type name": ({"types": {"Disorder": "a b", "Drug": "Chemical"}}, "types.Disorder"),
     "no share": ({"dev": 0.0}, "share of dev"),
