@@ -68,6 +68,19 @@ def built(publishing_registry: Path, tmp_path_factory: pytest.TempPathFactory) -
     return shared_folder(tmp_path_factory, "built", make)
 
 
+@pytest.fixture(scope="session")
+def families(publishing_registry: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Output folder of a build of every family, one of them on both corpora; not to be written to."""
+    from tests.conftest import FAMILIES
+
+    names = ["tiny-bert/tiny2", *(f"tiny-{family}/tiny" for family in FAMILIES)]
+
+    def make(out: Path) -> None:
+        run_zoo("build", *names, "--registry", publishing_registry, "--out", out, cwd=out.parent)
+
+    return shared_folder(tmp_path_factory, "families", make)
+
+
 @pytest.fixture
 def out(built: Path, tmp_path: Path) -> Path:
     """A copy of the build without the artefacts."""

@@ -124,23 +124,18 @@ def any_of(*patterns: str) -> Moment:
 
 
 MOMENTS: dict[str, Moment] = {
-    "before the first stage": any_of("artefacts/.locks/run-*"),
     "writing the adapter of DAPT": any_of("artefacts/.work/dapt-*/adapter", "artefacts/dapt/*"),
-    "writing a base": any_of("artefacts/.work/base-*/m*", "artefacts/base/*"),
     "in the first trial": any_of("artefacts/.work/tune-*/resume/study/trial-0/*", "artefacts/tune/*"),
-    "writing the search": any_of("artefacts/.work/tune-*/study.json", "artefacts/tune/*"),
     "in the epochs of a training": lambda out: (
         any((folder / "resume" / "snapshot.safetensors").is_file() for folder in out.glob("artefacts/.work/train-*"))
         or len(list(out.glob("artefacts/train/*"))) == 2
     ),
     "scoring": any_of("artefacts/.work/evaluate-*/adapter", "artefacts/evaluate/*"),
-    "all scored": lambda out: len(list(out.glob("artefacts/evaluate/*"))) == 2,
-    "a checkpoint just shown": any_of("checkpoints/tiny-bert/other"),
 }
 
 
-def test_a_build_killed_at_eight_moments_ends_as_if_undisturbed(reference: Reference, tmp_path: Path) -> None:
-    """Each run goes on with what the killed one before left, and is killed itself a bit later."""
+def test_a_build_killed_at_four_moments_ends_as_if_undisturbed(reference: Reference, tmp_path: Path) -> None:
+    """Each run goes on with what the killed one before left; `benchmarks/kills.py` has many more moments."""
     out = tmp_path / "out"
     done: dict[str, tuple[int, int]] = {}
     order = command(reference.registry, out)
@@ -155,12 +150,12 @@ def test_a_build_killed_at_eight_moments_ends_as_if_undisturbed(reference: Refer
         assert not {key.partition("/")[2][:12] for key in done} & set(stages_told(output)), name
         trials_told += output
         done = finished(out)
-    assert kills >= 8, "the last may have come too late"
-    assert trials_told.count("trial 0: complete") == 1, "a finished trial ran again"
-    assert len(done) == 7
+    assert kills >= 3, "the last may have come too late"
     output = build(reference.registry, out, tmp_path)
+    assert (trials_told + output).count("trial 0: complete") == 1, "a finished trial ran again"
     assert not made_again(done, out)
-    assert not stages_told(output)
+    assert not {key.partition("/")[2][:12] for key in done} & set(stages_told(output))
+    assert len(finished(out)) == 7
     assert differences(content(reference.out), content(out)) == []
 
 

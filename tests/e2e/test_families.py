@@ -6,7 +6,6 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +14,7 @@ import torch
 from safetensors.torch import load_file
 
 from tests.conftest import FAMILIES, TINY_SENTENCES
-from tests.publishing import run_zoo
+from tests.in_process import Zoo
 
 PLAIN = """
 import json, sys
@@ -44,12 +43,9 @@ TEXTS = [text for text, _ in TINY_SENTENCES]
 
 
 @pytest.fixture(scope="module")
-def built(tiny_registry: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[Path, Any]]:
+def built(families: Path) -> dict[str, tuple[Path, Any]]:
     """By family: the folder of its checkpoint, and what plain libraries found with its adapter."""
-    out = tmp_path_factory.mktemp("families") / "out"
-    ids = [f"tiny-{family}/tiny" for family in FAMILIES]
-    run_zoo("build", *ids, "--registry", tiny_registry, "--out", out, cwd=out.parent)
-    folders = [out / "checkpoints" / name for name in ids]
+    folders = [families / "checkpoints" / f"tiny-{family}" / "tiny" for family in FAMILIES]
     lines = []
     for folder in folders:
         decoding = json.loads((folder / "result.json").read_text())["decoding"]
@@ -89,24 +85,9 @@ def test_trained_adapter_loads_exactly_with_plain_transformers(family: str, buil
         assert trimmed == [[p["start"], p["end"], p["type"]] for p in ours["predicted"]]
 
 
-def test_same_seed_gives_the_same_adapter(
-    zoo: Callable[..., subprocess.CompletedProcess[str]], tiny_registry: Path, tmp_path: Path
-) -> None:
-    hashes = []
-    for out in ("a", "b"):
-        zoo(
-            "build",
-            "tiny-bert/tiny",
-            "--registry",
-            tiny_registry,
-            "--out",
-            tmp_path / out,
-            "--set",
-            "finetune.epochs=1",
-        )
-        hashes.append(
-            json.loads((tmp_path / out / "checkpoints/tiny-bert/tiny/result.json").read_text())["fingerprints"][
-                "adapter"
-            ]
-        )
-    assert hashes[0] == hashes[1]
+def test_same_seed_gives_the_same_adapter(families: Path, publishing_registry: Path, zoo: Zoo, tmp_path: Path) -> None:
+    """The build of one checkpoint alone, with another in the same folder before it."""
+    zoo("build", "tiny-bert/tiny", "--registry", publishing_registry, "--out", "again")
+    results = [folder / "checkpoints/tiny-bert/tiny/result.json" for folder in (families, tmp_path / "again")]
+    first, second = (json.loads(path.read_text())["fingerprints"]["adapter"] for path in results)
+    assert first == second

@@ -67,9 +67,11 @@ def _plain(models: dict[str, str], base: str, folder: Path, **env: str) -> dict[
 
 
 @pytest.fixture(scope="module")
-def published(publishing_registry: Path, tmp_path_factory: pytest.TempPathFactory) -> Any:
-    """A Hub with five checkpoints of four families on it, and the folder they were built in."""
+def published(families: Path, publishing_registry: Path, tmp_path_factory: pytest.TempPathFactory) -> Any:
+    """A Hub with five checkpoints of four families on it, and the folder they were built in: their scores anew."""
     folder = tmp_path_factory.mktemp("published")
+    ignored = shutil.ignore_patterns("evaluate", "checkpoints", "board.*")
+    shutil.copytree(families, folder / "out", ignore=ignored)
     with loopback_hub() as hub:
         env = {"HF_HUB_OFFLINE": "0", "HF_ENDPOINT": hub.url, "HF_TOKEN": WRITER, "HF_HOME": str(folder / "home")}
         args = ["--push", "--registry", publishing_registry, "--out", folder / "out", "--json"]

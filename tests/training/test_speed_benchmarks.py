@@ -73,8 +73,11 @@ def test_pre_training_is_timed_beside_a_plain_script(tmp_path: Path) -> None:
     assert named <= {kind for kind, share in shares.items() if share > 0}
 
 
-def test_f1_of_both_ways_is_compared_on_what_the_plain_script_found_once(tmp_path: Path) -> None:
-    options = ["minilm-l6/sample-disease", "--epochs", 1, "--seeds", "13", "--results", tmp_path / "results"]
+def test_f1_of_both_ways_is_compared_on_what_the_plain_script_found_once(
+    tiny_registry: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ZOO_REGISTRY", str(tiny_registry))
+    options = ["tiny-bert/tiny", "--epochs", 1, "--seeds", "13", "--results", tmp_path / "results"]
     run(tmp_path, "f1.py", *options)
     run(tmp_path, "f1.py", *options, "--keep", "--like-length")
     (mixed,), (alike,) = (read(tmp_path / "results", name)[0]["runs"] for name in ("f1", "f1_like_length"))
