@@ -135,7 +135,7 @@ MOMENTS: dict[str, Moment] = {
 
 
 def test_a_build_killed_at_four_moments_ends_as_if_undisturbed(reference: Reference, tmp_path: Path) -> None:
-    """Each run goes on with what the killed one before left; `benchmarks/kills.py` has many more moments."""
+    """Each run goes on with what the killed one before left; `benchmarks/kills.py` kills at many more."""
     out = tmp_path / "out"
     done: dict[str, tuple[int, int]] = {}
     order = command(reference.registry, out)
