@@ -138,7 +138,8 @@ def _request(client: httpx2.Client, file: RemoteFile, part: Path, options: Fetch
     have = part.stat().st_size if part.exists() else 0
     if have and have == file.size_bytes:
         return
-    with client.stream("GET", file.url, headers={"Range": f"bytes={have}-"} if have else {}) as response:
+    headers = {"Range": f"bytes={have}-"} if have else {}
+    with client.stream("GET", options.address(file.url), headers=headers) as response:
         start, total = _range(response)
         if response.status_code == 416 and have:
             if have == total:

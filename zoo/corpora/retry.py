@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING
@@ -32,6 +32,7 @@ class FetchOptions:
         timeout_seconds: Time without a connection, or without a byte, that counts as a failure.
         lock_seconds: How long to wait for another process that fetches the same file.
         offline: Stay off the network; None: what `HF_HUB_OFFLINE` or `ZOO_OFFLINE` say.
+        mirrors: Start of an address -> what stands in its place; the longest that fits counts.
         progress: Called after every block.
         sleep: What pauses.
     """
@@ -42,6 +43,7 @@ class FetchOptions:
     timeout_seconds: float = 30.0
     lock_seconds: float = 1800.0
     offline: bool | None = None
+    mirrors: Mapping[str, str] = field(default_factory=dict)
     progress: Progress | None = None
     sleep: Callable[[float], None] = time.sleep
 
@@ -49,6 +51,11 @@ class FetchOptions:
     def is_offline(self) -> bool:
         """Whether to stay off the network."""
         return is_offline() if self.offline is None else self.offline
+
+    def address(self, url: str) -> str:
+        """Where a file of this address is asked for: at a mirror, if there is one."""
+        start = max((start for start in self.mirrors if url.startswith(start)), key=len, default="")
+        return self.mirrors[start] + url.removeprefix(start) if start else url
 
 
 class PassingError(Exception):
