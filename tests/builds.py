@@ -221,15 +221,17 @@ def made_again(before: Mapping[str, tuple[int, int]], out: Path) -> list[str]:
 
 
 def workers(build: Build) -> list[int]:
-    """Process ids of a command's workers."""
-    found = []
+    """Process ids of a command's workers: children of the process that they are forked from."""
+    parents: dict[int, int] = {}
+    servers: set[int] = set()
     for path in Path("/proc").glob("[0-9]*/cmdline"):
         with contextlib.suppress(OSError):
-            line = path.read_bytes()
-            group = int((path.parent / "stat").read_text().rpartition(")")[2].split()[2])
-            if group == build.process.pid and b"spawn_main" in line:
-                found.append(int(path.parent.name))
-    return found
+            line, fields = path.read_bytes(), (path.parent / "stat").read_text().rpartition(")")[2].split()
+            parent, group = int(fields[1]), int(fields[2])
+            if group == build.process.pid and b"forkserver" in line:
+                parents[int(path.parent.name)] = parent
+                servers |= {int(path.parent.name)} if parent == build.process.pid else set()
+    return [process for process, parent in parents.items() if parent in servers]
 
 
 _TIMES = re.compile(r"seconds$|^energy|^emissions|^created$|^base_model_name_or_path$|^adapter_bytes$")

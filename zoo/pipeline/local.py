@@ -9,7 +9,8 @@ import sys
 from dataclasses import dataclass
 from multiprocessing import connection, get_context, resource_tracker
 from multiprocessing.connection import Connection
-from multiprocessing.context import SpawnProcess
+from multiprocessing.context import ForkServerContext
+from multiprocessing.process import BaseProcess
 from typing import Any
 
 from zoo.modeling.processes import follow_parent
@@ -22,12 +23,11 @@ from zoo.pipeline.worker import try_stage
 
 _END = "end"
 _PATIENCE_SECONDS = 5.0
-_THREADS = "OMP_NUM_THREADS"
 
 
 @dataclass
 class _Worker:
-    process: SpawnProcess
+    process: BaseProcess
     pipe: Connection[Any, Any]
     stage: Stage | None = None
 
@@ -104,40 +104,47 @@ class LocalEngine:
 
 
 def _start(slot: int, jobs: int, context: Context) -> _Worker:
-    spawn = get_context("spawn")
+    # Where that is safe, workers are forked from a process that has imported the libraries, once for all.
+    start = get_context("forkserver" if sys.platform == "linux" else "spawn")
+    if isinstance(start, ForkServerContext):
+        start.set_forkserver_preload(["zoo.pipeline.preload"])
     quiet = "ignore::UserWarning:multiprocessing.resource_tracker"  # of a killed worker, which leaves a semaphore
     if quiet not in sys.warnoptions:
         sys.warnoptions.append(quiet)  # the tracker is a process that takes these along
-    here, there = spawn.Pipe()
-    process = spawn.Process(target=work, args=(there, slot, context), name=str(slot), daemon=False)
-    threads = os.environ.get(_THREADS)
-    if jobs > 1 and threads is None:  # several workers with a thread per core each would stand in each other's way
-        os.environ[_THREADS] = str(max(1, (os.cpu_count() or 1) // jobs))
+    here, there = start.Pipe()
+    process = start.Process(
+        target=work, args=(there, slot, _threads(jobs), dict(os.environ), context), name=str(slot), daemon=False
+    )
     resource_tracker.ensure_running()  # it unblocks the signal when it starts
     signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])  # inherited, until `follow_parent` is reached
     try:
         process.start()
     finally:
         signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGINT])
-        if threads is None:
-            os.environ.pop(_THREADS, None)
     there.close()
     return _Worker(process, here)
 
 
-def work(pipe: Connection[Any, Any], slot: int, context: Context) -> None:
+def _threads(jobs: int) -> int | None:
+    """Threads of a worker: several with a thread per core each would stand in each other's way; None: the default."""
+    return max(1, (os.cpu_count() or 1) // jobs) if jobs > 1 and "OMP_NUM_THREADS" not in os.environ else None
+
+
+def work(
+    pipe: Connection[Any, Any], slot: int, threads: int | None, environment: dict[str, str], context: Context
+) -> None:
     """What a worker process does: stages, one after the other, until the pipe is closed."""
+    import torch
+
+    os.environ.clear()  # that of the process it was forked from may be older
+    os.environ.update(environment)
     follow_parent()
     quiet_libraries()
-    _take_gpu(slot)
+    if threads:
+        torch.set_num_threads(threads)
+    if torch.cuda.is_available():
+        torch.cuda.set_device(slot % torch.cuda.device_count())
     with contextlib.suppress(EOFError):
         while True:
             stage: Stage = pipe.recv()
             pipe.send((_END, try_stage(stage, context, StageProgress(pipe.send))))
-
-
-def _take_gpu(slot: int) -> None:
-    import torch
-
-    if torch.cuda.is_available():
-        torch.cuda.set_device(slot % torch.cuda.device_count())
