@@ -7,8 +7,9 @@ import fnmatch
 import hashlib
 import json
 import re
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import datetime, timezone
+from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, unquote
 
@@ -94,6 +95,20 @@ class Answers:
         self.quota_bytes: int | None = None
         self.all_regular = False
         self.xet: str | None = None
+
+    def save(self, folder: Path) -> None:
+        """Write all repositories, for another process."""
+        folder.mkdir()
+        for sha, content in self.blobs.items():
+            (folder / sha).write_bytes(content)
+        (folder / "repos.json").write_text(json.dumps({name: asdict(repo) for name, repo in self.repos.items()}))
+
+    def load(self, folder: Path) -> None:
+        """Take over what another has saved."""
+        for name, repo in json.loads((folder / "repos.json").read_text()).items():
+            commits = {sha: Commit(**commit) for sha, commit in repo.pop("commits").items()}
+            self.repos[name] = Repo(commits=commits, **repo)
+        self.blobs |= {path.name: path.read_bytes() for path in folder.iterdir() if path.name != "repos.json"}
 
     async def answer(self, request: Request, path: str) -> Response:
         try:

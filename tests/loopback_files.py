@@ -55,6 +55,7 @@ class FileServer:
         self.script: dict[str, list[Reply]] = {}
         self.headers: dict[str, dict[str, str]] = {}  # by path: sent with the file, whatever the reply
         self.requests: list[Seen] = []
+        self.sent_bytes = 0
         self.closing = threading.Event()
 
     def put(self, path: str, content: bytes, *replies: Reply) -> RemoteFile:
@@ -114,6 +115,7 @@ def serve_files() -> Iterator[FileServer]:
             ends = [n for n in (reply.cut_after, reply.stall_after) if n is not None]
             sent = body[: min([len(body), *ends])]
             step = reply.chunk or max(1, len(sent))
+            files.sent_bytes += len(sent)
             for start in range(0, len(sent), step):
                 self.wfile.write(sent[start : start + step])
                 self.wfile.flush()

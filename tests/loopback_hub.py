@@ -73,6 +73,8 @@ class LoopbackHub(Answers):
         faults: What is to go wrong.
         requests: `METHOD path?query` of every request so far.
         authorizations: Their `Authorization` headers.
+        received_bytes: Of all bodies that came.
+        sent_bytes: Of all bodies that were sent.
     """
 
     def __init__(self) -> None:
@@ -80,6 +82,7 @@ class LoopbackHub(Answers):
         self.faults: list[Fault] = []
         self.requests: list[str] = []
         self.authorizations: list[str | None] = []
+        self.received_bytes = self.sent_bytes = 0
 
     def fail(self, path: str, **what: Any) -> Fault:
         """Add a fault."""
@@ -129,6 +132,7 @@ class LoopbackHub(Answers):
         raw = scope["raw_path"].decode() + (f"?{scope['query_string'].decode()}" if scope["query_string"] else "")
         self.requests.append(f"{request.method} {raw}")
         self.authorizations.append(request.headers.get("authorization"))
+        self.received_bytes += int(request.headers.get("content-length", 0))
         struck = [fault for fault in self.faults if fault.strikes(request.method, raw)]
         fault = struck[0] if struck else Fault("")
         transport = send.__self__.transport  # type: ignore[attr-defined]  # uvicorn's request cycle
@@ -176,6 +180,7 @@ class LoopbackHub(Answers):
                 )
                 await send({"type": "http.response.body", "body": b""})
             else:
+                self.sent_bytes += len(response.body)
                 await response(scope, receive, send)
         except ClientDisconnect:
             pass

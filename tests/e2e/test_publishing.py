@@ -15,6 +15,7 @@ import pytest
 from tests.conftest import TINY_SENTENCES
 from tests.loopback_hub import READER, WRITER, LoopbackHub, loopback_hub
 from tests.publishing import run_zoo
+from tests.sharing import shared_folder
 
 IDS = ["tiny-bert/tiny", "tiny-bert/tiny2", "tiny-electra/tiny", "tiny-deberta-v2/tiny", "tiny-modernbert/tiny"]
 PLAIN = """
@@ -69,14 +70,30 @@ def _plain(models: dict[str, str], base: str, folder: Path, **env: str) -> dict[
 @pytest.fixture(scope="module")
 def published(families: Path, publishing_registry: Path, tmp_path_factory: pytest.TempPathFactory) -> Any:
     """A Hub with five checkpoints of four families on it, and the folder they were built in: their scores anew."""
-    folder = tmp_path_factory.mktemp("published")
-    ignored = shutil.ignore_patterns("evaluate", "checkpoints", "board.*")
-    shutil.copytree(families, folder / "out", ignore=ignored)
+
+    def environment(hub: LoopbackHub, folder: Path) -> dict[str, str]:
+        return {
+            "HF_HUB_OFFLINE": "0",
+            "HF_ENDPOINT": hub.url,
+            "HF_TOKEN": WRITER,
+            "HF_HOME": str(folder / "home"),
+        }
+
+    def make(folder: Path) -> None:
+        ignored = shutil.ignore_patterns("evaluate", "checkpoints", "board.*")
+        shutil.copytree(families, folder / "out", ignore=ignored)
+        with loopback_hub() as hub:
+            args = ["--push", "--registry", publishing_registry, "--out", folder / "out", "--json"]
+            (folder / "told.json").write_text(
+                run_zoo("build", *IDS, *args, cwd=folder, **environment(hub, folder)).stdout
+            )
+            hub.save(folder / "hub")
+
+    made, folder = shared_folder(tmp_path_factory, "published", make), tmp_path_factory.mktemp("published")
+    shutil.copytree(made / "out", folder / "out")
     with loopback_hub() as hub:
-        env = {"HF_HUB_OFFLINE": "0", "HF_ENDPOINT": hub.url, "HF_TOKEN": WRITER, "HF_HOME": str(folder / "home")}
-        args = ["--push", "--registry", publishing_registry, "--out", folder / "out", "--json"]
-        done = run_zoo("build", *IDS, *args, cwd=folder, **env)
-        yield hub, folder, env, json.loads(done.stdout)
+        hub.load(made / "hub")
+        yield hub, folder, environment(hub, folder), json.loads((made / "told.json").read_text())
 
 
 def test_a_build_is_pushed_and_verified(published: Any) -> None:

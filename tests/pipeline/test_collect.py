@@ -11,6 +11,7 @@ from typer.testing import CliRunner
 from tests import records
 from zoo.cli import app
 from zoo.errors import ZooError
+from zoo.modeling.adapters import BASE_INFO
 from zoo.pipeline.collect import find_garbage, remove
 from zoo.pipeline.context import Context
 from zoo.pipeline.store import RESUME
@@ -55,6 +56,21 @@ def test_only_what_no_checkpoint_refers_to_is_removed(context: Context) -> None:
     assert left(context) == set(USED.values())
     assert not list((context.store.root / ".work").iterdir())
     assert not find_garbage(context)
+
+
+def test_a_base_that_no_checkpoint_stands_on_goes(context: Context) -> None:
+    for name, fingerprint in (("tiny-bert", USED["base"]), ("tiny-bert-ffffffff", STALE["base"]), ("own", None)):
+        folder = context.layout.base(name)
+        folder.mkdir(parents=True)
+        info = {"fingerprint": fingerprint} if fingerprint else {}
+        (folder / BASE_INFO).write_text(json.dumps(info))
+    bases = [item for item in find_garbage(context) if item.path.parent.name == "bases"]
+    assert [(item.path.name, item.what) for item in bases] == [
+        ("tiny-bert-ffffffff", "base that no checkpoint stands on")
+    ]
+    for item in bases:
+        remove(item, context)
+    assert sorted(path.name for path in context.settings.out.glob("bases/*")) == ["own", "tiny-bert"]
 
 
 def test_what_is_asked_to_be_kept_is_kept(context: Context) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from zoo.errors import ZooError
 from zoo.evaluation.result import find_results
+from zoo.modeling.backbones import read_base_info
 from zoo.pipeline.context import Context
 from zoo.pipeline.stages import KINDS
 from zoo.pipeline.store import is_free
@@ -30,7 +31,7 @@ class Garbage:
 
 
 def find_garbage(context: Context, keep: Collection[str] = ()) -> list[Garbage]:
-    """Artefacts that no checkpoint folder refers to, what killed stages left, and half-written folders.
+    """Artefacts and bases that no checkpoint folder refers to, what killed stages left, and half-written folders.
 
     Args:
         context: Where to look.
@@ -42,8 +43,9 @@ def find_garbage(context: Context, keep: Collection[str] = ()) -> list[Garbage]:
     store = context.store
     if store.is_in_use():
         raise ZooError("a build is running here", where=context.settings.out, fix="run zoo gc when it has ended")
-    used = set(keep)
+    used, bases = set(keep), set[Path]()
     for result in find_results(context.settings.out):
+        bases.add(context.layout.base_of(result))
         used |= {result.fingerprints[kind] for kind in KINDS if kind in result.fingerprints}
     found = [
         Garbage(folder, f"{artefact.kind} of {artefact.name}, {artefact.created}", _size(folder))
@@ -53,6 +55,10 @@ def find_garbage(context: Context, keep: Collection[str] = ()) -> list[Garbage]:
     for folder in sorted((store.root / ".work").glob("*")):
         if is_free(store.root / ".locks" / f"{folder.name}.lock"):
             found.append(Garbage(folder, "begun and not finished", _size(folder)))
+    for folder in sorted(context.settings.out.glob("bases/[!.]*")):
+        fingerprint = read_base_info(folder).get("fingerprint")
+        if fingerprint and folder not in bases and fingerprint not in used:
+            found.append(Garbage(folder, "base that no checkpoint stands on", _size(folder)))
     for folder in (*context.settings.out.glob("checkpoints/*/.*"), *context.settings.out.glob("bases/.*")):
         found.append(Garbage(folder, "half-written by a killed build", _size(folder)))
     for file in context.settings.out.glob(".*.tmp"):
