@@ -185,8 +185,10 @@ def _from_hub(backbone: Backbone) -> BackboneFiles:
     from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
 
     def fetch(*patterns: str) -> Path:
-        names = {"allow_patterns": list(patterns), "ignore_patterns": ["*/*"]}
-        return Path(snapshot_download(backbone.hub_id or "", revision=backbone.revision, **names))
+        hub_id, revision = backbone.hub_id or "", backbone.revision
+        return Path(
+            snapshot_download(hub_id, revision=revision, allow_patterns=list(patterns), ignore_patterns=["*/*"])
+        )
 
     try:
         folder = fetch(*_FILES)
