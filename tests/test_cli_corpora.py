@@ -63,7 +63,7 @@ def test_list_names_every_corpus_and_where_it_is(zoo: Zoo, tmp_path: Path) -> No
     by_id = {row["id"]: row for row in rows}
     assert {"cll", "gellus", "fsu", "bc2gm", "sample-gene"} <= set(by_id)
     assert by_id["bc2gm"]["files"] == "local copy" and by_id["sample-gene"]["files"] == "bundled"
-    assert by_id["fsu"]["files"] == "no source"
+    assert by_id["fsu"]["files"] == "to fetch"
     assert by_id["cll"]["splits"]["train"]["documents"] == 127 and by_id["cll"]["entity_types"] == ["Cell_line"]
     table = zoo("corpora", "list").stdout
     assert "127 / 21 / 60" in table and "CC-BY-SA-3.0" in table
@@ -75,7 +75,7 @@ def test_fetch_then_work_offline(zoo: Zoo, tmp_path: Path, server: FileServer) -
     (row,) = json.loads(zoo("corpora", "fetch", "demo", "--registry", registry, "--json", **online).stdout)
     assert row == {
         "corpus": "demo",
-        "status": "no fingerprint registered",
+        "status": "locked",
         "documents": 3,
         "mentions": 3,
         "source": "127.0.0.1/demo at commit 0123456789ab",
@@ -84,6 +84,17 @@ def test_fetch_then_work_offline(zoo: Zoo, tmp_path: Path, server: FileServer) -
     offline = {"ZOO_OFFLINE": "1", "ZOO_CACHE": str(tmp_path / "cache")}
     shown = zoo("corpora", "show", "demo", "--registry", registry, **offline).stdout
     assert "127.0.0.1/demo at commit 0123456789ab" in shown and "[Aspirin] in demo-train" in shown
+    assert len(server.requests) == 3
+
+
+def test_a_project_with_mirrors_fetches_from_them(zoo: Zoo, tmp_path: Path, server: FileServer) -> None:
+    registry = write_entry(tmp_path / "registry", server)
+    path = registry / "corpora" / "demo.yaml"
+    path.write_text(path.read_text().replace(server.url, "https://home.example"))
+    (tmp_path / "zoo.toml").write_text(f'registry = "registry"\n[mirrors]\n"https://home.example" = "{server.url}"\n')
+    online = {"HF_HUB_OFFLINE": "0", "ZOO_CACHE": str(tmp_path / "cache")}
+    (row,) = json.loads(zoo("corpora", "fetch", "demo", "--json", **online).stdout)
+    assert (row["status"], row["source"]) == ("locked", "home.example/demo at commit 0123456789ab")
     assert len(server.requests) == 3
 
 
@@ -100,7 +111,7 @@ def test_one_that_fails_does_not_stop_the_others(zoo: Zoo, tmp_path: Path, serve
     online = {"HF_HUB_OFFLINE": "0", "ZOO_CACHE": str(tmp_path / "cache")}
     done = zoo("corpora", "fetch", "bad", "good", "--registry", registry, "--json", check=1, **online)
     bad, good = json.loads(done.stdout)
-    assert (bad["status"], good["status"]) == ("failed", "no fingerprint registered")
+    assert (bad["status"], good["status"]) == ("failed", "locked")
     assert "HTTP 404" in bad["source"] and "fix:" in done.stderr and "Traceback" not in done.stderr
 
 
@@ -108,7 +119,7 @@ def test_fetch_needs_names_or_all(zoo: Zoo) -> None:
     refused(zoo("corpora", "fetch", check=None), "--all")
     refused(zoo("corpora", "fetch", "cll", "--all", check=None), "--all")
     refused(zoo("corpora", "fetch", "linaeus", check=None), "did you mean linnaeus")
-    refused(zoo("corpora", "fetch", "fsu", check=None), "fsu", "ZOO_CORPORA")
+    refused(zoo("corpora", "fetch", "fsu", check=None, ZOO_CACHE="empty"), "fsu", "ZOO_CORPORA")
 
 
 def test_show_in_words_and_json(zoo: Zoo) -> None:

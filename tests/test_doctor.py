@@ -407,3 +407,108 @@ class TestData:
             check_country("XXX")
         none = check_country("LIE")
         assert none.state == "warning" and "no data for this country (LIE)" in none.finding
+
+
+class TestHomes:
+    """What `--suite` asks: a suite of one corpus a host, each host a server on 127.0.0.1."""
+
+    @pytest.fixture
+    def servers(self) -> Iterator[list[FileServer]]:
+        with serve_files() as one, serve_files() as two:
+            yield [one, two]
+
+    @staticmethod
+    def write(folder: Path, files: dict[str, str], mirrors: dict[str, str] | None = None) -> None:
+        """A project whose suite `mine` has a corpus for each address; the backbone is the bundled one."""
+        (folder / "mine" / "corpora").mkdir(parents=True)
+        for name, url in files.items():
+            file = {"url": url, "sha256": "0" * 64}
+            entry = {
+                **{"id": name, "title": name, "description": "x", "format": "conll", "unit": "sentence"},
+                **{"types": {"Disease": "Disease"}, "license": {"spdx": "MIT", "source": "x", "publishable": True}},
+                "sources": [{"kind": "url", "files": dict.fromkeys(("train", "dev", "test"), file)}],
+            }
+            (folder / "mine" / "corpora" / f"{name}.yaml").write_text(json.dumps(entry))
+        suite = {"mine": {"description": "x", "backbones": ["minilm-l6"], "corpora": list(files)}}
+        (folder / "mine" / "suites.yaml").write_text(json.dumps(suite))
+        lines = [f"{json.dumps(start)} = {json.dumps(mirror)}" for start, mirror in (mirrors or {}).items()]
+        (folder / "zoo.toml").write_text("\n".join(['registry = "mine"', "[mirrors]", *lines]) + "\n")
+
+    @staticmethod
+    def homes(zoo: Zoo, *args: str, offline: str = "0", **env: str) -> list[dict[str, Any]]:
+        given = {"HF_HUB_OFFLINE": offline, "HF_ENDPOINT": "http://127.0.0.1:1", "ZOO_CACHE": "c", **env}
+        done = zoo("doctor", "--json", *args, check=None, **given)
+        assert "Traceback" not in done.stderr, done.stderr
+        return [item for item in json.loads(done.stdout) if item["name"] in ("home", "homes")]
+
+    def test_each_host_is_asked_once_and_a_mirror_is_named(
+        self, zoo: Zoo, servers: list[FileServer], tmp_path: Path
+    ) -> None:
+        one, two = servers
+        for path in ("/a.tsv", "/b.tsv"):
+            one.put(path, b"content")
+        two.put("/m/c.tsv", b"content")
+        files = {"a": f"{one.url}/a.tsv", "b": f"{one.url}/b.tsv", "c": "https://home.example/c.tsv"}
+        secret = two.url.replace("//", "//user:secret@")
+        self.write(tmp_path, files, {"https://home.example/": f"{secret}/m/"})
+        found = self.homes(zoo)  # the project's own suite, by itself
+        assert [item["state"] for item in found] == ["ok", "ok"], found
+        assert "127.0.0.1 is reachable; 2 of the suite: a, b" in found[0]["finding"]
+        assert f"{two.url}/m/c.tsv (the mirror of https://home.example/c.tsv)" in found[1]["finding"]
+        assert "secret" not in json.dumps(found)
+        assert [len(server.requests) for server in servers] == [1, 1]
+        assert {seen.range for server in servers for seen in server.requests} == {"bytes=0-0"}
+
+    @pytest.mark.parametrize(
+        ("reply", "state", "words", "fix"),
+        [
+            (Reply(status=403), "problem", "127.0.0.1 refuses, HTTP 403", "mirrors"),
+            (Reply(status=404), "problem", "answers, but not with the file, HTTP 404", "correct the entry"),
+            (Reply(status=429, headers={"Retry-After": "7"}), "warning", "throttles, HTTP 429", "after 7 seconds"),
+            (Reply(status=503), "warning", "throttles, HTTP 503", "try again later"),
+        ],
+    )
+    def test_what_a_host_says(
+        self, reply: Reply, state: str, words: str, fix: str, zoo: Zoo, servers: list[FileServer], tmp_path: Path
+    ) -> None:
+        servers[0].put("/a.tsv", b"content", reply)
+        self.write(tmp_path, {"a": f"{servers[0].url}/a.tsv"})
+        (found,) = self.homes(zoo, "--suite", "mine")
+        assert found["state"] == state and words in found["finding"] and fix in found["fix"], found
+
+    def test_a_host_out_of_reach_matters_where_the_files_are_not_here(self, zoo: Zoo, tmp_path: Path) -> None:
+        with socket.socket() as free:  # bound, never listening: connections are refused
+            free.bind(("127.0.0.1", 0))
+            self.write(tmp_path, {"a": f"http://127.0.0.1:{free.getsockname()[1]}/a.tsv"})
+            (found,) = self.homes(zoo)
+            (tmp_path / "copies" / "a").mkdir(parents=True)
+            (here,) = self.homes(zoo, ZOO_CORPORA=str(tmp_path / "copies"))
+        assert found["state"] == "problem" and "out of reach" in found["finding"] and "proxy" in found["fix"].lower()
+        assert here["state"] == "warning"
+
+    def test_offline_nothing_is_asked(self, zoo: Zoo, servers: list[FileServer], tmp_path: Path) -> None:
+        self.write(tmp_path, {"a": f"{servers[0].url}/a.tsv"})
+        (found,) = self.homes(zoo, offline="1")
+        assert found["state"] == "ok" and "not asked: offline" in found["finding"] and not servers[0].requests
+
+    def test_a_suite_of_the_paper_has_the_hub_among_its_homes(
+        self, zoo: Zoo, servers: list[FileServer], tmp_path: Path
+    ) -> None:
+        one, two = servers
+        mirrors = {
+            "https://raw.githubusercontent.com/": f"{one.url}/",
+            "https://media.githubusercontent.com/": f"{one.url}/",
+        }
+        self.write(tmp_path, {}, mirrors)
+        (tmp_path / "mine" / "suites.yaml").unlink()
+        found = self.homes(zoo, "--suite", "openmed", HF_ENDPOINT=two.url)
+        assert len(found) == 2 and [len(server.requests) for server in servers] == [1, 1]
+        assert any("4 of the suite: fsu, deberta-v3-large" in item["finding"] for item in found)
+
+    def test_without_a_suite_of_ones_own_nothing_is_needed(self, zoo: Zoo) -> None:
+        (found,) = self.homes(zoo)
+        assert (found["state"], found["finding"]) == ("ok", "suite quickstart: nothing of it lies elsewhere")
+
+    def test_an_unknown_suite(self, zoo: Zoo) -> None:
+        (found,) = self.homes(zoo, "--suite", "openmedd")
+        assert found["state"] == "problem" and "did you mean openmed" in found["fix"]

@@ -16,7 +16,7 @@ from tests.in_process import Zoo
 from zoo.errors import ZooError
 from zoo.project import create_project, render_settings
 from zoo.registry.loader import load_registry
-from zoo.settings import FOLDERS, SETTINGS, Settings, find_settings_file, is_offline
+from zoo.settings import FOLDERS, SETTINGS, TABLES, Settings, find_settings_file, is_offline
 
 
 def refused(done: subprocess.CompletedProcess[str], *words: str) -> None:
@@ -71,6 +71,26 @@ class TestFile:
         expected = {"zoo": str(tmp_path / "zoo"), "~/zoo": str(Path.home() / "zoo")}.get(store, store)
         assert Settings.load({}, tmp_path).store == expected
         assert Settings.load({"ZOO_STORE": "elsewhere"}, tmp_path).store == "elsewhere"
+
+    def test_mirrors_are_a_table_and_no_variable(self, tmp_path: Path) -> None:
+        (tmp_path / "zoo.toml").write_text('[mirrors]\n"https://a.org/x/" = "http://proxy:8080/a/"\n')
+        settings = Settings.load({"ZOO_MIRRORS": "nothing"}, tmp_path)
+        assert settings.mirrors == {"https://a.org/x/": "http://proxy:8080/a/"}
+
+    @pytest.mark.parametrize(
+        ("line", "words"),
+        [
+            ('mirrors = "https://a.org/"', "must be a table"),
+            ('mirrors = ["https://a.org/"]', "must be a table"),
+            ('[mirrors]\n"a.org/" = "https://b.org/"', "'a.org/' is not the start of an address"),
+            ('[mirrors]\n"https://a.org/" = "ftp://b.org/"', "'ftp://b.org/' is not the start of an address"),
+            ('[mirrors]\n"https://a.org/" = 3', "3 is not the start of an address"),
+            ('[mirrors]\n"https://a.org/" = "https://b.org"', "one ends with a slash"),
+        ],
+    )
+    def test_malformed_mirrors(self, line: str, words: str, zoo: Zoo, tmp_path: Path) -> None:
+        (tmp_path / "zoo.toml").write_text(f"{line}\n")
+        refused(zoo("corpora", "list", check=None), words, "zoo.toml: mirrors", "fix:")
 
     def test_an_empty_file_sets_nothing(self, tmp_path: Path) -> None:
         (tmp_path / "zoo.toml").write_text("# nothing\n")
@@ -279,10 +299,11 @@ class TestInit:
     def test_its_comments_are_valid_settings(self, tmp_path: Path) -> None:
         text = render_settings({})
         keys = re.findall(r"^# (\w+) = ", text, re.MULTILINE)
-        assert keys == list(SETTINGS)
-        (tmp_path / "zoo.toml").write_text(re.sub(r"^# (\w+ = )", r"\1", text, flags=re.MULTILINE))
+        assert keys == [name for name in SETTINGS if name not in TABLES]
+        (tmp_path / "zoo.toml").write_text(re.sub(r'^# (\w+ = |\[|")', r"\1", text, flags=re.MULTILINE))
         settings = Settings.load({}, tmp_path)
         assert settings.country == "DEU" and settings.registry == tmp_path / "registry"
+        assert settings.mirrors == {"https://raw.githubusercontent.com/": "https://mirror.example.org/github/"}
         assert replace_home(settings.cache) == replace_home(Settings().cache)
 
     def test_any_name_of_a_folder_comes_back(self, tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from zoo.errors import ZooError
 from zoo.files import write_whole
-from zoo.settings import SETTINGS, SETTINGS_FILE, expand_user
+from zoo.settings import SETTINGS, SETTINGS_FILE, TABLES, expand_user
 
 _RECIPES = """\
 # Hyper-parameters that differ from the packaged ones, for the checkpoints (backbone/corpus) that a pattern matches.
@@ -30,7 +30,10 @@ def render_settings(given: Mapping[str, str]) -> str:
     ]
     for name, about in SETTINGS.items():
         lines += ["", *(f"# {line}" for line in about.help.split("\n"))]
-        lines.append(f"{'' if name in given else '# '}{name} = {_quoted(given.get(name, about.example))}")
+        if name in TABLES:
+            lines += [f"# [{name}]", f"# {about.example}"]
+        else:
+            lines.append(f"{'' if name in given else '# '}{name} = {_quoted(given.get(name, about.example))}")
     return "\n".join(lines) + "\n"
 
 

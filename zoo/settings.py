@@ -79,6 +79,14 @@ class Settings:
         str | None,
         About("Artefact store that several machines share: any fsspec URL, or a folder.", "s3://bucket/zoo"),
     ] = None
+    mirrors: Annotated[
+        Mapping[str, str],
+        About(
+            "Where to ask for files outside the Hub, behind a proxy: start of an address = what stands in its place.\n"
+            "The Hub's is HF_ENDPOINT. This table comes last in the file.",
+            '"https://raw.githubusercontent.com/" = "https://mirror.example.org/github/"',
+        ),
+    ] = field(default_factory=dict)
     offline: bool = False
     file: Path | None = None
 
@@ -110,7 +118,7 @@ class Settings:
         values: dict[str, Any] = {"offline": is_offline(env), "file": file}
         for name, value in (_read_toml(file) if file else {}).items():
             values[name] = read_setting(name, value, where=f"{file}: {name}", folder=file.parent if file else Path())
-        for name in SETTINGS:
+        for name in SETTINGS.keys() - TABLES:
             variable = f"ZOO_{name.upper()}"
             if text := env.get(variable):  # a wrong country stops only what needs one
                 values[name] = text if name == "country" else read_setting(name, text, where=variable)
@@ -124,6 +132,8 @@ SETTINGS: dict[str, About] = {
 }
 """The settings of `zoo.toml`, in the order of the file."""
 FOLDERS = ("out", "registry", "corpora", "originals", "passages", "cache")
+TABLES = frozenset({"mirrors"})
+"""Settings that are tables; no variable stands for one."""
 _PATTERNS = {"checkpoint_name": ("backbone", "corpus"), "base_name": ("backbone",)}
 
 
@@ -141,6 +151,8 @@ def read_setting(name: str, value: object, *, where: str, folder: Path = Path())
     """
     if name not in SETTINGS:
         raise ZooError(f"unknown field {name!r}", where=where, fix=did_you_mean(name, SETTINGS))
+    if name == "mirrors":
+        return check_mirrors(value, where=where)
     if not isinstance(value, str) or not value or "\0" in value:
         example = f'{name} = "{SETTINGS[name].example}"'
         raise ZooError(f"{name} must be a text, not {value!r}", where=where, fix=f"for example {example}")
@@ -195,6 +207,26 @@ def check_org(org: str, *, where: str) -> str:
             fix="give the name alone, without address or repository: letters, digits, '.', '_' and '-'",
         )
     return org
+
+
+def check_mirrors(value: object, *, where: str) -> dict[str, str]:
+    """Validate a table of mirrors.
+
+    Raises:
+        ZooError: It is no table of addresses, or the two of a line do not both end with a slash, or neither.
+    """
+    fix = f"for example [mirrors], and below it {SETTINGS['mirrors'].example}"
+    if not isinstance(value, dict):
+        raise ZooError(f"mirrors must be a table, not {value!r}", where=where, fix=fix)
+    for start, mirror in value.items():
+        for text in (start, mirror):
+            if not isinstance(text, str) or not re.match(r"https?://[^\s/]", text):
+                raise ZooError(f"{text!r} is not the start of an address", where=where, fix=fix)
+        if start.endswith("/") != mirror.endswith("/"):
+            raise ZooError(
+                f"of {start!r} and {mirror!r} one ends with a slash", where=where, fix="end both with /, or neither"
+            )
+    return value
 
 
 def expand_user(path: str, *, where: str) -> Path:

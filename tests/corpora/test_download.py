@@ -23,6 +23,7 @@ from zoo.corpora.retry import FetchOptions
 from zoo.errors import ZooError
 from zoo.files import git_blob_sha1
 from zoo.registry.schema import RemoteFile
+from zoo.settings import Settings
 
 CONTENT = b"".join(b"token-%d\tO\n" % number for number in range(20_000))
 
@@ -70,6 +71,46 @@ def test_git_blob_hash_is_gits_own(tmp_path: Path, server: FileServer) -> None:
     bad = RemoteFile(url=server.url + "/hello", git_blob_sha1="0" * 40)
     with pytest.raises(ZooError, match="git blob ce013625030b, registered 000000000000"):
         fetch(bad, tmp_path / "cache", options=options())
+
+
+def test_a_mirror_is_asked_and_named_and_the_content_is_still_that_of_the_registry(
+    server: FileServer, tmp_path: Path
+) -> None:
+    file = server.put("/mirror/data/train.tsv", CONTENT, Reply(status=403))
+    home = file.model_copy(update={"url": "https://home.example/data/train.tsv"})
+    mirrored = {
+        "https://home.example/": "http://127.0.0.1:1/",
+        "https://home.example/data/": f"{server.url}/mirror/data/",
+    }
+    given = options(mirrors=mirrored)
+    with pytest.raises(ZooError, match="HTTP 403") as error:
+        fetch(home, tmp_path, options=given)
+    assert error.value.where == f"{server.url}/mirror/data/train.tsv (the mirror of {home.url})"
+    assert fetch(home, tmp_path, options=given).read_bytes() == CONTENT
+    assert cached_path(home, tmp_path).is_file() and fetch(home, tmp_path, options=options()).read_bytes() == CONTENT
+    server.put("/mirror/data/other.tsv", b"something else")
+    other = home.model_copy(update={"url": "https://home.example/data/other.tsv"})
+    with pytest.raises(ZooError, match="not the registered one") as error:
+        fetch(other, tmp_path, options=given)
+    assert "the mirror of https://home.example/data/other.tsv" in str(error.value)
+
+
+def test_a_password_in_a_mirror_is_not_told() -> None:
+    given = options(mirrors={"https://home.example/": "https://me:secret@proxy.example/x/"})
+    assert given.address("https://home.example/f") == "https://me:secret@proxy.example/x/f"
+    assert given.told("https://home.example/f") == "https://proxy.example/x/f (the mirror of https://home.example/f)"
+    assert given.told("https://other.example/f") == "https://other.example/f"
+
+
+def test_the_hub_s_mirror_is_hf_endpoint_unless_the_settings_name_another(monkeypatch: pytest.MonkeyPatch) -> None:
+    url = "https://huggingface.co/datasets/a/b/resolve/c/d"
+    monkeypatch.delenv("HF_ENDPOINT", raising=False)
+    assert FetchOptions.of(Settings()).address(url) == url
+    monkeypatch.setenv("HF_ENDPOINT", "http://hub.example/")
+    assert FetchOptions.of(Settings()).address(url) == "http://hub.example/datasets/a/b/resolve/c/d"
+    own = Settings(mirrors={"https://huggingface.co/": "http://mine.example/"})
+    assert FetchOptions.of(own).address(url) == "http://mine.example/datasets/a/b/resolve/c/d"
+    assert FetchOptions.of(Settings(offline=True)).is_offline and FetchOptions.of(Settings(), offline=True).is_offline
 
 
 def test_broken_off_in_the_middle_is_resumed(server: FileServer, tmp_path: Path) -> None:
@@ -301,6 +342,7 @@ from pathlib import Path
 from zoo.corpora.download import fetch
 from zoo.corpora.retry import FetchOptions
 from zoo.registry.schema import RemoteFile
+from zoo.settings import Settings
 file = RemoteFile(**json.loads(sys.argv[1]))
 print("ready", flush=True)
 print(fetch(file, Path(sys.argv[2]), options=FetchOptions(offline=False, timeout_seconds=20)), flush=True)

@@ -35,8 +35,15 @@ class LoopbackHub:
     """What a Hub answers about models: repository -> commit; and the paths it was asked for."""
 
     url: str
+    registry: Path
     commits: dict[str, str | None] = field(default_factory=lambda: {HUB_ID: COMMIT})
     asked: list[str] = field(default_factory=list)
+
+    @property
+    def env(self) -> dict[str, str]:
+        """Environment of a command that may ask this Hub: empty is how huggingface_hub spells unset."""
+        online = {"HF_ENDPOINT": self.url, "HF_HUB_OFFLINE": "", "HF_HUB_DISABLE_TELEMETRY": "1"}
+        return {**online, "ZOO_REGISTRY": str(self.registry)}
 
     def answer(self, path: str) -> tuple[int, dict[str, str], dict[str, object]]:
         """Status, headers and JSON of one request, shaped as the real Hub's."""
@@ -67,8 +74,12 @@ class LoopbackHub:
 
 
 @pytest.fixture
-def hub() -> Iterator[LoopbackHub]:
-    """A running loopback Hub."""
+def hub(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LoopbackHub]:
+    """A running loopback Hub, and a registry in which two backbones have no revision."""
+    registry = tmp_path_factory.mktemp("open")
+    (registry / "backbones").mkdir()
+    for name in ("deberta-v3-base", "pubmedbert-base"):
+        (registry / "backbones" / f"{name}.yaml").write_text(yaml.safe_dump(backbone(name).model_dump(mode="json")))
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
@@ -85,18 +96,13 @@ def hub() -> Iterator[LoopbackHub]:
             """Say nothing."""
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    state = LoopbackHub(f"http://127.0.0.1:{server.server_port}")
+    state = LoopbackHub(f"http://127.0.0.1:{server.server_port}", registry)
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
     yield state
     server.shutdown()
     server.server_close()
     thread.join()
-
-
-def online(url: str) -> dict[str, str]:
-    """Environment of a command that may ask this Hub: empty is how huggingface_hub spells unset."""
-    return {"HF_ENDPOINT": url, "HF_HUB_OFFLINE": "", "HF_HUB_DISABLE_TELEMETRY": "1"}
 
 
 def refused(done: subprocess.CompletedProcess[str], *words: str) -> None:
@@ -115,7 +121,7 @@ def old_lock(tmp_path: Path) -> bytes:
 
 
 def test_commit_and_file_hashes_are_written(zoo_process: Zoo, hub: LoopbackHub, tmp_path: Path) -> None:
-    done = zoo_process("lock", "deberta-v3-base", **online(hub.url))
+    done = zoo_process("lock", "deberta-v3-base", **hub.env)
     assert COMMIT in done.stdout and HUB_ID in done.stdout
     assert yaml.safe_load((tmp_path / LOCK_FILE).read_text()) == {
         "backbones": {"deberta-v3-base": {"hub_id": HUB_ID, "revision": COMMIT, "files": FILES}}
@@ -127,21 +133,33 @@ def test_commit_and_file_hashes_are_written(zoo_process: Zoo, hub: LoopbackHub, 
 def test_a_new_commit_replaces_the_old_and_other_entries_stay(
     zoo_process: Zoo, hub: LoopbackHub, old_lock: bytes, tmp_path: Path
 ) -> None:
-    zoo_process("lock", "deberta-v3-base", **online(hub.url))
+    zoo_process("lock", "deberta-v3-base", **hub.env)
     lock = read_lock(tmp_path / LOCK_FILE)
     assert lock.backbones["deberta-v3-base"].revision == COMMIT
     assert lock.backbones["other"].revision == OLD
 
 
+def test_locked_corpora_are_shown_and_stay(zoo_process: Zoo, hub: LoopbackHub, tmp_path: Path) -> None:
+    info = {"documents": 1234, "tokens": 20, "mentions": 0, "fingerprint": "ef" * 32}
+    corpora = {"fsu": {"source": "somewhere", "splits": {"test": info}}}
+    (tmp_path / LOCK_FILE).write_text(yaml.safe_dump({"corpora": corpora}))
+    done = zoo_process("lock", "deberta-v3-base", **hub.env)
+    (line,) = [line.split() for line in done.stdout.splitlines() if line.startswith("fsu")]
+    assert line == ["fsu", "test", "1234", "20", "0", "efefefefefef", "somewhere"]
+    written = yaml.safe_load((tmp_path / LOCK_FILE).read_text())
+    assert written["corpora"] == corpora and written["backbones"]["deberta-v3-base"]["revision"] == COMMIT
+
+
 def test_all_backbones_of_the_hub_are_locked_unless_some_are_named(
     zoo_process: Zoo, hub: LoopbackHub, tmp_path: Path
 ) -> None:
-    on_hub = {b.id: b.hub_id for b in load_registry().backbones.values() if b.hub_id}
-    hub.commits = {hub_id: f"{index:040x}" for index, hub_id in enumerate(on_hub.values())}
-    zoo_process("lock", "--output", "mine.yaml", **online(hub.url))
+    on_hub = [b for b in load_registry(hub.registry).backbones.values() if b.hub_id]
+    assert [b.id for b in on_hub if b.revision is None] == ["deberta-v3-base", "pubmedbert-base"]
+    hub.commits = {str(b.hub_id): f"{index:040x}" for index, b in enumerate(on_hub)}
+    zoo_process("lock", "--output", "mine.yaml", **hub.env)
     lock = read_lock(tmp_path / "mine.yaml")
     assert {name: item.revision for name, item in lock.backbones.items()} == {
-        name: hub.commits[hub_id] for name, hub_id in on_hub.items()
+        b.id: b.revision or hub.commits[str(b.hub_id)] for b in on_hub
     }
 
 
@@ -151,13 +169,13 @@ def test_a_registered_revision_is_what_is_asked_for(zoo_process: Zoo, hub: Loopb
         f"id: mine\ntitle: Mine\nfamily: bert\nhub_id: {HUB_ID}\nrevision: {OLD}\nparameters_million: 1\n"
         "license: {spdx: MIT, source: this test, publishable: true}\n"
     )
-    zoo_process("lock", "mine", "--registry", "registry", **online(hub.url))
+    zoo_process("lock", "mine", "--registry", "registry", **hub.env)
     assert hub.asked == [f"/api/models/{HUB_ID}/revision/{OLD}?blobs=true"]
     assert read_lock(tmp_path / LOCK_FILE).backbones["mine"].revision == OLD
 
 
 def test_unknown_repository(zoo_process: Zoo, hub: LoopbackHub, old_lock: bytes, tmp_path: Path) -> None:
-    done = zoo_process("lock", "pubmedbert-base", check=None, **online(hub.url))
+    done = zoo_process("lock", "pubmedbert-base", check=None, **hub.env)
     refused(done, "BiomedNLP-BiomedBERT-base", "401", "check the id")
     assert (tmp_path / LOCK_FILE).read_bytes() == old_lock
 
@@ -165,23 +183,23 @@ def test_unknown_repository(zoo_process: Zoo, hub: LoopbackHub, old_lock: bytes,
 def test_one_repository_that_is_gone_does_not_keep_the_others_from_being_locked(
     zoo_process: Zoo, hub: LoopbackHub, old_lock: bytes, tmp_path: Path
 ) -> None:
-    done = zoo_process("lock", "pubmedbert-base", "deberta-v3-base", check=1, **online(hub.url))
+    done = zoo_process("lock", "pubmedbert-base", "deberta-v3-base", check=1, **hub.env)
     assert "not locked: pubmedbert-base" in done.stderr and "401" in done.stderr and COMMIT in done.stdout
     lock = read_lock(tmp_path / LOCK_FILE)
     assert {name: item.revision for name, item in lock.backbones.items()} == {"deberta-v3-base": COMMIT, "other": OLD}
 
 
-def test_unreachable_hub(zoo_process: Zoo, old_lock: bytes, tmp_path: Path) -> None:
+def test_unreachable_hub(zoo_process: Zoo, hub: LoopbackHub, old_lock: bytes, tmp_path: Path) -> None:
     with socket.socket() as free:  # bound, never listening: connections are refused
         free.bind(("127.0.0.1", 0))
         url = f"http://127.0.0.1:{free.getsockname()[1]}"
-        done = zoo_process("lock", "deberta-v3-base", check=None, **online(url))
+        done = zoo_process("lock", "deberta-v3-base", check=None, **{**hub.env, "HF_ENDPOINT": url})
     refused(done, "cannot be reached", "HF_ENDPOINT")
     assert (tmp_path / LOCK_FILE).read_bytes() == old_lock
 
 
 def test_offline(zoo_process: Zoo, hub: LoopbackHub, old_lock: bytes, tmp_path: Path) -> None:
-    done = zoo_process("lock", "deberta-v3-base", check=None, **{**online(hub.url), "HF_HUB_OFFLINE": "1"})
+    done = zoo_process("lock", "deberta-v3-base", check=None, **{**hub.env, "HF_HUB_OFFLINE": "1"})
     refused(done, "HF_HUB_OFFLINE", "unset it")
     assert hub.asked == []
     assert (tmp_path / LOCK_FILE).read_bytes() == old_lock
@@ -189,19 +207,19 @@ def test_offline(zoo_process: Zoo, hub: LoopbackHub, old_lock: bytes, tmp_path: 
 
 def test_an_answer_without_a_commit(zoo_process: Zoo, hub: LoopbackHub, old_lock: bytes, tmp_path: Path) -> None:
     hub.commits[HUB_ID] = None
-    refused(zoo_process("lock", "deberta-v3-base", check=None, **online(hub.url)), "revision", HUB_ID)
+    refused(zoo_process("lock", "deberta-v3-base", check=None, **hub.env), "revision", HUB_ID)
     assert (tmp_path / LOCK_FILE).read_bytes() == old_lock
 
 
 def test_malformed_lock_file_is_left_alone(zoo_process: Zoo, hub: LoopbackHub, tmp_path: Path) -> None:
     (tmp_path / LOCK_FILE).write_text("backbones: {x: {hub_id: a/b, revision: short, files: {}}}\n")
-    refused(zoo_process("lock", "deberta-v3-base", check=None, **online(hub.url)), LOCK_FILE, "revision", "short")
+    refused(zoo_process("lock", "deberta-v3-base", check=None, **hub.env), LOCK_FILE, "revision", "short")
     assert hub.asked == []
     assert "short" in (tmp_path / LOCK_FILE).read_text()
 
 
 def test_unwritable_lock_file(zoo_process: Zoo, hub: LoopbackHub) -> None:
-    done = zoo_process("lock", "deberta-v3-base", "--output", "absent/zoo.lock.yaml", check=None, **online(hub.url))
+    done = zoo_process("lock", "deberta-v3-base", "--output", "absent/zoo.lock.yaml", check=None, **hub.env)
     refused(done, "cannot write", "absent")
 
 
@@ -216,8 +234,9 @@ def test_resolve_refuses_before_it_asks(tiny_registry: Path, tmp_path: Path) -> 
     assert list(tmp_path.iterdir()) == []
 
 
-def backbone(**values: str) -> Backbone:
-    return load_registry().backbone("deberta-v3-base").model_copy(update=values)
+def backbone(name: str = "deberta-v3-base", **values: str) -> Backbone:
+    """One of the registry without its revision."""
+    return load_registry().backbone(name).model_copy(update={"revision": None, **values})
 
 
 LOCK = Lock(backbones={"deberta-v3-base": LockedRepo(hub_id=HUB_ID, revision=COMMIT, files=FILES)})
@@ -257,7 +276,7 @@ def test_a_build_takes_the_commit_of_the_lock_file_in_the_current_folder(
     if revision:
         (tmp_path / LOCK_FILE).write_text(yaml.safe_dump(LOCK.model_dump()))
     registry = load_registry()
-    Context(registry, Settings()).backbone(registry.backbone("deberta-v3-base"))
+    Context(registry, Settings()).backbone(backbone())
     assert [(item.id, item.revision) for item in asked] == [("deberta-v3-base", revision)]
 
 

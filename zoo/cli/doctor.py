@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import asdict, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -15,14 +15,24 @@ if TYPE_CHECKING:
     from zoo.doctor.check import Check
 
 
-def doctor(out: OutOption = None, registry: RegistryOption = None, as_json: AsJson = False) -> None:
-    """Check machine, libraries, folders, registry and Hub, and say what to fix; exit code 1 if there is a problem."""
+def doctor(
+    out: OutOption = None,
+    registry: RegistryOption = None,
+    suite: Annotated[
+        str | None,
+        typer.Option(
+            "--suite", metavar="NAME", help="Whose homes are asked [default: your own suites, or quickstart]."
+        ),
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Check machine, libraries, folders, registry, Hub and the homes of a suite; exit code 1 if there is a problem."""
     from zoo.doctor.examine import examine
     from zoo.doctor.project import load_settings
 
     settings, read = load_settings()
     settings = replace(settings, out=out or settings.out, registry=registry or settings.registry)
-    checks = [read, *examine(settings)]
+    checks = [read, *examine(settings, suite=suite)]
     if as_json:
         print_json([asdict(check) for check in checks])
     else:

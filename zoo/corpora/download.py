@@ -80,7 +80,7 @@ def describe(file: RemoteFile) -> str:
     parts = urlsplit(file.url)
     match = re.match(r"^(.*)/([0-9a-f]{40})/", parts.path)
     if match:
-        return f"{parts.hostname}{match.group(1)} at commit {match.group(2)[:12]}"
+        return f"{parts.hostname}{match.group(1).removesuffix('/resolve')} at commit {match.group(2)[:12]}"
     return f"{parts.hostname}{PurePosixPath(parts.path).parent}".rstrip("/")
 
 
@@ -108,11 +108,11 @@ def _download(file: RemoteFile, target: Path, options: FetchOptions) -> None:
     import httpx2
 
     part = target.with_name(f".{target.name}.part")
-    resumed = part.exists()
+    resumed, told = part.exists(), options.told(file.url)
     timeout = httpx2.Timeout(options.timeout_seconds)
     try:
         with httpx2.Client(follow_redirects=True, timeout=timeout, headers={"Accept-Encoding": "identity"}) as client:
-            with_retries(lambda: _request(client, file, part, options), options, what=target.name, url=file.url)
+            with_retries(lambda: _request(client, file, part, options), options, what=target.name, url=told)
         _verify(part, file)
     except _WrongContentError as error:
         part.unlink(missing_ok=True)
@@ -121,7 +121,7 @@ def _download(file: RemoteFile, target: Path, options: FetchOptions) -> None:
             return
         raise ZooError(
             f"the content of {target.name} is not the registered one: {error}",
-            where=file.url,
+            where=told,
             fix="the file was changed at its source: correct the registry entry, or give the corpus by ZOO_CORPORA",
         ) from None
     part.replace(target)
@@ -146,7 +146,7 @@ def _request(client: httpx2.Client, file: RemoteFile, part: Path, options: Fetch
                 return
             part.unlink()
             raise PassingError("the server has no such range")
-        check_status(response, options, url=file.url)
+        check_status(response, options, url=options.told(file.url))
         if start not in (0, have):
             raise PassingError(f"asked for the bytes from {have}, got those from {start}")
         if total is not None and file.size_bytes not in (None, total):

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from zoo.corpora.document import Document, fingerprints
+from zoo.corpora.document import Document, count_mentions, count_tokens, fingerprints
 from zoo.corpora.files import find_split
 from zoo.corpora.overlaps import resolve_overlaps
 from zoo.corpora.readers import read_split
@@ -17,7 +17,8 @@ from zoo.corpora.sources import Located, locate, named_after
 from zoo.errors import ZooError, did_you_mean
 from zoo.registry.formats import CORPUS_FORMATS
 from zoo.registry.loader import Registry
-from zoo.registry.schema import CorpusEntry, SplitName
+from zoo.registry.lock import LOCK_FILE, LockedCorpus, lock_corpus, read_lock
+from zoo.registry.schema import OTHER_TYPES, CorpusEntry, SplitInfo, SplitName
 from zoo.settings import Settings
 
 
@@ -32,6 +33,8 @@ class Corpus:
         fingerprints: Fingerprint per split: the registered one where the split has it in any version, else the newest.
         repairs: What readers repaired or ignored and what the overlap policy left out, counted.
         dropped_mentions: Different annotated mentions per split that the overlap policy left out.
+        fetched: Whether its files are a download, now or earlier.
+        locked: Whether it is what the lock file says.
     """
 
     entry: CorpusEntry
@@ -40,6 +43,8 @@ class Corpus:
     fingerprints: Mapping[SplitName, str]
     repairs: Counter[str] = field(default_factory=Counter)
     dropped_mentions: Counter[SplitName] = field(default_factory=Counter)
+    fetched: bool = False
+    locked: bool = False
 
     def documents(self, split: SplitName) -> tuple[Document, ...]:
         """The documents of a split.
@@ -76,6 +81,9 @@ def open_corpus(
 ) -> Corpus:
     """Read a corpus of a registry, fetched where it is not on this machine.
 
+    One without registered fingerprints must be what the lock file of the current folder says; where that does not know
+    it yet, a fetched one is added to it.
+
     Args:
         entry: What to read.
         registry: Registry that the entry is from.
@@ -84,15 +92,54 @@ def open_corpus(
         progress: Called after every block of a download.
 
     Raises:
-        ZooError: As for `load_corpus`.
+        ZooError: As for `load_corpus`, or it is not the locked one.
     """
-    return load_corpus(
+    corpus = load_corpus(
         entry,
         registry_folder=registry.folders[f"corpora/{entry.id}"],
         local=settings.corpora,
         cache=settings.cache,
-        options=FetchOptions(offline=offline or settings.offline or None, progress=progress),
+        options=FetchOptions.of(settings, offline=offline, progress=progress),
     )
+    return corpus if corpus.verified else held_to_lock(corpus, Path(LOCK_FILE))
+
+
+def held_to_lock(corpus: Corpus, path: Path) -> Corpus:
+    """A corpus, if it is what a lock file says; one that was fetched and is not in the file is added to it.
+
+    Raises:
+        ZooError: A split is not the locked one, or the file is malformed.
+    """
+    locked = read_lock(path).corpora.get(corpus.entry.id)
+    if locked is None:
+        if not corpus.fetched:
+            return corpus
+        splits = {
+            split: SplitInfo(
+                documents=len(documents),
+                tokens=count_tokens(documents),
+                mentions=count_mentions(documents),
+                fingerprint=corpus.fingerprints[split],
+            )
+            for split, documents in corpus.splits.items()
+        }
+        try:
+            lock_corpus(path, corpus.entry.id, LockedCorpus(source=corpus.source, splits=splits))
+        except ZooError:  # the folder cannot be written to: what is read is no worse for that
+            return corpus
+        return replace(corpus, locked=True)
+    for split in corpus.splits:
+        wanted = locked.splits[split].fingerprint if split in locked.splits else None
+        if wanted is None or not corpus.is_split(split, wanted):
+            raise ZooError(
+                f"the {split} split of {corpus.entry.id} is not the locked one: fingerprint "
+                f"{corpus.fingerprints[split][:12]} ({corpus.source}), "
+                f"locked {(wanted or 'none')[:12]} ({locked.source})",
+                where=f"{path}: corpora.{corpus.entry.id}",
+                fix="use the files that it was locked with, or remove it from the lock file to lock what is here now: "
+                "scores on other data do not compare",
+            )
+    return replace(corpus, locked=True)
 
 
 def load_corpus(
@@ -122,7 +169,7 @@ def load_corpus(
     for split in entry.split_names:
         documents, path = _open(split, entry, located, repairs)
         resolved = []
-        for document in _mapped(documents, entry, path):
+        for document in _mapped(documents, entry, path, repairs):
             resolved.append(resolve_overlaps(document, entry.overlaps, repairs, where=path))
             annotated = {(*span.key, span.fragments) for span in document.spans}  # repeated ones are one mention
             dropped[split] += len(annotated) - len(resolved[-1].spans)
@@ -130,7 +177,7 @@ def load_corpus(
         if not splits[split]:
             raise ZooError("the file holds no document", where=path)
     found = {split: _fingerprint(entry, split, splits[split], repairs, located.where) for split in splits}
-    return Corpus(entry, splits, located.source, found, repairs, dropped)
+    return Corpus(entry, splits, located.source, found, repairs, dropped, fetched=located.fetched)
 
 
 def find_split_file(folder: Path, split: SplitName, entry: CorpusEntry) -> Path | None:
@@ -157,18 +204,24 @@ def _open(
     return named_after(split, read_split(path, entry, repairs, format=located.format), path), path
 
 
-def _mapped(documents: Iterator[Document], entry: CorpusEntry, path: str | Path) -> Iterator[Document]:
-    """Rename the types of the files to those of the label space."""
+def _mapped(
+    documents: Iterator[Document], entry: CorpusEntry, path: str | Path, repairs: Counter[str]
+) -> Iterator[Document]:
+    """Rename the types of the files to those of the label space; `*` in the entry takes every type not named there."""
+    others = entry.types.get(OTHER_TYPES)
     for document in documents:
         spans = []
         for span in document.spans:
-            if span.type not in entry.types:
+            name = entry.types.get(span.type, others)
+            if name is None:
                 raise ZooError(
                     f"the type {span.type!r} of document {document.id} is not in the entry of {entry.id}",
                     where=path,
                     fix=f"{did_you_mean(span.type, entry.types)} Add it to `types` of the corpus entry",
                 )
-            spans.append(replace(span, type=entry.types[span.type]))
+            if span.type not in entry.types:
+                repairs[f"mention of the type {span.type}, which the entry does not name, read as {name}"] += 1
+            spans.append(replace(span, type=name))
         yield replace(document, spans=tuple(spans))
 
 

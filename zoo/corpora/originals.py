@@ -11,6 +11,7 @@ from zoo.corpora.document import Document
 from zoo.corpora.download import fetch
 from zoo.corpora.overlaps import resolve_overlaps
 from zoo.corpora.readers.pubtator import read_pubtator
+from zoo.corpora.retry import FetchOptions
 from zoo.errors import ZooError
 from zoo.registry.schema import CorpusEntry, Originals
 from zoo.settings import Settings
@@ -73,5 +74,5 @@ def _files(originals: Originals, settings: Settings) -> list[Path]:
     for name, remote in originals.files.items():
         folder = settings.originals / originals.folder if settings.originals else None
         copies = [path for path in (folder / name, folder / f"{name}.gz") if path.is_file()] if folder else []
-        found.append(copies[0] if copies else fetch(remote, settings.cache))
+        found.append(copies[0] if copies else fetch(remote, settings.cache, options=FetchOptions.of(settings)))
     return found

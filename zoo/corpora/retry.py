@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import re
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -10,14 +12,16 @@ from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING
 
 from zoo.errors import ZooError
-from zoo.settings import is_offline
+from zoo.settings import Settings, is_offline
 
 if TYPE_CHECKING:
     import httpx2
     from tenacity import RetryCallState
+    from typing_extensions import Self
 
 Progress = Callable[[str, int, int | None], None]
 """Called with the file's name, the bytes so far, and the bytes in all where they are known."""
+HUB = "https://huggingface.co/"
 _PASSING = frozenset({408, 425, 429})
 
 
@@ -47,6 +51,19 @@ class FetchOptions:
     progress: Progress | None = None
     sleep: Callable[[float], None] = time.sleep
 
+    @classmethod
+    def of(cls, settings: Settings, *, offline: bool = False, progress: Progress | None = None) -> Self:
+        """What the settings and the environment say: offline or not, mirrors, `HF_ENDPOINT` as the mirror of the Hub.
+
+        Args:
+            settings: Their mirrors come over `HF_ENDPOINT`.
+            offline: Stay off the network, whatever they say.
+            progress: Called after every block.
+        """
+        endpoint = os.environ.get("HF_ENDPOINT", "").rstrip("/")
+        mirrors = ({HUB: f"{endpoint}/"} if endpoint else {}) | dict(settings.mirrors)
+        return cls(offline=offline or settings.offline or None, mirrors=mirrors, progress=progress)
+
     @property
     def is_offline(self) -> bool:
         """Whether to stay off the network."""
@@ -56,6 +73,11 @@ class FetchOptions:
         """Where a file of this address is asked for: at a mirror, if there is one."""
         start = max((start for start in self.mirrors if url.startswith(start)), key=len, default="")
         return self.mirrors[start] + url.removeprefix(start) if start else url
+
+    def told(self, url: str) -> str:
+        """The address for a message: that of the mirror, where one is asked, without a password that it may hold."""
+        address = self.address(url)
+        return url if address == url else f"{re.sub(r'//[^/@]*@', '//', address)} (the mirror of {url})"
 
 
 class PassingError(Exception):

@@ -17,6 +17,7 @@ from zoo.registry.schema import (
     CorpusEntry,
     FolderSource,
     HubSource,
+    PackedSource,
     RemoteFile,
     SplitName,
     UrlSource,
@@ -38,6 +39,7 @@ class Located:
         files: The file of each split, where they are not in such a folder.
         readers: What reads each split, where it is not a file of its own.
         format: How the files are written; None: as the entry says.
+        fetched: Whether they are a download, now or earlier.
     """
 
     source: str
@@ -46,6 +48,7 @@ class Located:
     files: Mapping[SplitName, Path] = field(default_factory=dict)
     readers: Mapping[SplitName, Reader] = field(default_factory=dict)
     format: str | None = None
+    fetched: bool = False
 
 
 def locate(
@@ -97,6 +100,8 @@ def locate(
                     return _url(source, cache, options)
                 case ArchiveSource():
                     return _archive(source, entry, cache, options)
+                case PackedSource():
+                    return _packed(source, entry, cache, options)
                 case HubSource():
                     return _hub(source, options)
         except ZooError as error:
@@ -129,6 +134,8 @@ def availability(entry: CorpusEntry, registry_folder: Path, local: Path | None, 
                 return "in the cache"
             case ArchiveSource() if _cached((source.archive, *source.documents.values()), cache):
                 return "in the cache"
+            case PackedSource() if _cached((source.archive,), cache):
+                return "in the cache"
             case HubSource():
                 from huggingface_hub import try_to_load_from_cache
 
@@ -138,7 +145,7 @@ def availability(entry: CorpusEntry, registry_folder: Path, local: Path | None, 
                 )
                 if all(isinstance(path, str) for path in found):
                     return "in the cache"
-    remote = any(isinstance(source, (UrlSource, ArchiveSource, HubSource)) for source in entry.sources)
+    remote = any(not isinstance(source, (BundledSource, FolderSource)) for source in entry.sources)
     return "to fetch" if remote else "no source"
 
 
@@ -149,7 +156,7 @@ def _cached(files: Iterable[RemoteFile], cache: Path) -> bool:
 def _url(source: UrlSource, cache: Path, options: FetchOptions) -> Located:
     files = {split: fetch(file, cache, options=options) for split, file in source.files.items()}
     home = ", ".join(dict.fromkeys(describe(file) for file in source.files.values()))
-    return Located(home, home, files=files)
+    return Located(home, home, files=files, fetched=True)
 
 
 def _archive(source: ArchiveSource, entry: CorpusEntry, cache: Path, options: FetchOptions) -> Located:
@@ -168,7 +175,20 @@ def _archive(source: ArchiveSource, entry: CorpusEntry, cache: Path, options: Fe
 
     readers = {split: reader(fetch(file, cache, options=options)) for split, file in source.documents.items()}
     home = describe(source.archive)
-    return Located(home, home, readers=readers)
+    return Located(home, home, readers=readers, fetched=True)
+
+
+def _packed(source: PackedSource, entry: CorpusEntry, cache: Path, options: FetchOptions) -> Located:
+    from zoo.corpora.packed import read_packed
+
+    archive = fetch(source.archive, cache, options=options)
+
+    def reader(split: SplitName) -> Reader:
+        return lambda repairs: read_packed(source, entry, archive, split, repairs)
+
+    home = describe(source.archive)
+    home += f", fold {source.fold} of {source.folds} (counted from 0)" if source.folds > 1 else ""
+    return Located(home, home, readers={split: reader(split) for split in entry.split_names}, fetched=True)
 
 
 def _hub(source: HubSource, options: FetchOptions) -> Located:
@@ -196,7 +216,7 @@ def _hub(source: HubSource, options: FetchOptions) -> Located:
             ) from None
         except OSError as error:
             raise ZooError(f"cannot fetch {name}: {error}", where=home, fix=OFFLINE_FIX) from None
-    return Located(home, home, files=files, format="parquet")
+    return Located(home, home, files=files, format="parquet", fetched=True)
 
 
 def named_after(split: str, documents: Iterator[Document], path: Path) -> Iterator[Document]:

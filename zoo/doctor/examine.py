@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from zoo.doctor.check import Check, problem
+from zoo.doctor.homes import check_homes
 from zoo.doctor.hub import check_hub
 from zoo.doctor.libraries import check_extras, check_libraries, extras, requirements
 from zoo.doctor.machine import (
@@ -26,12 +27,13 @@ _BROKEN = (ImportError, OSError, RuntimeError, ValueError, AttributeError)
 """What a half-installed library or an odd machine raises."""
 
 
-def examine(settings: Settings, *, hub_seconds: float = 5.0) -> list[Check]:
+def examine(settings: Settings, *, suite: str | None = None, hub_seconds: float = 5.0) -> list[Check]:
     """Look at everything that a build needs; changes nothing and never raises.
 
     Args:
         settings: What is to be used.
-        hub_seconds: How long to wait for the Hub; without effect offline.
+        suite: Whose homes are asked; None: those of the user's own registry, or quickstart.
+        hub_seconds: How long to wait for the Hub, and for a home; without effect offline.
     """
     asked = requirements()
     checks: list[tuple[str, Callable[[], Check | list[Check]]]] = [
@@ -49,6 +51,7 @@ def examine(settings: Settings, *, hub_seconds: float = 5.0) -> list[Check]:
         ("registry", lambda: check_registry(settings)),
         ("country", lambda: check_country(settings.country)),
         ("Hub", lambda: check_hub(settings, seconds=hub_seconds)),
+        ("homes", lambda: check_homes(settings, suite, seconds=hub_seconds)),
     ]
     return [item for name, check in checks for item in _made(name, check)]
 

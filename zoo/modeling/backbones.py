@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from pickle import UnpicklingError
 from typing import TYPE_CHECKING, Any
 
 from zoo.errors import ZooError
@@ -18,7 +22,9 @@ if TYPE_CHECKING:
     import torch
     from transformers import PreTrainedModel
 
-_WEIGHTS = ("*.safetensors", "*.json", "*.txt", "*.model", "merges.txt", "pytorch_model.bin")
+_FILES = ("*.safetensors", "*.json", "*.txt", "*.model")
+_PICKLES = "pytorch_model*.bin"
+_PICKLED = "; its weights are a pickle alone, read as tensors and nothing else"
 
 
 @dataclass(frozen=True)
@@ -50,8 +56,30 @@ def locate_backbone(backbone: Backbone, registry_folder: Path) -> BackboneFiles:
                 where=folder,
                 fix="give a folder written by save_pretrained",
             )
-        return BackboneFiles(folder, "local folder")
+        return BackboneFiles(folder, _told(folder, "local folder"))
     return _from_hub(backbone)
+
+
+@contextmanager
+def reading_weights(folder: Path) -> Iterator[None]:
+    """What is wrong with the weights of a backbone is one error; transformers runs no code that a pickle holds.
+
+    Raises:
+        ZooError: A pickle holds more than tensors, or the weights are damaged.
+    """
+    try:
+        yield
+    except (UnpicklingError, KeyError, EOFError, OSError) as error:
+        if code := re.search(r"(?:GLOBAL|class:?) ([\w.]+)", str(error)):
+            raise ZooError(
+                f"the weights hold more than tensors ({code[1]}): nothing of them was run or loaded",
+                where=folder / _PICKLES,
+                fix="take another revision of the backbone, at best one with safetensors",
+            ) from None
+        first = next(iter(str(error).splitlines()), "") or type(error).__name__
+        raise ZooError(
+            f"the weights cannot be read: {first}", where=folder, fix="remove the folder, so that it is fetched again"
+        ) from None
 
 
 def build_base(
@@ -74,13 +102,15 @@ def build_base(
     from transformers import AutoModelForTokenClassification, AutoTokenizer, set_seed
 
     set_seed(seed)
-    model = AutoModelForTokenClassification.from_pretrained(
-        files.folder,
-        num_labels=len(labels.labels),
-        id2label=labels.id2label,
-        label2id=labels.label2id,
-        dtype=torch.float32,
-    )
+    with reading_weights(files.folder):
+        model = AutoModelForTokenClassification.from_pretrained(
+            files.folder,
+            num_labels=len(labels.labels),
+            id2label=labels.id2label,
+            label2id=labels.label2id,
+            dtype=torch.float32,
+            weights_only=True,
+        )
     head = classifier(model)
     with torch.no_grad():
         head.weight.zero_()
@@ -154,10 +184,16 @@ def _from_hub(backbone: Backbone) -> BackboneFiles:
     from huggingface_hub import snapshot_download
     from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
 
-    try:
-        folder = Path(
-            snapshot_download(backbone.hub_id or "", revision=backbone.revision, allow_patterns=list(_WEIGHTS))
+    def fetch(*patterns: str) -> Path:
+        hub_id, revision = backbone.hub_id or "", backbone.revision
+        return Path(
+            snapshot_download(hub_id, revision=revision, allow_patterns=list(patterns), ignore_patterns=["*/*"])
         )
+
+    try:
+        folder = fetch(*_FILES)
+        if not any(folder.glob("*.safetensors")):
+            folder = fetch(*_FILES, _PICKLES)
     except LocalEntryNotFoundError:
         raise ZooError(
             f"the backbone {backbone.id} ({backbone.hub_id}) is not in the local cache and the Hub cannot be reached",
@@ -168,4 +204,10 @@ def _from_hub(backbone: Backbone) -> BackboneFiles:
             f"the Hub did not give {backbone.hub_id}: {str(error).splitlines()[0]}",
             fix="check the id, the revision and your token",
         ) from None
-    return BackboneFiles(folder, f"{backbone.hub_id}@{folder.name}")
+    return BackboneFiles(folder, _told(folder, f"{backbone.hub_id}@{folder.name}"))
+
+
+def _told(folder: Path, origin: str) -> str:
+    """The origin, with what is to be said of weights that are a pickle alone."""
+    pickled = any(folder.glob(_PICKLES)) and not any(folder.glob("*.safetensors"))
+    return origin + _PICKLED * pickled

@@ -1,4 +1,4 @@
-"""`zoo.lock.yaml`: the commits and file hashes that Hub ids without a revision stand for."""
+"""`zoo.lock.yaml`: what the registry leaves open, as it was found: commits of backbones, content of corpora."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pydantic import Field
 from zoo.errors import ZooError
 from zoo.files import write_whole
 from zoo.registry.reading import check, read_yaml
-from zoo.registry.schema import Backbone, Entry, HubId, Revision
+from zoo.registry.schema import Backbone, Entry, HubId, Revision, SplitInfo, SplitName
 
 LOCK_FILE = "zoo.lock.yaml"
 
@@ -28,10 +28,18 @@ class LockedRepo(Entry):
     files: dict[str, str]
 
 
+class LockedCorpus(Entry):
+    """A corpus without registered fingerprints, as it was when it was fetched first."""
+
+    source: str = Field(description="where it was fetched from")
+    splits: dict[SplitName, SplitInfo]
+
+
 class Lock(Entry):
-    """The content of zoo.lock.yaml."""
+    """The content of zoo.lock.yaml; a part that is empty is not written."""
 
     backbones: dict[str, LockedRepo] = Field(default_factory=dict)
+    corpora: dict[str, LockedCorpus] = Field(default_factory=dict)
 
 
 def read_lock(path: Path) -> Lock:
@@ -49,6 +57,25 @@ def locked(backbone: Backbone, lock: Lock) -> Backbone:
     if backbone.revision or item is None or item.hub_id != backbone.hub_id:
         return backbone
     return backbone.model_copy(update={"revision": item.revision})
+
+
+def lock_corpus(path: Path, corpus: str, item: LockedCorpus) -> None:
+    """Add a corpus to a lock file.
+
+    Two processes that add at one moment may lose one of the two; it is added again when that corpus is next read.
+
+    Raises:
+        ZooError: The file is malformed, or cannot be written; then it is as it was.
+    """
+    lock = read_lock(path)
+    _write(path, lock.model_copy(update={"corpora": {**lock.corpora, corpus: item}}))
+
+
+def _write(path: Path, lock: Lock) -> None:
+    try:
+        write_whole(path, yaml.safe_dump(lock.model_dump(exclude_defaults=True), sort_keys=True))
+    except OSError as error:
+        raise ZooError(f"cannot write the lock file: {error.strerror}", where=path, fix="choose another file") from None
 
 
 def resolve(backbones: Sequence[Backbone], path: Path) -> tuple[dict[str, LockedRepo], dict[str, ZooError]]:
@@ -74,11 +101,7 @@ def resolve(backbones: Sequence[Backbone], path: Path) -> tuple[dict[str, Locked
             refused[backbone.id] = ZooError(error.what, where=error.where, fix=error.fix)
     if refused and not found:
         raise next(iter(refused.values()))
-    merged = Lock(backbones={**lock.backbones, **found})
-    try:
-        write_whole(path, yaml.safe_dump(merged.model_dump(), sort_keys=True))
-    except OSError as error:
-        raise ZooError(f"cannot write the lock file: {error.strerror}", where=path, fix="choose another file") from None
+    _write(path, lock.model_copy(update={"backbones": {**lock.backbones, **found}}))
     return found, refused
 
 

@@ -21,6 +21,8 @@ Language = Annotated[str, Field(pattern=r"^[a-z]{2,3}(-[A-Za-z0-9]{1,8})*$")]
 TypeName = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_-]*$", max_length=60)]
 SplitName = Literal["train", "dev", "test"]
 SPLITS: tuple[SplitName, ...] = ("train", "dev", "test")
+OTHER_TYPES = "*"
+"""In the types of a corpus: every type of its files that is not named."""
 
 
 class Entry(BaseModel):
@@ -139,6 +141,24 @@ class ArchiveSource(Entry):
     )
 
 
+class PackedSource(Entry):
+    """A zip or tar archive with one file a split; of a corpus that is divided in several ways, one of them."""
+
+    kind: Literal["packed"]
+    archive: RemoteFile
+    member: str = Field(pattern=r"\{split\}", description="path inside the archive with {split}, and {fold} if any")
+    fold: int = Field(default=0, ge=0, description="which division of the corpus is taken")
+    folds: int = Field(default=1, ge=1, description="how many divisions there are")
+
+    @model_validator(mode="after")
+    def _has_the_fold(self) -> PackedSource:
+        if self.fold >= self.folds:
+            raise ValueError(f"fold is one of 0 to {self.folds - 1}")
+        if (self.folds > 1) != ("{fold}" in self.member):
+            raise ValueError("where there are several folds, member names {fold}")
+        return self
+
+
 class HubSource(Entry):
     """Parquet files of a Hub dataset at a revision, with `tokens` and tag ids."""
 
@@ -153,7 +173,9 @@ class HubSource(Entry):
     )
 
 
-Source = Annotated[BundledSource | UrlSource | FolderSource | ArchiveSource | HubSource, Field(discriminator="kind")]
+Source = Annotated[
+    BundledSource | UrlSource | FolderSource | ArchiveSource | PackedSource | HubSource, Field(discriminator="kind")
+]
 
 
 class ReportedScore(Entry):

@@ -8,6 +8,7 @@ from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from zoo.modeling.backbones import reading_weights
 from zoo.modeling.batches import first_position, pad
 from zoo.modeling.windows import IGNORED
 from zoo.registry.recipes import DaptRecipe
@@ -23,11 +24,18 @@ _HELDOUT_MASK_SEED = 20_000
 
 
 def load_masked_language_model(folder: Path, family: Family) -> tuple[PreTrainedModel, bool]:
-    """A backbone with its language-modelling head, and whether that head is new (random)."""
+    """A backbone with its language-modelling head, and whether that head is new (random).
+
+    Raises:
+        ZooError: The weights are damaged, or a pickle with more than tensors.
+    """
     import torch
     from transformers import AutoModelForMaskedLM
 
-    model, info = AutoModelForMaskedLM.from_pretrained(folder, dtype=torch.float32, output_loading_info=True)
+    with reading_weights(folder):
+        model, info = AutoModelForMaskedLM.from_pretrained(
+            folder, dtype=torch.float32, output_loading_info=True, weights_only=True
+        )
     return model, any(key.startswith(f"{family.mlm_head}.") for key in info["missing_keys"])
 
 

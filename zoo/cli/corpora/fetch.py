@@ -24,7 +24,10 @@ def fetch(
     registry: RegistryOption = None,
     as_json: AsJson = False,
 ) -> None:
-    """Fetch corpora from their public homes into the cache (ZOO_CACHE), and check their fingerprints."""
+    """Fetch corpora from their public homes into the cache (ZOO_CACHE), and check their fingerprints.
+
+    Those of corpora without registered ones are written to zoo.lock.yaml, and demanded from then on.
+    """
     found, settings = open_registry(registry)
     if bool(names) == fetch_all:
         raise ZooError("name corpora, or say --all", where="zoo corpora fetch", fix="zoo corpora list shows them")
@@ -61,7 +64,7 @@ def _fetch(entry: CorpusEntry, registry: Registry, settings: Settings, *, skip: 
     corpus = open_corpus(entry, registry, settings)
     return _fetched(
         entry.id,
-        "verified" if corpus.verified else "no fingerprint registered",
+        "verified" if corpus.verified else "locked" if corpus.locked else "no fingerprint registered",
         documents=sum(map(len, corpus.splits.values())),
         mentions=sum(map(count_mentions, corpus.splits.values())),
         source=corpus.source,

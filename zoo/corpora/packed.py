@@ -1,0 +1,81 @@
+"""Corpora released as a zip or tar archive with one file a split, read by the reader of the entry's format."""
+
+from __future__ import annotations
+
+import shutil
+import tarfile
+import tempfile
+import zipfile
+import zlib
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO
+
+from zoo.corpora.document import Document
+from zoo.corpora.readers import read_split
+from zoo.errors import ZooError
+from zoo.registry.formats import CORPUS_FORMATS
+from zoo.registry.schema import CorpusEntry, PackedSource, SplitName
+
+_LARGEST_MEMBER_BYTES = 1024**3
+
+
+def read_packed(
+    source: PackedSource, entry: CorpusEntry, archive: Path, split: SplitName, repairs: Counter[str]
+) -> Iterator[Document]:
+    """Stream the documents of one split; the file is unpacked for as long as it is read.
+
+    Args:
+        source: Where the split lies in the archive.
+        entry: The corpus: its format.
+        archive: The zip or tar file, compressed or not.
+        split: Which split.
+        repairs: Counts what had to be repaired.
+
+    Raises:
+        ZooError: The archive is damaged or lacks the split, or a line is malformed; with member and line.
+    """
+    member = source.member.replace("{fold}", str(source.fold)).replace("{split}", split)
+    with tempfile.TemporaryDirectory(prefix="zoo-split-") as folder:
+        path = Path(folder) / f"{split}{CORPUS_FORMATS[entry.format].suffixes[0]}"
+        _unpack(archive, member, path)
+        try:
+            yield from read_split(path, entry, repairs)
+        except ZooError as error:
+            where = error.where and error.where.replace(str(path), f"{archive}: {member}")
+            raise ZooError(error.what, where=where, fix=error.fix) from None
+
+
+def _unpack(archive: Path, member: str, target: Path) -> None:
+    """Write one regular file of an archive to `target`."""
+    try:
+        with _open(archive, member) as (stream, size_bytes), target.open("wb") as file:
+            if size_bytes > _LARGEST_MEMBER_BYTES:
+                raise ZooError(f"a file of {size_bytes} bytes", where=f"{archive}: {member}", fix="unpack and cut it")
+            shutil.copyfileobj(stream, file)
+    except KeyError:
+        raise ZooError(
+            f"the archive has no file {member!r}", where=archive, fix="correct `member` or `fold` in the entry"
+        ) from None
+    except (zipfile.BadZipFile, tarfile.TarError, EOFError, zlib.error, RuntimeError, OSError) as error:
+        raise ZooError(
+            f"the archive is damaged: {error}", where=archive, fix="remove the file, so that it is fetched again"
+        ) from None
+
+
+@contextmanager
+def _open(archive: Path, member: str) -> Iterator[tuple[IO[bytes], int]]:
+    """A file of a zip or tar archive, and its size in bytes; KeyError where there is none."""
+    if zipfile.is_zipfile(archive):
+        with zipfile.ZipFile(archive) as packed, packed.open(member) as stream:
+            yield stream, packed.getinfo(member).file_size
+        return
+    with tarfile.open(archive, "r:*") as tar:
+        info = tar.getmember(member)
+        found = tar.extractfile(info) if info.isreg() else None
+        if found is None:
+            raise KeyError(member)
+        with found:
+            yield found, info.size
