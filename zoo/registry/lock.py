@@ -1,8 +1,10 @@
-"""`zoo.lock.yaml`: the commits and file hashes that Hub ids without a revision stand for."""
+"""`zoo.lock.yaml`: what Hub ids without a revision stand for, and which passages were fetched."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import date
+from functools import cache
 from pathlib import Path
 
 import yaml
@@ -11,7 +13,7 @@ from pydantic import Field
 from zoo.errors import ZooError
 from zoo.files import write_whole
 from zoo.registry.reading import check, read_yaml
-from zoo.registry.schema import Backbone, Entry, HubId, Revision
+from zoo.registry.schema import Backbone, Entry, HubId, Md5, PassageEntry, RemotePassages, Revision, Sha256
 
 LOCK_FILE = "zoo.lock.yaml"
 
@@ -28,10 +30,57 @@ class LockedRepo(Entry):
     files: dict[str, str]
 
 
+class LockedPart(Entry):
+    """A file that passages were read from, or all answers of a home to one question.
+
+    Attributes:
+        md5: Of the file, as its home publishes it.
+        sha256: Of the file; answers have none, as their wording may vary.
+        size_bytes: Of the file, or of the answers together.
+        ids_sha256: Of the ids of the passages in it, in order.
+        records_sha256: Of all columns of those passages, in order.
+    """
+
+    name: str = Field(pattern=r"^\w[\w.-]*$")
+    url: str
+    md5: Md5 | None = None
+    sha256: Sha256 | None = None
+    size_bytes: int = Field(ge=0)
+    records: int = Field(ge=0)
+    ids_sha256: Sha256
+    records_sha256: Sha256
+
+
+class LockedPassages(Entry):
+    """Passages as they were fetched.
+
+    Attributes:
+        source: Where from: the lock holds for a registry entry that says the same.
+        sample: Number that the entry asked for.
+        fetched: Day on which the first question was asked.
+        ids_sha256: Of the parts' hashes of ids, in order.
+        records_sha256: Of the parts' hashes of passages, in order.
+    """
+
+    source: RemotePassages
+    sample: int | None = None
+    fetched: date
+    records: int = Field(ge=0)
+    ids_sha256: Sha256
+    records_sha256: Sha256
+    parts: tuple[LockedPart, ...]
+
+
 class Lock(Entry):
     """The content of zoo.lock.yaml."""
 
     backbones: dict[str, LockedRepo] = Field(default_factory=dict)
+    passages: dict[str, LockedPassages] = Field(default_factory=dict)
+
+    def of(self, entry: PassageEntry) -> LockedPassages | None:
+        """What is locked of passages; None where the entry has changed since, or was never fetched."""
+        item = self.passages.get(entry.id)
+        return item if item and (item.source, item.sample) == (entry.remote, entry.sample) else None
 
 
 def read_lock(path: Path) -> Lock:
@@ -40,7 +89,16 @@ def read_lock(path: Path) -> Lock:
     Raises:
         ZooError: It is malformed.
     """
-    return check(Lock, read_yaml(path), where=path) if path.is_file() else Lock()
+    if not path.is_file():
+        return Lock()
+    status = path.stat()
+    return _read(path.absolute(), status.st_mtime_ns, status.st_size)
+
+
+@cache
+def _read(path: Path, changed_ns: int, size_bytes: int) -> Lock:
+    """A plan asks for each of its stages: read once as long as the file stays as it is."""
+    return check(Lock, read_yaml(path), where=path)
 
 
 def locked(backbone: Backbone, lock: Lock) -> Backbone:
@@ -74,12 +132,27 @@ def resolve(backbones: Sequence[Backbone], path: Path) -> tuple[dict[str, Locked
             refused[backbone.id] = ZooError(error.what, where=error.where, fix=error.fix)
     if refused and not found:
         raise next(iter(refused.values()))
-    merged = Lock(backbones={**lock.backbones, **found})
+    _write(lock.model_copy(update={"backbones": {**lock.backbones, **found}}), path)
+    return found, refused
+
+
+def lock_passages(name: str, item: LockedPassages, path: Path) -> None:
+    """Add fetched passages to a lock file.
+
+    Raises:
+        ZooError: The file is malformed or cannot be written; it stays as it was.
+    """
+    lock = read_lock(path)
+    if lock.passages.get(name) != item:
+        _write(lock.model_copy(update={"passages": {**lock.passages, name: item}}), path)
+
+
+def _write(lock: Lock, path: Path) -> None:
+    parts = lock.model_dump(mode="json", exclude_none=True)
     try:
-        write_whole(path, yaml.safe_dump(merged.model_dump(), sort_keys=True))
+        write_whole(path, yaml.safe_dump({name: part for name, part in parts.items() if part}, sort_keys=True))
     except OSError as error:
         raise ZooError(f"cannot write the lock file: {error.strerror}", where=path, fix="choose another file") from None
-    return found, refused
 
 
 class _RefusedError(ZooError):

@@ -7,9 +7,12 @@ from typing import Any
 
 from typing_extensions import override
 
+from zoo.errors import ZooError
 from zoo.files import file_sha256
-from zoo.passages.mixture import MixtureCounts, draw_epoch, passages_fingerprint, prepare_passages
+from zoo.passages.mixture import MixtureCounts, draw_epoch, prepare_passages
+from zoo.passages.planned import not_fetched, planned_fingerprint
 from zoo.pipeline.context import Context
+from zoo.pipeline.fetching import with_fetching
 from zoo.pipeline.stage import (
     Job,
     Stage,
@@ -19,12 +22,15 @@ from zoo.pipeline.stage import (
 )
 from zoo.pipeline.store import RESUME
 from zoo.registry.loader import Checkpoint
+from zoo.registry.lock import LOCK_FILE
 from zoo.registry.recipes import DaptRecipe
 from zoo.registry.schema import Backbone, CorpusEntry, PassageEntry
 from zoo.training.dapt import DaptLog
 
 _TOKENS_PER_PASSAGE = 220
 _UNKNOWN_PASSAGES = 10_000
+NOT_FETCHED = "not fetched yet"
+"""Stands in a stage's key for passages of which nothing is known before they are fetched."""
 
 
 class DaptRecord(DaptLog):
@@ -53,9 +59,7 @@ class Dapt(StageKind[DaptRecord]):
             "code": self.code,
             "recipe": recipe.model_dump(mode="json", exclude={"targets", "test_sets"}),
             "targets": recipe.targets or context.registry.families[backbone.family].dapt_targets,
-            "passages": passages_fingerprint(
-                passage_entries(recipe, context), folders=context.registry.folders, local=context.settings.passages
-            ),
+            "passages": _passages_key(recipe, context),
             "test_sets": {
                 entry.id: {**split_fingerprints(entry, context, ("test",)), "unit": entry.unit}
                 for entry in _test_corpora(recipe, context)
@@ -72,6 +76,8 @@ class Dapt(StageKind[DaptRecord]):
 
         checkpoint, context, progress = job.stage.checkpoint, job.context, job.progress
         recipe = checkpoint.recipe.dapt
+        if _passages_key(recipe, with_fetching(context)) != job.stage.key["passages"]:
+            raise ZooError("the passages are not those of the plan", where=LOCK_FILE, fix="run zoo build again")
         progress.note("reads passages and leaves out test sentences")
         prepared = prepare_passages(
             passage_entries(recipe, context),
@@ -108,7 +114,7 @@ class Dapt(StageKind[DaptRecord]):
     @override
     def work(self, checkpoint: Checkpoint, key: Mapping[str, Any], context: Context) -> float:
         recipe, known = key["recipe"], context.registry.passages
-        passages = sum(known[name].passages or 0 for name in recipe["passages"] if name in known)
+        passages = sum(known[name].sample or known[name].passages or 0 for name in recipe["passages"] if name in known)
         tokens = _TOKENS_PER_PASSAGE * (passages or _UNKNOWN_PASSAGES) * float(recipe["epochs"])
         return 2 * checkpoint.backbone.parameters_million * tokens
 
@@ -133,6 +139,19 @@ def backbone_identity(backbone: Backbone, context: Context) -> Any:  # noqa: ANN
         for path in sorted(files.folder.iterdir())
         if path.suffix in (".safetensors", ".bin", ".json", ".txt", ".model")
     }
+
+
+def _passages_key(recipe: DaptRecipe, context: Context) -> Any:  # noqa: ANN401 - JSON-like
+    """The fingerprint of a mixture, by the lock where it is to be fetched; without either what would be fetched.
+
+    That is no key that an artefact can have: a build fetches before it plans.
+    """
+    entries, folders, local = passage_entries(recipe, context), context.registry.folders, context.settings.passages
+    missing = not_fetched(entries, folders=folders, local=local)
+    for entry in missing:
+        context.fetch(entry)
+    planned = planned_fingerprint(entries, folders=folders, local=local)
+    return planned or {entry.id: NOT_FETCHED for entry in missing}
 
 
 def passage_entries(recipe: DaptRecipe, context: Context) -> list[PassageEntry]:
