@@ -14,6 +14,9 @@ from zoo.passages.passage import Passage
 from zoo.registry.formats import PASSAGE_FORMATS
 from zoo.registry.schema import BundledSource, FolderSource, PassageEntry
 
+FETCHED = "fetched"
+"""Where passages are that came from their home into the cache."""
+
 
 def read_passages(path: Path, format: str | None = None, *, skipped: Counter[str] | None = None) -> Iterator[Passage]:
     """Stream the passages of a file, `.gz` or plain.
@@ -158,4 +161,4 @@ def find_passages(entry: PassageEntry, registry_folder: Path, local: Path | None
             if path.exists():
                 return ("bundled" if isinstance(source, BundledSource) else "local folder"), path
     fetched = find_fetched(entry)
-    return ("fetched", fetched) if fetched else None
+    return (FETCHED, fetched) if fetched else None

@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from pydantic import Field
 from typing_extensions import override
 
 from zoo.errors import ZooError
 from zoo.files import file_sha256
+from zoo.passages.fetched import read_record
+from zoo.passages.load import FETCHED, find_passages
 from zoo.passages.mixture import MixtureCounts, draw_epoch, prepare_passages
 from zoo.passages.planned import not_fetched, planned_fingerprint
 from zoo.pipeline.context import Context
@@ -38,6 +41,7 @@ class DaptRecord(DaptLog):
 
     passages: list[str]
     counts: MixtureCounts
+    fetched: dict[str, str] = Field(default_factory=dict, description="entry -> day on which it was fetched")
 
 
 class Dapt(StageKind[DaptRecord]):
@@ -109,7 +113,8 @@ class Dapt(StageKind[DaptRecord]):
                 on_phase=lambda name, steps, done: progress.steps(steps, done), on_step=progress.step, on_note=note
             )
             log = adapt(**arguments, progress=steps)
-        self.write(job.work, DaptRecord(**log.model_dump(), passages=list(recipe.passages), counts=prepared.counts))
+        names, days = list(recipe.passages), _days(recipe, context)
+        self.write(job.work, DaptRecord(**log.model_dump(), passages=names, counts=prepared.counts, fetched=days))
 
     @override
     def work(self, checkpoint: Checkpoint, key: Mapping[str, Any], context: Context) -> float:
@@ -152,6 +157,20 @@ def _passages_key(recipe: DaptRecipe, context: Context) -> Any:  # noqa: ANN401 
         context.fetch(entry)
     planned = planned_fingerprint(entries, folders=folders, local=local)
     return planned or {entry.id: NOT_FETCHED for entry in missing}
+
+
+def _days(recipe: DaptRecipe, context: Context) -> dict[str, str]:
+    """When the entries of a mixture were fetched: those that are not files of the user's own."""
+    folders, local = context.registry.folders, context.settings.passages
+    places = {
+        entry.id: find_passages(entry, folders[f"passages/{entry.id}"], local)
+        for entry in passage_entries(recipe, context)
+    }
+    return {
+        name: read_record(place[1]).fetched.isoformat()
+        for name, place in places.items()
+        if place and place[0] == FETCHED
+    }
 
 
 def passage_entries(recipe: DaptRecipe, context: Context) -> list[PassageEntry]:
