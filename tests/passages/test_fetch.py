@@ -75,10 +75,19 @@ def entry(kind: str, **fields: Any) -> PassageEntry:
         source="Demo, CC0",
     )
     source = {
-        "pubmed": PubmedSource(kind="pubmed-baseline"),
-        "trials": ClinicalTrialsSource(kind="clinicaltrials-api", first_year=2020, last_year=2021, page_size=3),
+        "pubmed": PubmedSource(kind="pubmed-baseline", url="https://ftp.ncbi.nlm.nih.gov/pubmed/baseline/"),
+        "trials": ClinicalTrialsSource(
+            kind="clinicaltrials-api",
+            url="https://clinicaltrials.gov/api/v2/studies",
+            first_year=2020,
+            last_year=2021,
+            page_size=3,
+        ),
         "arxiv": ArxivSource(
-            kind="arxiv-oai", sets=("q-bio", "physics:physics:bio-ph", "physics:physics:med-ph"), first_year=2024
+            kind="arxiv-oai",
+            url="https://oaipmh.arxiv.org/oai",
+            sets=("q-bio", "physics:physics:bio-ph", "physics:physics:med-ph"),
+            first_year=2024,
         ),
         "notes": NotesSource(kind="notes-csv", files=(file,)),
     }[kind]

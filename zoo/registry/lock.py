@@ -72,7 +72,7 @@ class LockedPassages(Entry):
 
 
 class Lock(Entry):
-    """The content of zoo.lock.yaml."""
+    """The content of zoo.lock.yaml; a part that is empty is not written."""
 
     backbones: dict[str, LockedRepo] = Field(default_factory=dict)
     passages: dict[str, LockedPassages] = Field(default_factory=dict)
@@ -132,7 +132,7 @@ def resolve(backbones: Sequence[Backbone], path: Path) -> tuple[dict[str, Locked
             refused[backbone.id] = ZooError(error.what, where=error.where, fix=error.fix)
     if refused and not found:
         raise next(iter(refused.values()))
-    _write(lock.model_copy(update={"backbones": {**lock.backbones, **found}}), path)
+    _write(path, lock.model_copy(update={"backbones": {**lock.backbones, **found}}))
     return found, refused
 
 
@@ -144,10 +144,10 @@ def lock_passages(name: str, item: LockedPassages, path: Path) -> None:
     """
     lock = read_lock(path)
     if lock.passages.get(name) != item:
-        _write(lock.model_copy(update={"passages": {**lock.passages, name: item}}), path)
+        _write(path, lock.model_copy(update={"passages": {**lock.passages, name: item}}))
 
 
-def _write(lock: Lock, path: Path) -> None:
+def _write(path: Path, lock: Lock) -> None:
     parts = lock.model_dump(mode="json", exclude_none=True)
     try:
         write_whole(path, yaml.safe_dump({name: part for name, part in parts.items() if part}, sort_keys=True))

@@ -229,15 +229,15 @@ class PubmedSource(Entry):
     """Files of PubMed's baseline, spread evenly over their numbers and so over the years; as many as are needed."""
 
     kind: Literal["pubmed-baseline"]
-    url: Url = "https://ftp.ncbi.nlm.nih.gov/pubmed/baseline/"
+    url: Url = Field(description="the folder, with / at its end")
 
 
 class ClinicalTrialsSource(Entry):
     """Studies of ClinicalTrials.gov by its API, version 2: as many of each quarter in which they were first posted."""
 
     kind: Literal["clinicaltrials-api"]
-    url: Url = "https://clinicaltrials.gov/api/v2/studies"
-    first_year: int = Field(default=2000, ge=1999)
+    url: Url
+    first_year: int = Field(ge=1999)
     last_year: int = Field(ge=1999)
     page_size: int = Field(default=1000, ge=1, le=1000, description="studies of one answer")
 
@@ -246,9 +246,9 @@ class ArxivSource(Entry):
     """Abstracts of arXiv by OAI-PMH: those of some sets that have a biomedical category, by year of the last change."""
 
     kind: Literal["arxiv-oai"]
-    url: Url = "https://oaipmh.arxiv.org/oai"
+    url: Url
     sets: tuple[str, ...] = Field(min_length=1, description="setSpecs, such as q-bio or physics:physics:med-ph")
-    first_year: int = Field(default=2005, ge=2005, description="the first year of arXiv's datestamps")
+    first_year: int = Field(ge=2005, description="2005 is the first year of arXiv's datestamps")
 
 
 class NotesFile(RemoteFile):

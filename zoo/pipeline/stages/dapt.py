@@ -32,7 +32,7 @@ from zoo.training.dapt import DaptLog
 
 _TOKENS_PER_PASSAGE = 220
 _UNKNOWN_PASSAGES = 10_000
-NOT_FETCHED = "not fetched yet"
+NOT_FETCHED = "not known yet: passages that are to be fetched"
 """Stands in a stage's key for passages of which nothing is known before they are fetched."""
 
 
@@ -119,7 +119,7 @@ class Dapt(StageKind[DaptRecord]):
     @override
     def work(self, checkpoint: Checkpoint, key: Mapping[str, Any], context: Context) -> float:
         recipe, known = key["recipe"], context.registry.passages
-        passages = sum(known[name].sample or known[name].passages or 0 for name in recipe["passages"] if name in known)
+        passages = sum(known[name].passages or 0 for name in recipe["passages"] if name in known)
         tokens = _TOKENS_PER_PASSAGE * (passages or _UNKNOWN_PASSAGES) * float(recipe["epochs"])
         return 2 * checkpoint.backbone.parameters_million * tokens
 
