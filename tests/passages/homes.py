@@ -9,9 +9,9 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, datetime, timezone
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import parse_qsl, quote, unquote, urlsplit
 from xml.sax.saxutils import escape
 
 TOPICS = ("fever", "asthma", "insulin", "tumour", "heart", "kidney", "virus", "liver", "migraine", "sepsis")
@@ -103,13 +103,13 @@ class Homes:
 
     def _token(self, key: str, place: int) -> str:
         self.tokens += 1
-        return f"t{self.tokens}|{key}={place}&x"
+        return quote(f"t{self.tokens}|{key}={place}&x")  # that of arXiv is quoted twice on its way
 
     def _place(self, token: str) -> int | None:
         if self.dead_tokens:
             self.dead_tokens -= 1
             return None
-        return int(token.split("=")[1][:-2])
+        return int(unquote(token).split("=")[1][:-2])
 
     def _studies(self, query: dict[str, str]) -> tuple[int, bytes]:
         assert query["fields"] == "NCTId,BriefSummary,DetailedDescription" and query["format"] == "json"
@@ -140,9 +140,11 @@ class Homes:
             assert set(query) == {"verb", "resumptionToken"}
             if (place := self._place(token)) is None:
                 return self._oai("<error code='badResumptionToken'>expired</error>")
-            wanted, first, last = token.split("|")[1].split("=")[0].split("/")
+            wanted, first, last = unquote(token).split("|")[1].split("=")[0].split("/")
         else:
             place, wanted, first, last = 0, query["set"], query["from"], query["until"]
+        if first < "2005-09-16" or date.fromisoformat(last) > datetime.now(timezone.utc).date():
+            return self._oai("<error code='badArgument'>start date too early, or until date too late</error>")
         found = [p for p in self.papers if wanted in _sets(p[2]) and first <= p[1].isoformat() <= last]
         if not found:
             return self._oai("<error code='noRecordsMatch'/>")

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import datetime
 import hashlib
 import json
+from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
@@ -109,7 +109,7 @@ def test_fetch(zoo: Zoo, registry: Path, tmp_path: Path) -> None:
         failed = zoo("passages", "fetch", "notes", "--registry", registry, check=2, **online, ZOO_OFFLINE="1")
         assert "this is offline" in failed.stderr and not homes.asked
         done = json.loads(zoo("passages", "fetch", "notes", "--registry", registry, "--json", **online).stdout)
-        day = datetime.date.today().isoformat()
+        day = datetime.now(timezone.utc).date().isoformat()
         row = {"passages": "notes", "records": 40, "parts": 1, "fetched": day, "source": "notes-csv"}
         assert done == [{**row, "status": "locked now"}]
         again = zoo("passages", "fetch", "notes", "--registry", registry, **online)

@@ -11,7 +11,7 @@ import sys
 import tracemalloc
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import date
+from datetime import date, datetime, timezone
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -87,7 +87,7 @@ def entry(kind: str, **fields: Any) -> PassageEntry:
             kind="arxiv-oai",
             url="https://oaipmh.arxiv.org/oai",
             sets=("q-bio", "physics:physics:bio-ph", "physics:physics:med-ph"),
-            first_year=2024,
+            since=date(2024, 1, 1),
         ),
         "notes": NotesSource(kind="notes-csv", files=(file,)),
     }[kind]
@@ -148,7 +148,10 @@ def test_passages_of_a_home_are_fetched_locked_and_read_like_a_local_copy(
     assert homes.agents == {USER_AGENT} and USER_AGENT.startswith("biomedical-ner-zoo/")
     locked = yaml.safe_load(machine.lock.read_text())["passages"][kind]
     assert locked["records"] == len(read) == sum(part["records"] for part in locked["parts"])
-    assert locked["fetched"] == date.today().isoformat() and locked["source"]["kind"] == item.sources[0].kind
+    assert (
+        locked["fetched"] == datetime.now(timezone.utc).date().isoformat()
+        and locked["source"]["kind"] == item.sources[0].kind
+    )
     assert sorted(path.suffix for path in machine.folder(item).iterdir() if path.suffix != ".arrow") == [".json"] * 2
     assert not list(machine.cache.rglob("*.csv")) + list(machine.cache.rglob("*.gz"))  # what was read is not kept twice
     asked = len(homes.asked)
@@ -207,6 +210,13 @@ def test_an_expired_token_begins_its_part_anew_and_no_other(kind: str, homes: Ho
 
     assert other.fetch(entry(kind), on_part=expire).records_sha256 == whole.records_sha256
     assert len(homes.asked) - pages == pages + 2  # the dead token, and the first page again
+
+
+def test_a_question_that_arxiv_refuses_is_not_asked_again(homes: Homes, machine: Machine) -> None:
+    source = entry("arxiv").sources[0].model_copy(update={"since": date(2001, 1, 1)})
+    with pytest.raises(ZooError, match="arXiv refuses the question: badArgument: start date too early"):
+        machine.fetch(entry("arxiv").model_copy(update={"sources": (source,)}))
+    assert len(homes.asked) == 1
 
 
 @pytest.mark.parametrize("kind", ["trials", "arxiv"])

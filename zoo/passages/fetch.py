@@ -6,7 +6,7 @@ import hashlib
 import json
 import shutil
 from collections.abc import Callable, Iterator
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta, timezone
 from importlib import import_module
 from pathlib import Path
 
@@ -157,10 +157,10 @@ class _Fetching:
         """The day on which fetching began: that of the lock, of the work that was left, or today."""
         path = self.work / _DAY
         begun = date.fromisoformat(path.read_text()) if path.is_file() else None
-        if begun and not self.locked and date.today() - begun > _STALE:
+        if begun and not self.locked and _today() - begun > _STALE:
             shutil.rmtree(self.work)
             begun = None
-        day = self.locked.fetched if self.locked else begun or date.today()
+        day = self.locked.fetched if self.locked else begun or _today()
         self.work.mkdir(exist_ok=True)
         write_whole(path, day.isoformat())
         return day
@@ -234,6 +234,11 @@ class _Fetching:
         for path in target.iterdir():
             if path.name not in keep:
                 shutil.rmtree(path) if path.is_dir() else path.unlink()
+
+
+def _today() -> date:
+    """In the time zone of the homes."""
+    return datetime.now(timezone.utc).date()
 
 
 def _home(entry: PassageEntry, day: date, work: Path, cache: Path, options: FetchOptions) -> Home[RemotePassages]:

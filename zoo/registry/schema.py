@@ -6,6 +6,7 @@ entry its licence and where that licence was read, every figure its unit in the 
 
 from __future__ import annotations
 
+from datetime import date
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -248,7 +249,7 @@ class ArxivSource(Entry):
     kind: Literal["arxiv-oai"]
     url: Url
     sets: tuple[str, ...] = Field(min_length=1, description="setSpecs, such as q-bio or physics:physics:med-ph")
-    first_year: int = Field(ge=2005, description="2005 is the first year of arXiv's datestamps")
+    since: date = Field(ge=date(2005, 9, 16), description="first day asked for; arXiv's datestamps begin on 2005-09-16")
 
 
 class NotesFile(RemoteFile):

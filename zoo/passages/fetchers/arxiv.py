@@ -29,9 +29,9 @@ class Arxiv(PagedHome[ArxivSource]):
     def parts(self, locked: Sequence[LockedPart] | None) -> Iterator[Part]:
         """One question for each set and year, up to the day on which fetching began."""
         for name in self.source.sets:
-            for year in range(self.source.first_year, self.day.year + 1):
-                until = min(f"{year}-12-31", self.day.isoformat())
-                query = {"metadataPrefix": "arXiv", "set": name, "from": f"{year}-01-01", "until": until}
+            for year in range(self.source.since.year, self.day.year + 1):
+                since, until = max(f"{year}-01-01", f"{self.source.since}"), min(f"{year}-12-31", f"{self.day}")
+                query = {"metadataPrefix": "arXiv", "set": name, "from": since, "until": until}
                 part = f"{name.replace(':', '.')}-{year}"
                 yield Part(part, f"{self.source.url}?verb=ListRecords&{urlencode(query)}")
 
@@ -73,8 +73,12 @@ def _check(answer: bytes) -> None:
     code = error.get("code") if error is not None else None
     if code == "badResumptionToken":
         raise ExpiredTokenError(code)
-    if code not in (None, "noRecordsMatch"):
-        raise PassingError(f"the home answers {code}: {' '.join(((error is not None and error.text) or '').split())}")
+    if error is not None and code != "noRecordsMatch":
+        raise ZooError(
+            f"arXiv refuses the question: {code}: {' '.join((error.text or '').split())}",
+            where="passages/*.yaml: sources",
+            fix="correct the sets and days of the source",
+        )
 
 
 def _tree(answer: bytes) -> ElementTree.Element:
