@@ -103,7 +103,8 @@ def energy(energy_wh: float, seconds: float) -> dict[str, Any]:
 def passages(name: str, spdx: str, **license_info: Any) -> dict[str, Any]:
     """The record of passages in a result."""
     info = {"spdx": spdx, "source": f"page of {name}", "publishable": True, **license_info}
-    return {"id": name, "title": name.title(), "homepage": f"https://example.org/{name}", "license": info}
+    counts = {"read": 1200, "trained": 1100, "fetched": "" if name == "notes" else "2026-01-02"}
+    return {"id": name, "title": name.title(), "homepage": f"https://example.org/{name}", "license": info, **counts}
 
 
 def registry(entry: Checkpoint) -> Registry:

@@ -70,6 +70,11 @@ def git_blob_sha1(path: Path) -> str:
     return _fed(hashlib.sha1(f"blob {path.stat().st_size}\0".encode(), usedforsecurity=False), path)
 
 
+def file_md5(path: Path) -> str:
+    """Hash of a file's content where its home publishes no better one: it tells damage, not forgery."""
+    return _fed(hashlib.md5(usedforsecurity=False), path)
+
+
 def _fed(digest: hashlib._Hash, path: Path) -> str:
     with path.open("rb") as stream:
         while block := stream.read(_BLOCK_BYTES):

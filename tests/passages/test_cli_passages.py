@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.in_process import Zoo
+from tests.passages.homes import serve_homes
 from tests.passages.test_mixture import prose
 
 CORPUS = """
@@ -61,11 +64,12 @@ def test_list_says_where_passages_are(zoo: Zoo, registry: Path, local: Path) -> 
     shown = zoo("passages", "list", "--registry", registry, "--json", ZOO_PASSAGES=str(local)).stdout
     rows: dict[str, dict[str, Any]] = {row["id"]: row for row in json.loads(shown)}
     assert {name: row["files"] for name, row in rows.items()} == {
-        "arxiv-abstracts": "no source",
-        "clinicaltrials-gov": "no source",
+        "arxiv-abstracts": "to fetch",
+        "clinicaltrials-gov": "to fetch",
         "mimic-iii-notes": "no source",
         "notes": "local copy",
-        "pubmed-abstracts": "no source",
+        "open-clinical-notes": "to fetch",
+        "pubmed-abstracts": "to fetch",
         "sample-passages": "bundled",
     }
     assert rows["notes"]["weight"] == 0.5 and rows["notes"]["publishable"] is False
@@ -89,7 +93,33 @@ def test_show(zoo: Zoo, registry: Path, local: Path) -> None:
     assert [item["id"] for item in data["examples"]] == ["mimic-0", "mimic-1", "mimic-2"]
     assert data["file_count"] == 1 and data["size_bytes"] == (local / "notes.csv").stat().st_size
     away = zoo("passages", "show", "pubmed-abstracts").stdout
+    assert "run zoo passages fetch pubmed-abstracts" in away
     assert "ZOO_PASSAGES/pubmed-abstracts/" in away and "https://pubmed.ncbi.nlm.nih.gov/download/" in away
+
+
+def test_fetch(zoo: Zoo, registry: Path, tmp_path: Path) -> None:
+    table = "ID,text\n" + "".join(f"{number},{prose(number)}\n" for number in range(40))
+    with serve_homes() as homes:
+        homes.notes["/notes.csv"] = table.encode()
+        pin = hashlib.sha256(table.encode()).hexdigest()
+        file = f"{{name: demo, url: {homes.url}/notes.csv, sha256: {pin}, text_column: text, id_column: ID, source: x}}"
+        source = f"sources: [{{kind: notes-csv, files: [{file}]}}]\n"
+        (registry / "passages" / "notes.yaml").write_text(PASSAGES + source)
+        online = {"ZOO_CACHE": str(tmp_path / "cache"), "HF_HUB_OFFLINE": "0"}
+        failed = zoo("passages", "fetch", "notes", "--registry", registry, check=2, **online, ZOO_OFFLINE="1")
+        assert "this is offline" in failed.stderr and not homes.asked
+        done = json.loads(zoo("passages", "fetch", "notes", "--registry", registry, "--json", **online).stdout)
+        day = datetime.now(timezone.utc).date().isoformat()
+        row = {"passages": "notes", "records": 40, "parts": 1, "fetched": day, "source": "notes-csv"}
+        assert done == [{**row, "status": "locked now"}]
+        again = zoo("passages", "fetch", "notes", "--registry", registry, **online)
+        assert "as locked" in again.stdout and len(homes.asked) == 1
+    lock = (tmp_path / "zoo.lock.yaml").read_text()
+    assert pin in lock and "records: 40" in lock
+    listed = json.loads(zoo("passages", "list", "--registry", registry, "--json", **online).stdout)
+    assert {row["files"] for row in listed if row["id"] == "notes"} == {"fetched"}
+    checked = json.loads(zoo("passages", "check", "notes", "--registry", registry, "--json", **online).stdout)
+    assert checked["counts"]["total"]["read"] == 40
 
 
 def test_check_counts_what_would_be_kept(zoo: Zoo, registry: Path, local: Path) -> None:
@@ -118,12 +148,16 @@ def test_check_counts_what_would_be_kept(zoo: Zoo, registry: Path, local: Path) 
     [
         (("check", "pubmed-abstract"), ("did you mean pubmed-abstracts",)),
         (("check", "mimic-iii-notes"), ("not on this machine", "https://physionet.org/", "ZOO_PASSAGES=DIR")),
+        (("fetch", "mimic-iii-notes"), ("no home to fetch mimic-iii-notes from", "https://physionet.org/")),
+        (("fetch",), ("name passages, or say --all",)),
+        (("fetch", "pubmed-abstracts"), ("this is offline", "unset HF_HUB_OFFLINE")),
+        (("check", "pubmed-abstracts"), ("run zoo passages fetch pubmed-abstracts",)),
         (("show", "nothing"), ("unknown passages",)),
         (("check", "sample-passages", "sample-passages"), ("named twice",)),
     ],
 )
-def test_bad_input_is_one_message(arguments: tuple[str, ...], words: tuple[str, ...], zoo: Zoo) -> None:
-    done = zoo("passages", *arguments, check=2)
+def test_bad_input_is_one_message(arguments: tuple[str, ...], words: tuple[str, ...], zoo: Zoo, tmp_path: Path) -> None:
+    done = zoo("passages", *arguments, check=2, ZOO_CACHE=str(tmp_path / "cache"))
     assert "Traceback" not in done.stderr and done.stderr.count("error:") == 1
     assert all(word in done.stderr for word in words), done.stderr
 

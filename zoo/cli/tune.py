@@ -24,6 +24,7 @@ def tune(
     as_json: AsJson = False,
 ) -> None:
     """Search a checkpoint's hyper-parameters for the best dev F1; killed, it goes on where it was."""
+    from zoo.pipeline.fetching import with_fetching
     from zoo.pipeline.plan import chain, make_plan
     from zoo.pipeline.progress import ConsoleReporter
     from zoo.pipeline.schedule import Schedule
@@ -35,13 +36,15 @@ def tune(
     (checkpoint,) = choose(context.registry, [checkpoint_id], False, None, given)
     if not checkpoint.recipe.tune.trials:
         raise ZooError("the recipe says no search", where="tune.trials", fix="say how many with --trials")
-    made = make_plan([checkpoint], context)
+    reporter = ConsoleReporter(console(stderr=as_json))
+    with reporter:
+        made = make_plan([checkpoint], with_fetching(context, reporter))
     for error in made.unreadable.values():
         raise error
     context.layout.check_writable()
     stage = chain(made.last[checkpoint.id])[KIND.name]
     missing = [each for each in stage.inputs_first() if not context.store.has(each.kind, each.fingerprint)]
-    reporter, schedule = ConsoleReporter(console(stderr=as_json)), Schedule(missing)
+    schedule = Schedule(missing)
     with reporter, context.store.in_use():
         reporter.begin(len(missing))
         engine_for("local", 1, None).run(schedule, context, reporter)

@@ -7,9 +7,10 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
+from zoo.corpora.client import open_client
 from zoo.corpora.retry import FetchOptions, PassingError, check_status, with_retries
 from zoo.errors import ZooError
-from zoo.files import file_sha256, git_blob_sha1
+from zoo.files import file_md5, file_sha256, git_blob_sha1
 from zoo.registry.schema import RemoteFile
 
 if TYPE_CHECKING:
@@ -33,7 +34,7 @@ def fetch(file: RemoteFile, cache: Path, *, options: FetchOptions | None = None)
     same file wait for each other.
 
     Args:
-        file: Address and hash (sha256, or the hash of git's blob object).
+        file: Address and hash (sha256, the hash of git's blob object, or md5).
         cache: Root of the cache (`ZOO_CACHE`); the file lies in `<cache>/files/<hash>/<name>`.
         options: Retries, time-outs, progress.
 
@@ -72,7 +73,8 @@ def cached_path(file: RemoteFile, cache: Path) -> Path:
     """Where a file lies in the cache, whether it is there or not: addressed by its hash, under its own name."""
     name = PurePosixPath(unquote(urlsplit(file.url).path)).name
     name = re.sub(r"[^\w.-]", "_", name).lstrip(".") or "file"
-    return cache / "files" / (file.sha256 or f"git-{file.git_blob_sha1}") / name
+    pin = file.sha256 or (f"git-{file.git_blob_sha1}" if file.git_blob_sha1 else f"md5-{file.md5}")
+    return cache / "files" / pin / name
 
 
 def describe(file: RemoteFile) -> str:
@@ -101,17 +103,16 @@ def _verify(path: Path, file: RemoteFile) -> None:
         raise _WrongContentError(f"sha256 {found[:12]}, registered {file.sha256[:12]}")
     if file.git_blob_sha1 and (found := git_blob_sha1(path)) != file.git_blob_sha1:
         raise _WrongContentError(f"git blob {found[:12]}, registered {file.git_blob_sha1[:12]}")
+    if file.md5 and (found := file_md5(path)) != file.md5:
+        raise _WrongContentError(f"md5 {found[:12]}, registered {file.md5[:12]}")
 
 
 def _download(file: RemoteFile, target: Path, options: FetchOptions) -> None:
     """Fill `target`. What an earlier process left is taken up; if it turns out wrong, the file is fetched anew once."""
-    import httpx2
-
     part = target.with_name(f".{target.name}.part")
     resumed, told = part.exists(), options.told(file.url)
-    timeout = httpx2.Timeout(options.timeout_seconds)
     try:
-        with httpx2.Client(follow_redirects=True, timeout=timeout, headers={"Accept-Encoding": "identity"}) as client:
+        with open_client(options) as client:
             with_retries(lambda: _request(client, file, part, options), options, what=target.name, url=told)
         _verify(part, file)
     except _WrongContentError as error:
@@ -122,7 +123,7 @@ def _download(file: RemoteFile, target: Path, options: FetchOptions) -> None:
         raise ZooError(
             f"the content of {target.name} is not the registered one: {error}",
             where=told,
-            fix="the file was changed at its source: correct the registry entry, or give the corpus by ZOO_CORPORA",
+            fix=f"the file was changed at its source: correct the registry entry, or {options.instead}",
         ) from None
     part.replace(target)
 

@@ -37,6 +37,7 @@ class FetchOptions:
         lock_seconds: How long to wait for another process that fetches the same file.
         offline: Stay off the network; None: what `HF_HUB_OFFLINE` or `ZOO_OFFLINE` say.
         mirrors: Start of an address -> what stands in its place; the longest that fits counts.
+        instead: What a user can do without the download, for error messages.
         progress: Called after every block.
         sleep: What pauses.
     """
@@ -48,6 +49,7 @@ class FetchOptions:
     lock_seconds: float = 1800.0
     offline: bool | None = None
     mirrors: Mapping[str, str] = field(default_factory=dict)
+    instead: str = "give the corpus by ZOO_CORPORA"
     progress: Progress | None = None
     sleep: Callable[[float], None] = time.sleep
 
@@ -133,7 +135,7 @@ def with_retries(request: Callable[[], None], options: FetchOptions, *, what: st
         raise ZooError(
             f"cannot fetch {what}: {error}",
             where=url,
-            fix="run the command again later: it goes on where it stopped; or give the corpus by ZOO_CORPORA",
+            fix=f"run the command again later: it goes on where it stopped; or {options.instead}",
         ) from None
 
 
@@ -161,7 +163,7 @@ def check_status(response: httpx2.Response, options: FetchOptions, *, url: str) 
     raise ZooError(
         f"the file is not there any more: {said}" if code in (404, 410) else f"the server refuses the file: {said}",
         where=url,
-        fix="correct the address in the registry entry, or give the corpus by ZOO_CORPORA",
+        fix=f"correct the address in the registry entry, or {options.instead}",
     )
 
 

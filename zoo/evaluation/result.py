@@ -91,6 +91,9 @@ class PassageRecord(Record):
     title: str
     homepage: str = ""
     license: LicenseInfo
+    read: int | None = Field(default=None, ge=0, description="passages read; null: not recorded")
+    trained: int | None = Field(default=None, ge=0, description="pieces trained on; null: not recorded")
+    fetched: str = Field(default="", description="day on which they were fetched, ISO 8601; empty: files of one's own")
 
 
 class DaptSummary(Record):

@@ -9,16 +9,20 @@ from importlib import import_module
 from pathlib import Path
 
 from zoo.errors import ZooError
+from zoo.passages.fetched import MANIFEST, find_fetched, read_fetched
 from zoo.passages.passage import Passage
 from zoo.registry.formats import PASSAGE_FORMATS
 from zoo.registry.schema import BundledSource, FolderSource, PassageEntry
+
+FETCHED = "fetched"
+"""Where passages are that came from their home into the cache."""
 
 
 def read_passages(path: Path, format: str | None = None, *, skipped: Counter[str] | None = None) -> Iterator[Passage]:
     """Stream the passages of a file, `.gz` or plain.
 
     Args:
-        path: The file.
+        path: The file; the manifest of fetched passages stands for all of them.
         format: How it is written; None: a name in `.jsonl` holds JSON lines, any other is plain text. That is UTF-8
             with blank lines between passages.
         skipped: Counts what the reader leaves out, by reason; complete once the iterator is exhausted.
@@ -26,6 +30,8 @@ def read_passages(path: Path, format: str | None = None, *, skipped: Counter[str
     Raises:
         ZooError: The file is malformed or cannot be read, with file and line or record.
     """
+    if path.name == MANIFEST:
+        return read_fetched(path)
     name = format or ("jsonl" if PASSAGE_FORMATS["jsonl"].matches(path.name) else "text")
     module, _, function = PASSAGE_FORMATS[name].reader.partition(":")
     passages: Iterator[Passage] = getattr(import_module(f"zoo.passages.readers.{module}"), function)(
@@ -62,10 +68,14 @@ def read_passage_files(
 def passage_files(path: Path, format: str) -> Iterator[Path]:
     """The file itself, or the files of a folder that are named after the format, in order of their names.
 
-    Subfolders come after the files beside them; hidden files and folders do not count.
+    Subfolders come after the files beside them; hidden files and folders do not count. Of fetched passages it is their
+    manifest, which changes where they do.
     """
     if not path.is_dir():
         yield path
+        return
+    if (path / MANIFEST).is_file():
+        yield path / MANIFEST
         return
     for folder, below, names in os.walk(path):
         below[:] = sorted(name for name in below if not name.startswith("."))
@@ -103,7 +113,7 @@ def load_passages(
 
 
 def passages_path(entry: PassageEntry, registry_folder: Path, local: Path | None = None) -> Path:
-    """File or folder of an entry: the user's copy, or the first of its sources that is on this machine.
+    """File or folder of an entry: the user's copy, or the first of its sources that is on this machine or was fetched.
 
     Args:
         entry: The passages.
@@ -115,19 +125,20 @@ def passages_path(entry: PassageEntry, registry_folder: Path, local: Path | None
     """
     if (found := find_passages(entry, registry_folder, local)) is not None:
         return found[1]
+    fetch = f"run zoo passages fetch {entry.id}, or " if entry.remote else ""
     home = f"get the files from {entry.homepage}, " if entry.homepage else ""
     setting = "" if local else " and set ZOO_PASSAGES=DIR"
     names = f"*{PASSAGE_FORMATS[entry.format].suffixes[0]}[.gz]"
     raise ZooError(
         f"the passages {entry.id} are not on this machine",
         where=f"passages/{entry.id}.yaml: sources",
-        fix=f"{home}put them into {local or 'DIR'}/{entry.id}/ as {names}{setting}; "
+        fix=f"{fetch}{home}put them into {local or 'DIR'}/{entry.id}/ as {names}{setting}; "
         "or give the entry a source {kind: folder, path: DIR}",
     )
 
 
 def find_passages(entry: PassageEntry, registry_folder: Path, local: Path | None = None) -> tuple[str, Path] | None:
-    """What `passages_path` finds, after `local copy`, `bundled` or `local folder`; None where nothing is here.
+    """What `passages_path` finds, after `local copy`, `bundled`, `local folder`, `fetched`; None where nothing is here.
 
     Raises:
         ZooError: There is no such folder with local passages.
@@ -149,4 +160,5 @@ def find_passages(entry: PassageEntry, registry_folder: Path, local: Path | None
             path = registry_folder / Path(source.path).expanduser()
             if path.exists():
                 return ("bundled" if isinstance(source, BundledSource) else "local folder"), path
-    return None
+    fetched = find_fetched(entry)
+    return (FETCHED, fetched) if fetched else None

@@ -238,7 +238,15 @@ def _dapt_summary(dapt: DaptRecord, passages: Sequence[PassageEntry]) -> DaptSum
         tokens=dapt.tokens,
         licenses=list(dict.fromkeys(entry.license.spdx for entry in passages)),
         sources=[
-            PassageRecord(id=entry.id, title=entry.title, homepage=entry.homepage, license=entry.license)
+            PassageRecord(
+                id=entry.id,
+                title=entry.title,
+                homepage=entry.homepage,
+                license=entry.license,
+                read=dapt.counts.entries[entry.id].read,
+                trained=dapt.counts.entries[entry.id].kept_train,
+                fetched=dapt.fetched.get(entry.id, ""),
+            )
             for entry in passages
         ],
         trained_parameters=dapt.trained_parameters,

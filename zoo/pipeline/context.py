@@ -15,7 +15,7 @@ from zoo.pipeline.layout import Layout
 from zoo.pipeline.store import Store
 from zoo.registry.loader import Registry
 from zoo.registry.lock import LOCK_FILE, locked, read_lock
-from zoo.registry.schema import Backbone, CorpusEntry
+from zoo.registry.schema import Backbone, CorpusEntry, PassageEntry
 from zoo.settings import Settings
 
 _Value = TypeVar("_Value")
@@ -31,6 +31,7 @@ class Context:
         remote: fsspec URL of a store that is shared with other machines; None: the output folder's own.
         alone: Whether stages run one at a time (then the whole machine's energy is theirs).
         tune_workers: Processes that share one search.
+        fetching: What gets passages that a plan asks for; None: a plan fetches nothing.
     """
 
     registry: Registry
@@ -38,6 +39,7 @@ class Context:
     remote: str | None = None
     alone: bool = True
     tune_workers: int = 1
+    fetching: Callable[[PassageEntry], object] | None = None
     _memory: dict[str, object] = field(default_factory=dict, compare=False, repr=False)
 
     @property
@@ -75,6 +77,15 @@ class Context:
     def pinned(self, backbone: Backbone) -> Backbone:
         """The backbone at the commit that the lock file of the current folder names, where its entry names none."""
         return locked(backbone, read_lock(Path(LOCK_FILE)))
+
+    def fetch(self, entry: PassageEntry) -> None:
+        """Get passages, once, if this context is one to fetch with.
+
+        Raises:
+            ZooError: They cannot be had, or are not the locked ones.
+        """
+        if fetching := self.fetching:
+            self._once(f"passages/{entry.id}", lambda: fetching(entry))
 
     def __getstate__(self) -> dict[str, Any]:
         return {**self.__dict__, "_memory": {}}

@@ -14,6 +14,7 @@ from zoo.evaluation.result import Result
 from zoo.files import write_whole
 from zoo.pipeline.assemble import assemble, is_assembled
 from zoo.pipeline.context import Context
+from zoo.pipeline.fetching import with_fetching
 from zoo.pipeline.plan import Plan, make_plan
 from zoo.pipeline.progress import Reporter
 from zoo.pipeline.schedule import Engine, Failure, Schedule
@@ -64,7 +65,8 @@ def run(
         ZooError: The country is unknown, the output folder not writable, or (without `keep_going`) an input is bad.
     """
     check_country(context.settings.country)
-    plan = make_plan(checkpoints, context)
+    with reporter:
+        plan = make_plan(checkpoints, with_fetching(context, reporter))
     missing = _missing(plan, context, overwrite)
     unreadable = plan.unreadable or _check_inputs(missing, context)
     if unreadable and not keep_going:

@@ -1,4 +1,4 @@
-"""Formats of corpora and of passages: a new one is a module with its reader, and a registration here."""
+"""Formats of corpora and of passages, and homes of passages: a new one is a module, and a registration here."""
 
 from __future__ import annotations
 
@@ -77,6 +77,13 @@ PASSAGE_FORMATS: Mapping[str, Format] = {
     "arxiv-json": Format("metadata of arXiv", "arxiv:read_arxiv", (".json", ".jsonl")),
     "mimic-csv": Format("notes of MIMIC-III", "mimic:read_mimic", (".csv",)),
 }
+PASSAGE_HOMES: Mapping[str, str] = {
+    "pubmed-baseline": "pubmed:PubmedBaseline",
+    "clinicaltrials-api": "clinicaltrials:ClinicalTrials",
+    "arxiv-oai": "arxiv:Arxiv",
+    "notes-csv": "notes:Notes",
+}
+"""Kind of a source -> `module:class` in `zoo/passages/fetchers`, imported when needed."""
 
 if TYPE_CHECKING:
     CorpusFormat = str

@@ -1,8 +1,10 @@
-"""`zoo.lock.yaml`: what the registry leaves open, as it was found: commits of backbones, content of corpora."""
+"""`zoo.lock.yaml`: what the registry leaves open, as it was found: backbones, corpora, passages."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import date
+from functools import cache
 from pathlib import Path
 
 import yaml
@@ -11,7 +13,18 @@ from pydantic import Field
 from zoo.errors import ZooError
 from zoo.files import write_whole
 from zoo.registry.reading import check, read_yaml
-from zoo.registry.schema import Backbone, Entry, HubId, Revision, SplitInfo, SplitName
+from zoo.registry.schema import (
+    Backbone,
+    Entry,
+    HubId,
+    Md5,
+    PassageEntry,
+    RemotePassages,
+    Revision,
+    Sha256,
+    SplitInfo,
+    SplitName,
+)
 
 LOCK_FILE = "zoo.lock.yaml"
 
@@ -33,6 +46,45 @@ class LockedCorpus(Entry):
 
     source: str = Field(description="where it was fetched from")
     splits: dict[SplitName, SplitInfo]
+class LockedPart(Entry):
+    """A file that passages were read from, or all answers of a home to one question.
+
+    Attributes:
+        md5: Of the file, as its home publishes it.
+        sha256: Of the file; answers have none, as their wording may vary.
+        size_bytes: Of the file, or of the answers together.
+        ids_sha256: Of the ids of the passages in it, in order.
+        records_sha256: Of all columns of those passages, in order.
+    """
+
+    name: str = Field(pattern=r"^\w[\w.-]*$")
+    url: str
+    md5: Md5 | None = None
+    sha256: Sha256 | None = None
+    size_bytes: int = Field(ge=0)
+    records: int = Field(ge=0)
+    ids_sha256: Sha256
+    records_sha256: Sha256
+
+
+class LockedPassages(Entry):
+    """Passages as they were fetched.
+
+    Attributes:
+        source: Where from: the lock holds for a registry entry that says the same.
+        sample: Number that the entry asked for.
+        fetched: Day on which the first question was asked.
+        ids_sha256: Of the parts' hashes of ids, in order.
+        records_sha256: Of the parts' hashes of passages, in order.
+    """
+
+    source: RemotePassages
+    sample: int | None = None
+    fetched: date
+    records: int = Field(ge=0)
+    ids_sha256: Sha256
+    records_sha256: Sha256
+    parts: tuple[LockedPart, ...]
 
 
 class Lock(Entry):
@@ -40,6 +92,12 @@ class Lock(Entry):
 
     backbones: dict[str, LockedRepo] = Field(default_factory=dict)
     corpora: dict[str, LockedCorpus] = Field(default_factory=dict)
+    passages: dict[str, LockedPassages] = Field(default_factory=dict)
+
+    def of(self, entry: PassageEntry) -> LockedPassages | None:
+        """What is locked of passages; None where the entry has changed since, or was never fetched."""
+        item = self.passages.get(entry.id)
+        return item if item and (item.source, item.sample) == (entry.remote, entry.sample) else None
 
 
 def read_lock(path: Path) -> Lock:
@@ -48,7 +106,16 @@ def read_lock(path: Path) -> Lock:
     Raises:
         ZooError: It is malformed.
     """
-    return check(Lock, read_yaml(path), where=path) if path.is_file() else Lock()
+    if not path.is_file():
+        return Lock()
+    status = path.stat()
+    return _read(path.absolute(), status.st_mtime_ns, status.st_size)
+
+
+@cache
+def _read(path: Path, changed_ns: int, size_bytes: int) -> Lock:
+    """A plan asks for each of its stages: read once as long as the file stays as it is."""
+    return check(Lock, read_yaml(path), where=path)
 
 
 def locked(backbone: Backbone, lock: Lock) -> Backbone:
@@ -69,13 +136,6 @@ def lock_corpus(path: Path, corpus: str, item: LockedCorpus) -> None:
     """
     lock = read_lock(path)
     _write(path, lock.model_copy(update={"corpora": {**lock.corpora, corpus: item}}))
-
-
-def _write(path: Path, lock: Lock) -> None:
-    try:
-        write_whole(path, yaml.safe_dump(lock.model_dump(exclude_defaults=True), sort_keys=True))
-    except OSError as error:
-        raise ZooError(f"cannot write the lock file: {error.strerror}", where=path, fix="choose another file") from None
 
 
 def resolve(backbones: Sequence[Backbone], path: Path) -> tuple[dict[str, LockedRepo], dict[str, ZooError]]:
@@ -103,6 +163,25 @@ def resolve(backbones: Sequence[Backbone], path: Path) -> tuple[dict[str, Locked
         raise next(iter(refused.values()))
     _write(path, lock.model_copy(update={"backbones": {**lock.backbones, **found}}))
     return found, refused
+
+
+def lock_passages(name: str, item: LockedPassages, path: Path) -> None:
+    """Add fetched passages to a lock file.
+
+    Raises:
+        ZooError: The file is malformed or cannot be written; it stays as it was.
+    """
+    lock = read_lock(path)
+    if lock.passages.get(name) != item:
+        _write(path, lock.model_copy(update={"passages": {**lock.passages, name: item}}))
+
+
+def _write(path: Path, lock: Lock) -> None:
+    parts = lock.model_dump(mode="json", exclude_none=True)
+    try:
+        write_whole(path, yaml.safe_dump({name: part for name, part in parts.items() if part}, sort_keys=True))
+    except OSError as error:
+        raise ZooError(f"cannot write the lock file: {error.strerror}", where=path, fix="choose another file") from None
 
 
 class _RefusedError(ZooError):

@@ -6,16 +6,19 @@ entry its licence and where that licence was read, every figure its unit in the 
 
 from __future__ import annotations
 
+from datetime import date
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from zoo.registry.formats import CorpusFormat, PassageFormat
+from zoo.registry.formats import PASSAGE_HOMES, CorpusFormat, PassageFormat
 
 Identifier = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9.-]*$", max_length=60)]
 HubId = Annotated[str, Field(pattern=r"^[\w.-]+/[\w.-]+$")]
 Revision = Annotated[str, Field(pattern=r"^[0-9a-f]{40}$")]
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+Url = Annotated[str, Field(pattern=r"^https?://")]
+Md5 = Annotated[str, Field(pattern=r"^[0-9a-f]{32}$")]
 Sha1 = Annotated[str, Field(pattern=r"^[0-9a-f]{40}$")]
 Language = Annotated[str, Field(pattern=r"^[a-z]{2,3}(-[A-Za-z0-9]{1,8})*$")]
 TypeName = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_-]*$", max_length=60)]
@@ -94,17 +97,18 @@ class Backbone(Entry):
 
 
 class RemoteFile(Entry):
-    """A file on the web, pinned by content: sha256, or git's own blob hash where only that is known."""
+    """A file on the web, pinned by content: sha256, or git's own blob hash or md5 where only that is known."""
 
-    url: Annotated[str, Field(pattern=r"^https?://")]
+    url: Url
     sha256: Sha256 | None = None
     git_blob_sha1: Sha1 | None = None
+    md5: Md5 | None = None
     size_bytes: int | None = Field(default=None, ge=0)
 
     @model_validator(mode="after")
     def _is_pinned(self) -> RemoteFile:
-        if not (self.sha256 or self.git_blob_sha1):
-            raise ValueError("a file needs sha256 or git_blob_sha1")
+        if not (self.sha256 or self.git_blob_sha1 or self.md5):
+            raise ValueError("a file needs sha256, git_blob_sha1 or md5")
         return self
 
 
@@ -244,6 +248,53 @@ class CorpusEntry(Entry):
         return ("test",) if self.for_evaluation_only else SPLITS
 
 
+class PubmedSource(Entry):
+    """Files of PubMed's baseline, spread evenly over their numbers and so over the years; as many as are needed."""
+
+    kind: Literal["pubmed-baseline"]
+    url: Url = Field(description="the folder, with / at its end")
+
+
+class ClinicalTrialsSource(Entry):
+    """Studies of ClinicalTrials.gov by its API, version 2: as many of each quarter in which they were first posted."""
+
+    kind: Literal["clinicaltrials-api"]
+    url: Url
+    first_year: int = Field(ge=1999)
+    last_year: int = Field(ge=1999)
+    page_size: int = Field(default=1000, ge=1, le=1000, description="studies of one answer")
+
+
+class ArxivSource(Entry):
+    """Abstracts of arXiv by OAI-PMH: those of some sets that have a biomedical category, by year of the last change."""
+
+    kind: Literal["arxiv-oai"]
+    url: Url
+    sets: tuple[str, ...] = Field(min_length=1, description="setSpecs, such as q-bio or physics:physics:med-ph")
+    since: date = Field(ge=date(2005, 9, 16), description="first day asked for; arXiv's datestamps begin on 2005-09-16")
+
+
+class NotesFile(RemoteFile):
+    """A table of notes, one a row, as comma-separated values with a header."""
+
+    name: Identifier = Field(description="what ids begin with, and what the lock calls the file")
+    text_column: str
+    id_column: str
+    source: str = Field(description="whose notes they are, with the licence")
+
+
+class NotesSource(Entry):
+    """Tables of clinical notes, each pinned by its hash."""
+
+    kind: Literal["notes-csv"]
+    files: tuple[NotesFile, ...] = Field(min_length=1)
+
+
+RemotePassages = Annotated[PubmedSource | ClinicalTrialsSource | ArxivSource | NotesSource, Field(discriminator="kind")]
+"""Where `zoo passages fetch` gets passages; what fetches each kind: `PASSAGE_HOMES` in formats.py."""
+PassageSource = Annotated[BundledSource | FolderSource | RemotePassages, Field(discriminator="kind")]
+
+
 class PassageEntry(Entry):
     """Raw text for domain-adaptive pre-training."""
 
@@ -252,7 +303,7 @@ class PassageEntry(Entry):
     homepage: str = Field(default="", description="where the files can be had")
     format: PassageFormat = "jsonl"
     license: LicenseInfo
-    sources: tuple[Source, ...] = Field(default=(), description="tried in order; ZOO_PASSAGES comes first")
+    sources: tuple[PassageSource, ...] = Field(default=(), description="tried in order; ZOO_PASSAGES comes first")
     passages: int | None = Field(default=None, ge=0, description="how many there are; others are refused")
     sample: int | None = Field(default=None, ge=1, description="use a seeded sample of so many; null: all")
     weight: float = Field(
@@ -262,6 +313,11 @@ class PassageEntry(Entry):
         description="times each passage is drawn per epoch: 2 draws all twice, 0.5 a seeded half",
     )
     note: str = ""
+
+    @property
+    def remote(self) -> RemotePassages | None:
+        """The source that passages are fetched from, if there is one."""
+        return next((source for source in self.sources if source.kind in PASSAGE_HOMES), None)  # type: ignore[return-value]
 
 
 class EntityType(Entry):

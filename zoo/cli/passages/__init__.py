@@ -2,4 +2,6 @@
 
 from zoo.cli.group import command_group
 
-app = command_group(__name__, ("list", "show", "check"), "List, show and check passages for pre-training.")
+app = command_group(
+    __name__, ("list", "show", "fetch", "check"), "List, show, fetch and check passages for pre-training."
+)

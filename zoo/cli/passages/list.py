@@ -27,7 +27,7 @@ def list_(registry: RegistryOption = None, as_json: AsJson = False) -> None:
                 "passages": entry.passages,
                 "sample": entry.sample,
                 "weight": entry.weight,
-                "files": place[0] if place else "no source",
+                "files": place[0] if place else "to fetch" if entry.remote else "no source",
             }
         )
     if as_json:

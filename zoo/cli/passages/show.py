@@ -52,8 +52,10 @@ def show(
     print_line(f"drawn: {sample}, weight {entry.weight:g}")
     if not place:
         target = f"{settings.passages or '$ZOO_PASSAGES'}/{entry.id}/"
+        fetch = f"run zoo passages fetch {entry.id}, or " if entry.remote else ""
         print_line(
-            f"files: none on this machine; put them into {target}, as *{PASSAGE_FORMATS[entry.format].suffixes[0]}[.gz]"
+            f"files: none on this machine; {fetch}put them into {target}, "
+            f"as *{PASSAGE_FORMATS[entry.format].suffixes[0]}[.gz]"
         )
         return
     print_line(f"files: {data['files']}, {data['file_count']:,}, {data['size_bytes'] / 1e6:,.1f} MB")

@@ -5,11 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from pydantic import Field
 from typing_extensions import override
 
+from zoo.errors import ZooError
 from zoo.files import file_sha256
-from zoo.passages.mixture import MixtureCounts, draw_epoch, passages_fingerprint, prepare_passages
+from zoo.passages.fetched import read_record
+from zoo.passages.load import FETCHED, find_passages
+from zoo.passages.mixture import MixtureCounts, draw_epoch, prepare_passages
+from zoo.passages.planned import not_fetched, planned_fingerprint
 from zoo.pipeline.context import Context
+from zoo.pipeline.fetching import with_fetching
 from zoo.pipeline.stage import (
     Job,
     Stage,
@@ -19,12 +25,15 @@ from zoo.pipeline.stage import (
 )
 from zoo.pipeline.store import RESUME
 from zoo.registry.loader import Checkpoint
+from zoo.registry.lock import LOCK_FILE
 from zoo.registry.recipes import DaptRecipe
 from zoo.registry.schema import Backbone, CorpusEntry, PassageEntry
 from zoo.training.dapt import DaptLog
 
 _TOKENS_PER_PASSAGE = 220
 _UNKNOWN_PASSAGES = 10_000
+NOT_FETCHED = "not known yet: passages that are to be fetched"
+"""Stands in a stage's key for passages of which nothing is known before they are fetched."""
 
 
 class DaptRecord(DaptLog):
@@ -32,6 +41,7 @@ class DaptRecord(DaptLog):
 
     passages: list[str]
     counts: MixtureCounts
+    fetched: dict[str, str] = Field(default_factory=dict, description="entry -> day on which it was fetched")
 
 
 class Dapt(StageKind[DaptRecord]):
@@ -53,9 +63,7 @@ class Dapt(StageKind[DaptRecord]):
             "code": self.code,
             "recipe": recipe.model_dump(mode="json", exclude={"targets", "test_sets"}),
             "targets": recipe.targets or context.registry.families[backbone.family].dapt_targets,
-            "passages": passages_fingerprint(
-                passage_entries(recipe, context), folders=context.registry.folders, local=context.settings.passages
-            ),
+            "passages": _passages_key(recipe, context),
             "test_sets": {
                 entry.id: {**split_fingerprints(entry, context, ("test",)), "unit": entry.unit}
                 for entry in _test_corpora(recipe, context)
@@ -72,6 +80,8 @@ class Dapt(StageKind[DaptRecord]):
 
         checkpoint, context, progress = job.stage.checkpoint, job.context, job.progress
         recipe = checkpoint.recipe.dapt
+        if _passages_key(recipe, with_fetching(context)) != job.stage.key["passages"]:
+            raise ZooError("the passages are not those of the plan", where=LOCK_FILE, fix="run zoo build again")
         progress.note("reads passages and leaves out test sentences")
         prepared = prepare_passages(
             passage_entries(recipe, context),
@@ -103,7 +113,8 @@ class Dapt(StageKind[DaptRecord]):
                 on_phase=lambda name, steps, done: progress.steps(steps, done), on_step=progress.step, on_note=note
             )
             log = adapt(**arguments, progress=steps)
-        self.write(job.work, DaptRecord(**log.model_dump(), passages=list(recipe.passages), counts=prepared.counts))
+        names, days = list(recipe.passages), _days(recipe, context)
+        self.write(job.work, DaptRecord(**log.model_dump(), passages=names, counts=prepared.counts, fetched=days))
 
     @override
     def work(self, checkpoint: Checkpoint, key: Mapping[str, Any], context: Context) -> float:
@@ -132,6 +143,33 @@ def backbone_identity(backbone: Backbone, context: Context) -> Any:  # noqa: ANN
         path.name: file_sha256(path)
         for path in sorted(files.folder.iterdir())
         if path.suffix in (".safetensors", ".bin", ".json", ".txt", ".model")
+    }
+
+
+def _passages_key(recipe: DaptRecipe, context: Context) -> Any:  # noqa: ANN401 - JSON-like
+    """The fingerprint of a mixture, by the lock where it is to be fetched; without either what would be fetched.
+
+    That is no key that an artefact can have: a build fetches before it plans.
+    """
+    entries, folders, local = passage_entries(recipe, context), context.registry.folders, context.settings.passages
+    missing = not_fetched(entries, folders=folders, local=local)
+    for entry in missing:
+        context.fetch(entry)
+    planned = planned_fingerprint(entries, folders=folders, local=local)
+    return planned or {entry.id: NOT_FETCHED for entry in missing}
+
+
+def _days(recipe: DaptRecipe, context: Context) -> dict[str, str]:
+    """When the entries of a mixture were fetched: those that are not files of the user's own."""
+    folders, local = context.registry.folders, context.settings.passages
+    places = {
+        entry.id: find_passages(entry, folders[f"passages/{entry.id}"], local)
+        for entry in passage_entries(recipe, context)
+    }
+    return {
+        name: read_record(place[1]).fetched.isoformat()
+        for name, place in places.items()
+        if place and place[0] == FETCHED
     }
 
 
