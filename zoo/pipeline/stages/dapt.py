@@ -9,6 +9,7 @@ from typing_extensions import override
 
 from zoo.files import file_sha256
 from zoo.passages.mixture import MixtureCounts, draw_epoch, passages_fingerprint, prepare_passages
+from zoo.passages.stored import Texts
 from zoo.pipeline.context import Context
 from zoo.pipeline.stage import (
     Job,
@@ -77,6 +78,7 @@ class Dapt(StageKind[DaptRecord]):
             passage_entries(recipe, context),
             [context.corpus(entry) for entry in _test_corpora(recipe, context)],
             folders=context.registry.folders,
+            folder=job.work / RESUME / "passages",
             local=context.settings.passages,
             heldout_max=recipe.heldout_max,
             seed=recipe.seed,
@@ -89,8 +91,9 @@ class Dapt(StageKind[DaptRecord]):
         arguments: dict[str, Any] = {
             "backbone": context.backbone(checkpoint.backbone).folder,
             "family": context.registry.families[checkpoint.backbone.family],
-            "epochs": [[p.text for p in draw_epoch(prepared, epoch, recipe.seed)] for epoch in range(recipe.epochs)],
-            "heldout": [p.text for p in prepared.heldout],
+            "texts": Texts(prepared.train),
+            "epochs": [draw_epoch(prepared, epoch, recipe.seed) for epoch in range(recipe.epochs)],
+            "heldout": Texts(prepared.heldout),
             "recipe": recipe,
             "destination": job.work / "adapter",
             "snapshot_path": job.work / RESUME / "snapshot.safetensors",
