@@ -136,7 +136,9 @@ class TuneRecipe(Entry):
     """Bayesian search (Optuna's TPE) for the best dev strict micro-F1 before the final training."""
 
     trials: int = Field(default=0, ge=0, description="0: no search")
-    minutes: float | None = Field(default=None, gt=0, description="no trial starts after so much time of trials")
+    minutes: float | None = Field(
+        default=None, gt=0, description="no trial starts after so much time of trials; then come the repeats"
+    )
     startup_trials: int = Field(default=5, ge=1, description="the first is the recipe itself, the others are random")
     prune_after_epochs: int = Field(default=2, ge=1, description="a trial below the median is ended after these")
     confirm_top: int = Field(
