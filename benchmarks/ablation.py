@@ -275,7 +275,12 @@ def _report() -> None:
             "",
             f"Search on {checkpoint}: {len(study['trials'])} trials in {study['seconds']:.0f} s; dev F1 "
             f"{100 * study['best_dev_micro_f1']:.2f} in trial {study['best_trial']}"
-            + (f", {100 * first:.2f} with the recipe." if first is not None else "."),
+            + (f", {100 * first:.2f} with the recipe." if first is not None else ".")
+            + "".join(
+                f" Trial {each['trial']} over {len(each['seeds'])} seeds: {100 * each['mean']:.2f} ± "
+                f"{100 * each['standard_deviation']:.2f}."
+                for each in study.get("confirmed", ())
+            ),
         ]
     write_whole(RESULTS / "ablation.md", "\n".join([*lines, "", "![test F1 of each arm](ablation.png)", ""]))
     if groups:

@@ -76,7 +76,8 @@ def write_registry(folder: Path, models: Path) -> Path:
         "    set: {dapt.passages: [tiny-passages], dapt.test_sets: [tiny, other], dapt.epochs: 2, dapt.batch_size: 8,"
         " dapt.heldout_max: 5, dapt.precision: float32}\n"
         '  - match: "tiny-bert/tiny"\n'
-        "    set: {tune.trials: 2, tune.space: {finetune.learning_rate: {low: 5.0e-3, high: 2.0e-2, log: true}}}\n"
+        "    set: {tune.trials: 2, tune.confirm_top: 1,"
+        " tune.space: {finetune.learning_rate: {low: 5.0e-3, high: 2.0e-2, log: true}}}\n"
     )
     return folder
 

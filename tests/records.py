@@ -212,6 +212,22 @@ def result_data(**changes: Any) -> dict[str, Any]:
             "best_values": {"finetune.learning_rate": 0.0012345, "lora.targets": ["query", "value"]},
             "best_dev_micro_f1": 0.84,
             "recipe_dev_micro_f1": 0.83,
+            "confirmed": [
+                {
+                    "trial": 7,
+                    "seeds": [13, 14, 15],
+                    "dev_micro_f1": [0.84, 0.82, 0.83],
+                    "mean": 0.83,
+                    "standard_deviation": 0.01,
+                },
+                {
+                    "trial": 0,
+                    "seeds": [13, 14, 15],
+                    "dev_micro_f1": [0.83, 0.8, 0.83],
+                    "mean": 0.82,
+                    "standard_deviation": 0.0173,
+                },
+            ],
             "importances": {"finetune.learning_rate": 0.9},
         },
         "recipe": recipe,

@@ -13,6 +13,7 @@ from tests.in_process import Zoo
 from tests.training.conftest import save_bert
 
 ID = "tiny-bert/tiny"
+PLOTS = ("optimization_history", "parallel_coordinate", "confirmed")
 SPACE = "{finetune.learning_rate: {low: 5.0e-3, high: 2.0e-2, log: true}, lora.rank: {choices: [2, 4]}}"
 
 
@@ -62,7 +63,7 @@ def test_a_search_from_end_to_end(zoo: Zoo, registry: Path, tmp_path: Path) -> N
         "study.json",
         "journal.log",
         "best",
-        *(f"{name}.{kind}" for name in ("optimization_history", "parallel_coordinate") for kind in ("html", "png")),
+        *(f"{name}.{kind}" for name in PLOTS for kind in ("html", "png")),
     }
     assert json.loads((artefact / "study.json").read_text()) == summary
     trained = json.loads((artefact / "best" / "training.json").read_text())
@@ -71,10 +72,16 @@ def test_a_search_from_end_to_end(zoo: Zoo, registry: Path, tmp_path: Path) -> N
     assert recipe["lora"]["rank"] == best["values"]["lora.rank"]
     assert recipe["finetune"]["learning_rate"] == best["values"]["finetune.learning_rate"]
     assert max(epoch["dev_micro_f1"] for epoch in trained["epochs"]) == summary["best_dev_micro_f1"]
+    assert recipe["seed"] == 13, "what is shipped is the trial itself, of the recipe's own seed"
     assert (artefact / "best" / "adapter" / "adapter_model.safetensors").is_file()
+    taken = summary["confirmed"][0]
+    assert taken["trial"] == summary["best_trial"] and taken["seeds"] == [13, 14, 15]
+    assert 0 in [each["trial"] for each in summary["confirmed"]] and len(summary["confirmed"]) == 3
+    assert taken["mean"] == max(each["mean"] for each in summary["confirmed"])
 
     again = zoo("tune", *given, "--trials", 3)
     assert f"{summary['best_trial']} *" in again.stdout and str(artefact) in again.stdout
+    assert f"trial {taken['trial']}: dev F1 {100 * taken['mean']:.2f} ± " in again.stdout
     printed = shlex.split(again.stdout.split("build with the best: ")[1])
     assert printed[:5] == ["zoo", "build", ID, "--set", "tune.trials=3"]
     stages = json.loads(zoo("plan", *printed[2:], "--json", ZOO_COUNTRY="DEU").stdout)["stages"]

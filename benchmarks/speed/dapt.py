@@ -156,7 +156,9 @@ def _zoo(
 
     with tempfile.TemporaryDirectory() as folder:
         progress = DaptProgress(on_phase=begin, on_step=step)
-        adapt(base, family, [texts], heldout, recipe=recipe, destination=Path(folder) / "dapt", progress=progress)
+        epochs = [range(len(texts))]
+        out = Path(folder) / "dapt"
+        adapt(base, family, texts, epochs, heldout, recipe=recipe, destination=out, progress=progress)
     return marks[1] - marks[0]
 
 

@@ -35,7 +35,7 @@ from zoo.pipeline.schedule import Schedule
 from zoo.pipeline.stages.tune import KIND as TUNE
 from zoo.registry.loader import load_registry
 from zoo.settings import Settings
-from zoo.training.tune import StudySummary
+from zoo.training.study import StudySummary
 
 
 def main() -> None:

@@ -63,6 +63,12 @@ class TestPlots:
         assert len(plots.contributions({}, board.entries).data[0].x) == 5
         assert "not measured yet" in plots.contributions({}, ()).layout.annotations[0].text.replace("<br>", " ")
 
+    def test_the_gain_of_a_confirmed_search_is_that_of_the_means(self, board: Board) -> None:
+        means = [{"trial": 7, "mean": 0.81}, {"trial": 0, "mean": 0.79}]
+        tune = {"best_dev_micro_f1": 0.9, "recipe_dev_micro_f1": 0.7, "confirmed": means}
+        entries = [replace(entry, details={"result": {"tune": tune}}) for entry in board.entries[:1]]
+        assert list(plots.contributions({}, entries).data[0].x) == [pytest.approx(2)]
+
     def test_a_board_without_gains_of_the_search_says_so(self, board: Board) -> None:
         same = {"best_dev_micro_f1": 0.8, "recipe_dev_micro_f1": 0.8}
         entries = [replace(entry, details={"result": {"tune": same}}) for entry in board.entries]

@@ -8,6 +8,7 @@ import os
 import random
 import subprocess
 import sys
+import tempfile
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -18,8 +19,9 @@ import pytest
 
 from zoo.corpora.document import Document
 from zoo.corpora.load import Corpus, load_corpus
+from zoo.corpora.repeats import repeated_texts
 from zoo.corpora.retry import FetchOptions
-from zoo.corpora.similarity import near_duplicates, repeated_texts, words
+from zoo.corpora.similarity import near_duplicates, words
 from zoo.errors import ZooError
 from zoo.passages.contamination import TextIndex, check_passages
 from zoo.passages.mixture import (
@@ -85,7 +87,9 @@ class Mixture:
 
     def prepare(self, *entries: PassageEntry, tests: Sequence[Corpus] = (), **options: Any) -> PreparedPassages:
         entries = entries or (entry(),)
-        found = prepare_passages(entries, tests, folders=self.folders(entries), **{"seed": 0, **options})
+        folder = Path(tempfile.mkdtemp(dir=self.folder))
+        found = prepare_passages(entries, tests, folders=self.folders(entries), folder=folder, **{"seed": 0, **options})
+        assert [path.name for path in folder.iterdir()] == ["passages.arrow"], "a sample's candidates are left"
         for count in (*found.counts.entries.values(), found.counts.total):
             gone = count.too_short + count.not_sampled + count.test_overlap
             gone += count.exact_duplicates + count.near_duplicates
@@ -241,9 +245,13 @@ def test_epochs_draw_by_weight(mixture: Mixture) -> None:
     entries = [entry(name, weight=weight) for name, weight in weights.items()]
     prepared = mixture.prepare(*entries, heldout_share=0)
     assert prepared.weights == weights
-    epochs = [[p.id for p in draw_epoch(prepared, epoch, 7)] for epoch in range(4)]
-    assert epochs == [[p.id for p in draw_epoch(prepared, epoch, 7)] for epoch in range(4)]
-    assert epochs[0] != epochs[1] != [p.id for p in draw_epoch(prepared, 1, 8)]
+
+    def drawn_ids(epoch: int, seed: int) -> list[str]:
+        return [prepared.train[number].id for number in draw_epoch(prepared, epoch, seed)]
+
+    epochs = [drawn_ids(epoch, 7) for epoch in range(4)]
+    assert epochs == [drawn_ids(epoch, 7) for epoch in range(4)]
+    assert epochs[0] != epochs[1] != drawn_ids(1, 8)
     for epoch in epochs:
         drawn = Counter(epoch)
         by_entry = {name: [n for item, n in drawn.items() if item.startswith(f"{name}-")] for name in sizes}
@@ -258,7 +266,7 @@ def test_epochs_draw_by_weight(mixture: Mixture) -> None:
 def test_nothing_to_draw() -> None:
     counts = {"entries": {}, "total": {}}
     empty = PreparedPassages((), (), (), (), {"one": 1.0}, counts)  # type: ignore[arg-type]
-    assert draw_epoch(empty, 0, 0) == []
+    assert not len(draw_epoch(empty, 0, 0))
 
 
 SCRIPT = """
@@ -267,7 +275,7 @@ from pathlib import Path
 from tests.passages.test_mixture import Mixture, corpus, entry, SENTENCE
 from zoo.passages.mixture import draw_epoch
 found = Mixture(Path(sys.argv[1])).prepare(entry("one", sample=150), entry("two"), tests=[corpus(SENTENCE)])
-parts = [found.train, found.heldout, found.counts.model_dump_json(), draw_epoch(found, 1, 3)]
+parts = [[*found.train], [*found.heldout], found.counts.model_dump_json(), draw_epoch(found, 1, 3).tolist()]
 print(hashlib.sha256(repr(parts).encode()).hexdigest())
 """
 
@@ -371,7 +379,7 @@ def test_the_index_agrees_with_the_leakage_check(small_corpora: list[Corpus]) ->
         tokens = documents[int(chooser.integers(len(documents)))].text.split()
         cut = int(chooser.integers(len(tokens)))
         texts.append(" ".join([prose(number, 10), *tokens[cut // 2 : cut // 2 + 20], prose(-number, 10)]))
-    held = TextIndex(small_corpora).held_by(texts)
+    held = [bool(places) for places in TextIndex(small_corpora).places([words(text) for text in texts])]
     for text, hit in zip(texts[:40], held, strict=False):
         found = check_passages("p", [Passage("x", text)], small_corpora)
         assert hit == any(overlap.passages_hit for overlap in found)

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     import torch
 
 TEXTS = ["aspirin stopped migraine " * (2 + number % 4) for number in range(40)]
+ALL = range(len(TEXTS))
 STEPS = 2 * 5
 SCALE = 5.0
 WEIGHTS = "adapter_model.safetensors"
@@ -75,7 +76,7 @@ class Outcome:
 def run(backbone: Path, folder: Path, recipe: DaptRecipe | None = None, **more: Any) -> Outcome:
     """DAPT of a tiny BERT on the repetitive texts."""
     recipe = recipe or dapt_recipe()
-    arguments = {"epochs": [TEXTS] * recipe.epochs, "heldout": TEXTS, "family": family(), **more}
+    arguments = {"texts": TEXTS, "epochs": [ALL] * recipe.epochs, "heldout": TEXTS, "family": family(), **more}
     return Outcome(adapt(backbone, recipe=recipe, destination=folder / "adapter", **arguments), folder / "adapter")
 
 
@@ -228,7 +229,8 @@ def test_two_processes_give_what_one_gives(even: Path, undisturbed: Outcome, tmp
         destination=tmp_path / "adapter",
         backbone=even,
         family=family(),
-        epochs=[TEXTS] * 2,
+        texts=TEXTS,
+        epochs=[ALL] * 2,
         heldout=TEXTS,
         recipe=CALM,
     )
@@ -253,12 +255,12 @@ ORPHANS = """
 import signal, sys
 from pathlib import Path
 from tests.training.conftest import family
-from tests.training.test_dapt import TEXTS, dapt_recipe
+from tests.training.test_dapt import ALL, TEXTS, dapt_recipe
 from zoo.training.dapt_processes import adapt_in_parallel
 signal.signal(signal.SIGINT, signal.SIG_IGN)  # as in the workers of a build
 adapt_in_parallel(
-    1, destination=Path(sys.argv[2]) / "adapter", backbone=Path(sys.argv[1]), family=family(), epochs=[TEXTS],
-    heldout=TEXTS, recipe=dapt_recipe(epochs=1),
+    1, destination=Path(sys.argv[2]) / "adapter", backbone=Path(sys.argv[1]), family=family(), texts=TEXTS,
+    epochs=[ALL], heldout=TEXTS, recipe=dapt_recipe(epochs=1),
 )
 """
 
@@ -294,7 +296,7 @@ def test_an_error_in_a_process_is_the_same_error(tmp_path: Path) -> None:
     backbone = tmp_path / "backbone"
     save_bert(backbone)
     without_mask(backbone)
-    arguments: dict[str, Any] = {"epochs": [TEXTS], "heldout": TEXTS, "recipe": dapt_recipe(epochs=1)}
+    arguments: dict[str, Any] = {"texts": TEXTS, "epochs": [ALL], "heldout": TEXTS, "recipe": dapt_recipe(epochs=1)}
     with pytest.raises(ZooError, match="no mask token") as caught:
         adapt_in_parallel(1, destination=tmp_path / "adapter", backbone=backbone, family=family(), **arguments)
     assert caught.value.where == str(backbone)
@@ -364,7 +366,9 @@ def test_of_every_family(name: str, tmp_path: Path) -> None:
     pieces = [len(row) for row in tokenizer(texts, add_special_tokens=False)["input_ids"]]
     longest -= tokenizer.pad_token_id - 1 if "roberta" in name else 0
     recipe = dapt_recipe(epochs=1, length_tokens=256)
-    log = run(tmp_path, tmp_path / "out", recipe, family=family(name), epochs=[texts], heldout=texts).log
+    log = run(
+        tmp_path, tmp_path / "out", recipe, family=family(name), texts=texts, epochs=[range(len(texts))], heldout=texts
+    ).log
     assert log.tokens == sum(size + 2 * math.ceil(size / (longest - 2)) for size in pieces)
     assert log.head_trained and math.isfinite(log.perplexity_after)
 
@@ -408,7 +412,7 @@ def without_mask(folder: Path) -> dict[str, Any]:
 BAD: dict[str, tuple[Callable[[Path], dict[str, Any]], str]] = {
     "no mask token": (without_mask, "no mask token"),
     "nothing held out": (lambda _: {"heldout": []}, "no passages to train on"),
-    "an epoch without passages": (lambda _: {"epochs": [TEXTS, []]}, "no passages to train on"),
+    "an epoch without passages": (lambda _: {"epochs": [ALL, []]}, "no passages to train on"),
     "unknown modules": (lambda _: {"recipe": dapt_recipe(targets=("quary",))}, "cannot attach LoRA"),
 }
 

@@ -18,10 +18,11 @@ from zoo.evaluation.result import EpochRecord
 from zoo.registry.recipes import Recipe, with_values
 from zoo.training import tune
 from zoo.training.finetune import TrainingLog
+from zoo.training.study import search
 from zoo.training.tune import JOURNAL
 
 NOTHING = Energy(energy_wh=0, emissions_g=0, seconds=0, country="DEU", method="none", hardware="none", components_wh={})
-RECIPE = with_values(Recipe(), {"tune.trials": 3, "tune.startup_trials": 1}, where="test")
+RECIPE = with_values(Recipe(), {"tune.trials": 3, "tune.startup_trials": 1, "tune.confirm_seeds": 0}, where="test")
 _SPAWN = multiprocessing.get_context("spawn")
 
 
@@ -41,7 +42,7 @@ def study(folder: Path) -> list[dict[str, Any]]:
 
     tune.measure = nothing_used  # type: ignore[attr-defined]
     try:
-        return [trial.values for trial in tune.search(folder, RECIPE, train, country=None).trials]
+        return [trial.values for trial in search(folder, RECIPE, train, country=None).trials]
     finally:
         tune.measure = measure  # type: ignore[attr-defined]
 

@@ -23,7 +23,8 @@ from zoo.evaluation.result import EpochRecord
 from zoo.registry.recipes import Recipe, with_values
 from zoo.training.finetune import TrainingLog
 from zoo.training.space import widened
-from zoo.training.tune import JOURNAL, StudySummary, TuneProgress, open_study, plot_study, search
+from zoo.training.study import StudySummary, plot_study, search
+from zoo.training.tune import JOURNAL, TuneProgress, open_study
 
 SPACE = {
     "finetune.learning_rate": {"low": 1e-4, "high": 5e-2, "log": True},
@@ -40,6 +41,7 @@ class Stopped(BaseException):
 def tune_recipe(**values: Any) -> Recipe:
     """A search of five trials of two epochs, of which two are drawn at random."""
     given = {"tune.trials": 5, "tune.startup_trials": 2, "tune.prune_after_epochs": 5, "tune.space": SPACE}
+    given["tune.confirm_seeds"] = 0  # tests/training/test_confirmation.py
     own = recipe(epochs=2, join_sentences=0.0).model_dump()
     plain = Recipe.model_validate({**own, "lora": {**own["lora"], "targets": ["query"]}})
     return with_values(plain, {**given, **values}, where="tests")
@@ -401,7 +403,7 @@ def test_the_space_is_widened_to_hold_the_recipe(tiny: Tiny) -> None:
 
 def test_the_default_space_is_a_good_one(tiny: Tiny, tmp_path: Path) -> None:
     """Trial 0 is the recipe, and the second is drawn from all of the space."""
-    wanted = with_values(recipe(epochs=1), {"tune.trials": 2}, where="tests")
+    wanted = with_values(recipe(epochs=1), {"tune.trials": 2, "tune.confirm_top": 1}, where="tests")
     summary = Work(tiny).search(tmp_path, wanted)
     assert [set(t.values) for t in summary.trials] == [set(wanted.tune.space)] * 2
     assert len(open_study(tmp_path, wanted).trials) == 2

@@ -7,10 +7,8 @@ the method can miss a pair with the tiny probability below, and never invents on
 
 from __future__ import annotations
 
-import functools
 import math
 import re
-import zlib
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -34,7 +32,8 @@ NORMALISATION = (
 )
 SENTENCE_WORDS = 5
 """From how many words on a text is a sentence, and no mere heading."""
-_ROWS = 3
+ROWS = 3
+"""Of a band of MinHash."""
 _SENTENCE_END = re.compile(r"\s*[\r\n]+\s*|(?<=[.?!])\s+")
 _WORD = re.compile(r"[^\W_]+")
 Ints = npt.NDArray[np.int64]
@@ -89,7 +88,7 @@ def shingle_sets(texts: Sequence[Sequence[str]], size: int = SHINGLE_WORDS) -> S
     """
     vocabulary: dict[str, int] = {}
     flat = np.fromiter(
-        (vocabulary.setdefault(word, len(vocabulary)) for text in texts for word in _padded(text, size)), np.int64
+        (vocabulary.setdefault(word, len(vocabulary)) for text in texts for word in padded(text, size)), np.int64
     )
     lengths = np.array([max(len(text), size) if len(text) else 0 for text in texts], dtype=np.int64)
     owners = np.repeat(np.arange(len(texts)), lengths)
@@ -118,7 +117,7 @@ def bands(threshold: float) -> int:
         raise ZooError(f"the threshold {threshold} is not a similarity from 0.5 to 1", fix="0.8 is usual")
     if threshold == 1:
         return 2
-    return max(2, math.ceil(math.log(MISS_PROBABILITY) / math.log1p(-(threshold**_ROWS))))
+    return max(2, math.ceil(math.log(MISS_PROBABILITY) / math.log1p(-(threshold**ROWS))))
 
 
 def near_duplicates(
@@ -141,10 +140,10 @@ def near_duplicates(
     from datasketch import MinHash, MinHashLSH
 
     number_of_bands = bands(threshold)
-    settings = {"num_perm": number_of_bands * _ROWS, "seed": SEED, "hashfunc": int}
+    settings = {"num_perm": number_of_bands * ROWS, "seed": SEED, "hashfunc": int}
     sets = shingle_sets(texts)
     sizes = np.diff(sets.offsets)
-    index = MinHashLSH(num_perm=number_of_bands * _ROWS, params=(number_of_bands, _ROWS))
+    index = MinHashLSH(num_perm=number_of_bands * ROWS, params=(number_of_bands, ROWS))
     kept = [item for item in sorted(set(compared)) if sizes[item]]
     for item, sketch in zip(kept, MinHash.generator((sets[i].tolist() for i in kept), **settings), strict=True):
         index.insert(item, sketch, check_duplication=False)
@@ -159,69 +158,6 @@ def near_duplicates(
     return found
 
 
-def repeated_texts(texts: Sequence[str], threshold: float = THRESHOLD) -> dict[int, int]:
-    """Find the texts that nearly repeat an earlier one; a text that does so is itself no text to be repeated.
-
-    Unlike `near_duplicates` this holds no words and compares with texts that stay alone, so that hundreds of thousands
-    of texts, and thousands of copies of one, are no burden: 4 bytes per permutation and text, besides what collides.
-
-    Args:
-        texts: The texts; those without a word repeat none.
-        threshold: Least Jaccard similarity of the shingle sets, from 0.5 to 1.
-
-    Returns:
-        Index of a text -> index of the first earlier text that stays and that it repeats.
-
-    Raises:
-        ZooError: The threshold is not in [0.5, 1].
-    """
-    from datasketch import MinHash
-
-    number_of_bands = bands(threshold)
-    settings = {"num_perm": number_of_bands * _ROWS, "seed": SEED, "hashfunc": zlib.crc32}
-    sketches = np.empty((len(texts), number_of_bands * _ROWS), dtype=np.uint32)
-    hashed = ([" ".join(shingle).encode() for shingle in _shingles(text)] or [b""] for text in texts)
-    for item, sketch in enumerate(MinHash.generator(hashed, **settings)):
-        sketches[item] = sketch.hashvalues
-
-    @functools.lru_cache(maxsize=1024)
-    def shingles(item: int) -> frozenset[tuple[str, ...]]:
-        return _shingles(texts[item])
-
-    def jaccard(first: int, second: int) -> float:
-        shared = len(shingles(first) & shingles(second))
-        return shared / (len(shingles(first)) + len(shingles(second)) - shared) if shared else 0.0
-
-    found: dict[int, int] = {}
-    stays: dict[tuple[int, int], list[int]] = {}
-    for item, buckets in sorted(_shared_buckets(sketches).items()):
-        earlier = sorted({other for bucket in buckets for other in stays.get(bucket, ())})
-        original = next((other for other in earlier if jaccard(other, item) >= threshold), None)
-        if original is not None:
-            found[item] = original
-            continue
-        for bucket in buckets:
-            stays.setdefault(bucket, []).append(item)
-    return found
-
-
-def _shared_buckets(sketches: npt.NDArray[np.uint32]) -> dict[int, list[tuple[int, int]]]:
-    """Of each text that agrees with another in all rows of a band: those bands, and a number of what stands there."""
-    found: dict[int, list[tuple[int, int]]] = {}
-    for band in range(sketches.shape[1] // _ROWS):
-        rows = np.ascontiguousarray(sketches[:, band * _ROWS : (band + 1) * _ROWS])
-        whole = rows.view([("", rows.dtype)] * _ROWS).ravel()
-        _, values, counts = np.unique(whole, return_inverse=True, return_counts=True)
-        for item in np.flatnonzero(counts[values] > 1).tolist():
-            found.setdefault(item, []).append((band, int(values[item])))
-    return found
-
-
-def _shingles(text: str) -> frozenset[tuple[str, ...]]:
-    padded = _padded(words(text), SHINGLE_WORDS)
-    return frozenset(zip(*(padded[shift:] for shift in range(SHINGLE_WORDS)), strict=False))
-
-
-def _padded(text: Sequence[str], size: int) -> Sequence[str]:
+def padded(text: Sequence[str], size: int) -> Sequence[str]:
     """Fill a short text up to one shingle; no word is empty, so the filling is none."""
     return text if len(text) >= size or not text else [*text, *[""] * (size - len(text))]

@@ -118,14 +118,27 @@ class DaptSummary(Record):
     precision: str | None = Field(default=None, description="of pre-training; null: not recorded")
 
 
+class Confirmed(Record):
+    """Values of a trial of a search, trained with several seeds."""
+
+    trial: int = Field(description="0: the recipe as it stood")
+    seeds: list[int] = Field(description="the trial's own first")
+    dev_micro_f1: list[float] = Field(description="by seed, best epoch; 0 where a training failed")
+    mean: float
+    standard_deviation: float = Field(description="of the sample: divided by n - 1")
+
+
 class TuneSummary(Record):
     """The search of hyper-parameters."""
 
     trials: int
     completed: int = Field(description="the others were pruned or failed")
     best_values: dict[str, Any] = Field(description="dotted path of the recipe -> value that was taken")
-    best_dev_micro_f1: float
-    recipe_dev_micro_f1: float | None = Field(description="of the recipe before the search")
+    best_dev_micro_f1: float = Field(description="of the training that is shipped")
+    recipe_dev_micro_f1: float | None = Field(description="of the recipe before the search, same seed")
+    confirmed: list[Confirmed] = Field(
+        default_factory=list, description="values that were trained with more seeds, what was taken first"
+    )
     importances: dict[str, float] = Field(description="PED-ANOVA")
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from itertools import islice
+from itertools import chain, islice, repeat
 
 import numpy as np
 import numpy.typing as npt
@@ -63,7 +63,7 @@ def check_passages(name: str, passages: Iterable[Passage], corpora: Sequence[Cor
     read = 0
     stream = iter(passages)
     while batch := list(islice(stream, _BATCH)):
-        ids, owners = index.encode(passage.text for passage in batch)
+        ids, owners = index.encode([words(passage.text) for passage in batch])
         for hit in index.shared(ids):
             corpus, document = index.document_at(hit.place)
             passage = int(owners[hit.position])
@@ -141,23 +141,39 @@ class TextIndex:
         generator = np.random.default_rng(_SEED)
         self._codes = generator.integers(2**64, size=len(self._spelling), dtype=np.uint64)
         self._multipliers = generator.integers(2**63, size=RUN_WORDS, dtype=np.uint64) * np.uint64(2) + np.uint64(1)
-        index = {size: self._sorted(hashes, size) for size, hashes in self._hashes(self._flat)}
-        self._index = {size: found for size, found in index.items() if len(found[0])}
+        self._index: dict[int, tuple[_Hashes, Ints, npt.NDArray[np.bool_]]] = {}
+        for size, hashes in self._hashes(self._flat):
+            known, places = self._sorted(hashes, size)
+            if len(known):
+                present = np.zeros(1 << max(16, len(known).bit_length() + 4), dtype=np.bool_)
+                present[known >> np.uint64(64 - _bits(present))] = True
+                self._index[size] = known, places, present
 
-    def held_by(self, texts: Sequence[str]) -> list[bool]:
-        """Whether each text holds 13 words in a row, or a whole sentence of five words or more, of a test set."""
+    def places(self, texts: Sequence[Sequence[str]]) -> list[list[tuple[int, int]]]:
+        """Where each text holds 13 words in a row, or a whole sentence of five words or more, of a test set.
+
+        Args:
+            texts: Words of each text.
+
+        Returns:
+            For each text the half-open ranges of such words; of sentences longer than a run, the first 13.
+        """
         ids, owners = self.encode(texts)
-        held = [False] * len(texts)
+        starts = np.searchsorted(owners, np.arange(len(texts)))
+        found: list[list[tuple[int, int]]] = [[] for _ in texts]
         for hit in self.shared(ids):
-            if hit.words >= RUN_WORDS or hit.whole_sentence:
-                held[owners[hit.position]] = True
-        return held
+            owner = int(owners[hit.position])
+            first = hit.position - int(starts[owner])
+            found[owner].append((first, first + hit.words))
+        return found
 
-    def encode(self, texts: Iterable[str]) -> tuple[Ints, Ints]:
+    def encode(self, texts: Sequence[Sequence[str]]) -> tuple[Ints, Ints]:
         """Number the words of texts, 0 for words no test set has and after each text; and the text of each."""
-        numbers = [[*(self._vocabulary.get(word, 0) for word in words(text)), 0] for text in texts]
-        owners = np.repeat(np.arange(len(numbers)), [len(text) for text in numbers])
-        return np.fromiter((number for text in numbers for number in text), np.int64, len(owners)), owners
+        lengths = np.array([len(text) + 1 for text in texts], dtype=np.int64)
+        known, end = self._vocabulary.get, ("",)
+        flat = chain.from_iterable(part for text in texts for part in (text, end))
+        ids = np.fromiter(map(known, flat, repeat(0)), np.int64, int(lengths.sum()))
+        return ids, np.repeat(np.arange(len(texts)), lengths)
 
     def shared(self, ids: Ints) -> Iterator[_Hit]:
         """Runs, and whole sentences shorter or longer than a run, in the order of the passages."""
@@ -165,11 +181,13 @@ class TextIndex:
         for size, hashes in self._hashes(ids):
             if size not in self._index:
                 continue
-            known, places = self._index[size]
-            lows = np.searchsorted(known, hashes)
-            for position in np.flatnonzero(known.take(lows, mode="clip") == hashes).tolist():
+            known, places, present = self._index[size]
+            maybe = np.flatnonzero(present[hashes >> np.uint64(64 - _bits(present))])  # few are left to look up
+            lows = np.searchsorted(known, hashes[maybe])
+            sure = known.take(lows, mode="clip") == hashes[maybe]
+            for position, low in zip(maybe[sure].tolist(), lows[sure].tolist(), strict=True):
                 high = np.searchsorted(known, hashes[position], "right")
-                for place in places[lows[position] : high].tolist():
+                for place in places[low:high].tolist():
                     if np.array_equal(ids[position : position + size], self._flat[place : place + size]):
                         hits.append(_Hit(position, place, size, self._is_whole(ids, position, place, size)))
         yield from sorted(hits)
@@ -206,3 +224,8 @@ class TextIndex:
         return min(length, RUN_WORDS) == size and np.array_equal(
             ids[position : position + length], self._flat[place : place + length]
         )
+
+
+def _bits(table: npt.NDArray[np.bool_]) -> int:
+    """How many upper bits of a hash are its place in a table."""
+    return len(table).bit_length() - 1

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from itertools import pairwise
+from collections.abc import Sequence
 
 _WORD = re.compile(r"\S+")
 _SENTENCE_END = re.compile(r"[.?!][\"'”’)\]]*$")
@@ -20,26 +20,29 @@ def cut_text(text: str, max_words: int, min_words: int = 1) -> list[str]:
     Returns:
         The text itself if it is short enough, else its pieces in order, without the white space between them.
     """
-    words = [match.span() for match in _WORD.finditer(text)]
-    if len(words) <= max_words:
+    if len(text.split()) <= max_words:
         return [text]
-    strength = _strengths(text, words)
+    words = [match.span() for match in _WORD.finditer(text)]
     pieces: list[str] = []
     start = 0
     while (left := len(words) - start) > max_words:
         ideal = left / -(-left // max_words)
         least = max(min_words, int(ideal / 2), 1)
         allowed = range(start + least, start + min(max_words, left - least) + 1)
-        stop = max(allowed, key=lambda border: (strength[border], -abs(border - start - ideal)))
+        stop = _best_border(text, words, sorted(allowed, key=lambda border: abs(border - start - ideal)))
         pieces.append(text[words[start][0] : words[stop - 1][1]])
         start = stop
     return [*pieces, text[words[start][0] : words[-1][1]]]
 
 
-def _strengths(text: str, words: list[tuple[int, int]]) -> list[int]:
-    """How good a border is before each word: 2 after a sentence or at a blank line, 1 at a line end, else 0."""
-    strength = [0]
-    for (start, end), (following, _) in pairwise(words):
+def _best_border(text: str, words: Sequence[tuple[int, int]], borders: Sequence[int]) -> int:
+    """The first that stands after a sentence or at a blank line, else the first at a line end, else the first."""
+    at_line_end = None
+    for border in borders:
+        (start, end), (following, _) = words[border - 1], words[border]
         lines = text.count("\n", end, following)
-        strength.append(2 if lines > 1 or _SENTENCE_END.search(text, start, end) else min(lines, 1))
-    return strength
+        if lines > 1 or _SENTENCE_END.search(text, start, end):
+            return border
+        if lines and at_line_end is None:
+            at_line_end = border
+    return borders[0] if at_line_end is None else at_line_end

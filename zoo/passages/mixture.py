@@ -11,16 +11,20 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
+import numpy as np
+import numpy.typing as npt
 from pydantic import Field
 
 from zoo.corpora.load import Corpus
-from zoo.corpora.similarity import normalise, repeated_texts
+from zoo.corpora.repeats import Sketches
+from zoo.corpora.similarity import normalise, words
 from zoo.errors import ZooError
 from zoo.files import file_sha256
 from zoo.passages.cleaning import length_words, long_enough, random_key, sample, without_test_text
 from zoo.passages.contamination import TextIndex
 from zoo.passages.load import load_passages, passage_files, passages_path
 from zoo.passages.passage import Passage
+from zoo.passages.stored import PassageWriter, StoredPassages
 from zoo.records import Record
 from zoo.registry.schema import PassageEntry
 
@@ -30,6 +34,7 @@ MAX_WORDS = 200
 """Of a passage before it is cut: most pieces then stay within 256 tokens."""
 HELDOUT_SHARE = 0.05
 HELDOUT_MAX = 500
+_PIECES, _SPILL = "passages.arrow", "sample.arrow"
 
 
 class PassageCounts(Record):
@@ -61,7 +66,7 @@ class MixtureCounts(Record):
 
 @dataclass(frozen=True)
 class PreparedPassages:
-    """Passages to train on and to measure perplexity on; no document has pieces in both.
+    """Passages to train on and to measure perplexity on, on disk; no document has pieces in both.
 
     Attributes:
         train: Pieces to train on, in the order they were read in.
@@ -72,18 +77,12 @@ class PreparedPassages:
         counts: What became of all that was read.
     """
 
-    train: tuple[Passage, ...]
-    heldout: tuple[Passage, ...]
+    train: Sequence[Passage]
+    heldout: Sequence[Passage]
     train_origin: tuple[str, ...]
     heldout_origin: tuple[str, ...]
     weights: Mapping[str, float]
     counts: MixtureCounts
-
-
-@dataclass(frozen=True, slots=True)
-class _Piece:
-    origin: str
-    passage: Passage
 
 
 def prepare_passages(
@@ -91,6 +90,7 @@ def prepare_passages(
     test_corpora: Sequence[Corpus],
     *,
     folders: Mapping[str, Path],
+    folder: Path,
     local: Path | None = None,
     min_words: int = MIN_WORDS,
     max_words: int = MAX_WORDS,
@@ -102,12 +102,14 @@ def prepare_passages(
 
     Of a passage that is cut, pieces go together with the one before and the one after: test text that begins in one and
     ends in the next takes both out, and a piece with test text takes its neighbours along. Duplicates are looked for
-    over all entries, and the first stays. Files and seed determine the outcome.
+    over all entries, and the first stays. Files and seed determine the outcome. No text stays in memory: what is kept
+    is written to disk, and some 400 bytes a piece are held meanwhile.
 
     Args:
         entries: What to read, in this order.
         test_corpora: Corpora whose test text must not be trained on.
         folders: `passages/<id>` -> folder of the registry that the entry is from.
+        folder: Where the pieces are kept, which must stay there as long as they are read.
         local: Folder with local passages (`ZOO_PASSAGES`).
         min_words: Fewest words of a passage.
         max_words: Most words of a piece, at least twice as many.
@@ -122,44 +124,60 @@ def prepare_passages(
     tallies: dict[str, Counter[str]] = {entry.id: Counter() for entry in entries}
     skipped: dict[str, Counter[str]] = {entry.id: Counter() for entry in entries}
     index = TextIndex(test_corpora)
-    kept: list[_Piece] = []
     seen: set[bytes] = set()
-    for entry in entries:
-        tally = tallies[entry.id]
-        stream = load_passages(
-            entry, registry_folder=folders[f"passages/{entry.id}"], local=local, skipped=skipped[entry.id]
-        )
-        chosen = sample(long_enough(stream, min_words, tally), entry, seed, tally)
-        for passage in without_test_text(chosen, index, min_words, max_words, tally):
-            digest = hashlib.blake2b(normalise(passage.text).encode(), digest_size=16).digest()
-            if digest in seen:
-                tally["exact_duplicates"] += 1
-            else:
-                seen.add(digest)
-                kept.append(_Piece(entry.id, passage))
-    repeated = repeated_texts([piece.passage.text for piece in kept])
+    sketches = Sketches()
+    origins: list[str] = []
+    documents: list[str] = []
+    lengths: list[int] = []
+    folder.mkdir(parents=True, exist_ok=True)
+    with PassageWriter(folder / _PIECES) as writer:
+        for entry in entries:
+            tally = tallies[entry.id]
+            stream = load_passages(
+                entry, registry_folder=folders[f"passages/{entry.id}"], local=local, skipped=skipped[entry.id]
+            )
+            chosen = sample(long_enough(stream, min_words, tally), entry, seed, tally, folder / _SPILL)
+            for batch in without_test_text(chosen, index, min_words, max_words, tally):
+                new = []
+                for passage, its_words in batch:
+                    digest = hashlib.blake2b(normalise(passage.text).encode(), digest_size=16).digest()
+                    if digest in seen:
+                        tally["exact_duplicates"] += 1
+                        continue
+                    seen.add(digest)
+                    new.append(its_words)
+                    writer.add(passage)
+                    origins.append(entry.id)
+                    documents.append(passage.document_id)
+                    lengths.append(length_words(passage))
+                sketches.add(new)
+    stored = StoredPassages(folder / _PIECES)
+    repeated = sketches.repeated(lambda item: words(stored[item].text))
     for item in repeated:
-        tallies[kept[item].origin]["near_duplicates"] += 1
-    kept = [piece for item, piece in enumerate(kept) if item not in repeated]
-    out = _heldout_documents(kept, heldout_share, heldout_max, seed)
-    train = [piece for piece in kept if piece.passage.document_id not in out]
-    heldout = [piece for piece in kept if piece.passage.document_id in out]
-    for pieces, key in ((train, "kept_train"), (heldout, "kept_heldout")):
-        for piece in pieces:
-            tallies[piece.origin][key] += 1
-            tallies[piece.origin]["kept_words"] += length_words(piece.passage)
+        tallies[origins[item]]["near_duplicates"] += 1
+    kept = [item for item in range(len(stored)) if item not in repeated]
+    out = _heldout_documents([documents[item] for item in kept], heldout_share, heldout_max, seed)
+    parts = {
+        "kept_train": [item for item in kept if documents[item] not in out],
+        "kept_heldout": [item for item in kept if documents[item] in out],
+    }
+    for key, items in parts.items():
+        for item in items:
+            tallies[origins[item]][key] += 1
+            tallies[origins[item]]["kept_words"] += lengths[item]
+    train, heldout = parts.values()
     return PreparedPassages(
-        train=tuple(piece.passage for piece in train),
-        heldout=tuple(piece.passage for piece in heldout),
-        train_origin=tuple(piece.origin for piece in train),
-        heldout_origin=tuple(piece.origin for piece in heldout),
+        train=stored.chosen(_numbers(train)),
+        heldout=stored.chosen(_numbers(heldout)),
+        train_origin=tuple(origins[item] for item in train),
+        heldout_origin=tuple(origins[item] for item in heldout),
         weights={entry.id: entry.weight for entry in entries},
         counts=_counts(tallies, skipped),
     )
 
 
-def draw_epoch(prepared: PreparedPassages, epoch: int, seed: int) -> list[Passage]:
-    """The passages of an epoch in random order, each entry's as often as its weight says.
+def draw_epoch(prepared: PreparedPassages, epoch: int, seed: int) -> npt.NDArray[np.int64]:
+    """Numbers of the training passages of an epoch in random order, each entry's as often as its weight says.
 
     An entry's passages stand in a random order that epochs go through one after another, again from the start when it
     ends: with weight 0.5 two epochs see every passage once, with 1.5 three times.
@@ -169,16 +187,16 @@ def draw_epoch(prepared: PreparedPassages, epoch: int, seed: int) -> list[Passag
         epoch: Number of the epoch, from 0.
         seed: The same for all epochs.
     """
-    members: dict[str, list[Passage]] = {name: [] for name in prepared.weights}
-    for passage, origin in zip(prepared.train, prepared.train_origin, strict=True):
-        members[origin].append(passage)
-    drawn: list[Passage] = []
-    for name, passages in members.items():
-        random.Random(f"{seed} {name}").shuffle(passages)
-        size = prepared.weights[name] * len(passages)
-        drawn += [passages[item % len(passages)] for item in range(int(epoch * size), int((epoch + 1) * size))]
+    members: dict[str, list[int]] = {name: [] for name in prepared.weights}
+    for number, origin in enumerate(prepared.train_origin):
+        members[origin].append(number)
+    drawn: list[int] = []
+    for name, numbers in members.items():
+        random.Random(f"{seed} {name}").shuffle(numbers)
+        size = prepared.weights[name] * len(numbers)
+        drawn += [numbers[item % len(numbers)] for item in range(int(epoch * size), int((epoch + 1) * size))]
     random.Random(f"{seed} epoch {epoch}").shuffle(drawn)
-    return drawn
+    return _numbers(drawn)
 
 
 def passages_fingerprint(
@@ -222,9 +240,20 @@ def _check(entries: Sequence[PassageEntry], min_words: int, max_words: int, held
         raise ZooError(f"a share of {heldout_share} cannot be held out", fix="0.05 is usual")
 
 
-def _heldout_documents(kept: Sequence[_Piece], share: float, most: int, seed: int) -> set[str]:
-    """Documents in random order, as long as the next one fits; at least one, but never all."""
-    sizes = Counter(piece.passage.document_id for piece in kept)
+def _numbers(items: Sequence[int]) -> npt.NDArray[np.int64]:
+    return np.array(items, dtype=np.int64)
+
+
+def _heldout_documents(kept: Sequence[str], share: float, most: int, seed: int) -> set[str]:
+    """Documents in random order, as long as the next one fits; at least one, but never all.
+
+    Args:
+        kept: Document of each piece.
+        share: Of the pieces.
+        most: Pieces.
+        seed: Of the order.
+    """
+    sizes = Counter(kept)
     left = min(round(share * len(kept)), most, len(kept) - 1)
     if not share or not most or len(sizes) < 2:
         return set()

@@ -42,7 +42,7 @@ from zoo.pipeline.stages.train import KIND as TRAIN
 from zoo.pipeline.stages.tune import KIND as TUNE
 from zoo.registry.schema import CorpusEntry, PassageEntry
 from zoo.registry.spdx import UNKNOWN
-from zoo.training.tune import StudySummary
+from zoo.training.study import StudySummary
 
 BUILD = "build"
 """Name of the fingerprint, in `result.json`, of all that a checkpoint's folder was assembled from."""
@@ -262,6 +262,7 @@ def _tune_summary(study: StudySummary) -> TuneSummary:
         best_values=study.best_values,
         best_dev_micro_f1=study.best_dev_micro_f1,
         recipe_dev_micro_f1=study.recipe_dev_micro_f1,
+        confirmed=study.confirmed,
         importances=study.importances,
     )
 

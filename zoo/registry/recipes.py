@@ -136,10 +136,21 @@ class TuneRecipe(Entry):
     """Bayesian search (Optuna's TPE) for the best dev strict micro-F1 before the final training."""
 
     trials: int = Field(default=0, ge=0, description="0: no search")
-    minutes: float | None = Field(default=None, gt=0, description="no trial starts after so much time of trials")
+    minutes: float | None = Field(
+        default=None, gt=0, description="no trial starts after so much time of trials; then come the repeats"
+    )
     startup_trials: int = Field(default=5, ge=1, description="the first is the recipe itself, the others are random")
     prune_after_epochs: int = Field(default=2, ge=1, description="a trial below the median is ended after these")
+    confirm_top: int = Field(
+        default=3, ge=1, description="so many of the best, the recipe among them, are trained with more seeds; 1: none"
+    )
+    confirm_seeds: int = Field(default=2, ge=0, description="more seeds for each; the best mean is taken; 0: none")
     space: dict[str, Space] = Field(default_factory=lambda: dict(DEFAULT_SPACE))
+
+    @property
+    def repeats(self) -> int:
+        """Most trainings with other seeds after the trials."""
+        return min(self.confirm_top, self.trials) * self.confirm_seeds if min(self.confirm_top, self.trials) > 1 else 0
 
 
 class EvaluationRecipe(Entry):

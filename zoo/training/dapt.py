@@ -14,7 +14,7 @@ import random
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from itertools import pairwise
+from itertools import chain, pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -36,6 +36,7 @@ from zoo.training.masked_lm import (
     masked_loss,
     perplexity,
 )
+from zoo.training.sequences import Ints, TokenSequences
 from zoo.training.snapshot import (
     Snapshot,
     optimizer_tensors,
@@ -82,7 +83,8 @@ class DaptProgress:
 def adapt(
     backbone: Path,
     family: Family,
-    epochs: Sequence[Sequence[str]],
+    texts: Sequence[str],
+    epochs: Sequence[Sequence[int] | Ints],
     heldout: Sequence[str],
     *,
     recipe: DaptRecipe,
@@ -96,7 +98,8 @@ def adapt(
     Args:
         backbone: Folder of the backbone.
         family: Names of its modules.
-        epochs: Texts of each epoch, in order.
+        texts: Texts to train on; read once, a thousand at a time.
+        epochs: Numbers of the texts of each epoch, in order.
         heldout: Texts that perplexity is measured on.
         recipe: Hyper-parameters.
         destination: Folder that the PEFT adapter of the masked language model is written to.
@@ -119,10 +122,12 @@ def adapt(
     encoder.to(best_device())
     model = attach(encoder, family, recipe)
     length = min(recipe.length_tokens, longest_window(encoder, tokenizer))
-    sequences = [encode_passages(tokenizer, texts, length) for texts in epochs]
-    if not all(sequences) or not (held := encode_passages(tokenizer, heldout, length)):
+    sequences = TokenSequences(tokenizer, texts, length)
+    numbers = [sequences.of(epoch) for epoch in epochs]
+    held = list(chain.from_iterable(encode_passages(tokenizer, heldout, length)))
+    if not all(map(len, numbers)) or not held:
         raise ZooError("there are no passages to train on, or none to measure perplexity on", where="dapt.passages")
-    run = _Run(model, tokenizer, recipe, family, sequences, snapshot_path, progress, log_every, processes)
+    run = _Run(model, tokenizer, recipe, family, sequences, numbers, snapshot_path, progress, log_every, processes)
     run.resume()
     if processes.num_processes > 1:  # each has its own dropout
         set_seed(recipe.seed + processes.process_index)
@@ -143,7 +148,7 @@ def adapt(
     return DaptLog(
         head_trained=new_head,
         steps=run.steps,
-        tokens=sum(len(s) for epoch in sequences for s in epoch),
+        tokens=sum(int(sequences.lengths[epoch].sum()) for epoch in numbers),
         perplexity_before=run.before,
         perplexity_after=after,
         heldout_tokens=masked,
@@ -190,7 +195,8 @@ class _Run:
         tokenizer: PreTrainedTokenizerBase,
         recipe: DaptRecipe,
         family: Family,
-        sequences: Sequence[Sequence[list[int]]],
+        sequences: TokenSequences,
+        epochs: Sequence[Ints],
         snapshot_path: Path | None,
         progress: DaptProgress,
         log_every: int,
@@ -198,13 +204,9 @@ class _Run:
     ) -> None:
         self.processes = processes
         self.model, self.tokenizer, self.recipe, self.family = model, tokenizer, recipe, family
-        self.sequences, self.snapshot_path, self.progress, self.log_every = (
-            sequences,
-            snapshot_path,
-            progress,
-            log_every,
-        )
-        self.steps = sum(math.ceil(len(epoch) / recipe.batch_size) for epoch in sequences)
+        self.sequences, self.epochs = sequences, epochs
+        self.snapshot_path, self.progress, self.log_every = snapshot_path, progress, log_every
+        self.steps = sum(math.ceil(len(epoch) / recipe.batch_size) for epoch in epochs)
         self.phase, self.step, self.seconds = "head", 0, 0.0
         self.before: float | None = None
         self.losses: list[tuple[str, int, float]] = []
@@ -271,9 +273,9 @@ class _Run:
 
     def _batches(self) -> Iterator[list[list[int]]]:
         rng = random.Random(self.recipe.seed)
-        for epoch in self.sequences:
-            for batch in epoch_batches([len(s) for s in epoch], self.recipe.batch_size, rng):
-                yield [epoch[i] for i in batch]
+        for epoch in self.epochs:
+            for batch in epoch_batches(self.sequences.lengths[epoch].tolist(), self.recipe.batch_size, rng):
+                yield [self.sequences[number] for number in epoch[batch].tolist()]
 
     def _step(self, phase: str, step: int, batch: Sequence[list[int]], *, bfloat16: bool, packs: bool) -> float:
         """Gradients of this process's part of a batch, in passes of up to `micro_batch_size` sequences; mean loss."""

@@ -45,12 +45,17 @@ def head_parameters(model: PreTrainedModel) -> list[torch.nn.Parameter]:
     return [p for p in model.parameters() if id(p) not in encoder]
 
 
-def encode_passages(tokenizer: PreTrainedTokenizerBase, texts: Sequence[str], length_tokens: int) -> list[list[int]]:
-    """Token ids of sequences of at most `length_tokens`; longer texts are cut, nothing is left out."""
+def encode_passages(
+    tokenizer: PreTrainedTokenizerBase, texts: Sequence[str], length_tokens: int
+) -> list[list[list[int]]]:
+    """Token ids of each text, in sequences of at most `length_tokens`: longer texts are cut, nothing is left out."""
     if not texts:
         return []
     encoded = tokenizer(list(texts), truncation=True, max_length=length_tokens, return_overflowing_tokens=True)
-    return list(encoded["input_ids"])
+    found: list[list[list[int]]] = [[] for _ in texts]
+    for text, sequence in zip(encoded["overflow_to_sample_mapping"], encoded["input_ids"], strict=True):
+        found[text].append(sequence)
+    return found
 
 
 def masked_batch(

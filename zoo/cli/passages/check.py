@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -43,7 +45,10 @@ def check(
     print_step("reads test sets")
     corpora = load_corpora(found, settings, [], left_out)
     print_step("reads passages")
-    counts = prepare_passages(entries, corpora, folders=found.folders, local=settings.passages, seed=0).counts
+    with TemporaryDirectory() as folder:
+        counts = prepare_passages(
+            entries, corpora, folders=found.folders, folder=Path(folder), local=settings.passages, seed=0
+        ).counts
     licenses, publishable, reasons = mixture_license(entries)
     if as_json:
         print_json(

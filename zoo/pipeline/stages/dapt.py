@@ -14,6 +14,7 @@ from zoo.passages.fetched import read_record
 from zoo.passages.load import FETCHED, find_passages
 from zoo.passages.mixture import MixtureCounts, draw_epoch, prepare_passages
 from zoo.passages.planned import not_fetched, planned_fingerprint
+from zoo.passages.stored import Texts
 from zoo.pipeline.context import Context
 from zoo.pipeline.fetching import with_fetching
 from zoo.pipeline.stage import (
@@ -87,6 +88,7 @@ class Dapt(StageKind[DaptRecord]):
             passage_entries(recipe, context),
             [context.corpus(entry) for entry in _test_corpora(recipe, context)],
             folders=context.registry.folders,
+            folder=job.work / RESUME / "passages",
             local=context.settings.passages,
             heldout_max=recipe.heldout_max,
             seed=recipe.seed,
@@ -99,8 +101,9 @@ class Dapt(StageKind[DaptRecord]):
         arguments: dict[str, Any] = {
             "backbone": context.backbone(checkpoint.backbone).folder,
             "family": context.registry.families[checkpoint.backbone.family],
-            "epochs": [[p.text for p in draw_epoch(prepared, epoch, recipe.seed)] for epoch in range(recipe.epochs)],
-            "heldout": [p.text for p in prepared.heldout],
+            "texts": Texts(prepared.train),
+            "epochs": [draw_epoch(prepared, epoch, recipe.seed) for epoch in range(recipe.epochs)],
+            "heldout": Texts(prepared.heldout),
             "recipe": recipe,
             "destination": job.work / "adapter",
             "snapshot_path": job.work / RESUME / "snapshot.safetensors",

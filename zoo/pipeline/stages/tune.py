@@ -1,4 +1,4 @@
-"""The search of a checkpoint's recipe; its best trial is the adapter that the checkpoint ships."""
+"""The search of a checkpoint's recipe; the trial it chooses is the adapter that the checkpoint ships."""
 
 from __future__ import annotations
 
@@ -24,12 +24,14 @@ from zoo.pipeline.stages.adapter import TRAINING_FILE, train_adapter, training_k
 from zoo.pipeline.stages.base import KIND as BASE
 from zoo.pipeline.store import RESUME
 from zoo.registry.loader import Checkpoint
-from zoo.registry.recipes import Recipe
+from zoo.registry.recipes import Recipe, TuneRecipe
+from zoo.training.confirmation import confirm
 from zoo.training.finetune import Progress, TrainingLog
-from zoo.training.tune import JOURNAL, StudySummary, TuneProgress, open_study, plot_study, search, work_on
+from zoo.training.study import StudySummary, plot_study, search
+from zoo.training.tune import JOURNAL, TuneProgress, open_study, work_on
 
 BEST = "best"
-"""Folder of a search's best trial: adapter and `training.json`."""
+"""Folder of the trial that a search chose: adapter and `training.json`."""
 _POLL_SECONDS = 1.0
 _DISK_BYTES = 20e6  # three plots with plotly inside
 
@@ -38,7 +40,7 @@ class Tune(StageKind[StudySummary]):
     """Trains the trials of a study, in one process or several."""
 
     name = "tune"
-    code = 10
+    code = 11
     record = StudySummary
     record_file = "study.json"
     default_rate = 2.4e-5
@@ -58,18 +60,19 @@ class Tune(StageKind[StudySummary]):
     @override
     def run(self, job: Job) -> None:
         recipe, folder = job.stage.checkpoint.recipe, job.work / RESUME / "study"
-        job.progress.steps(recipe.tune.trials, 0)
+        job.progress.steps(recipe.tune.trials + recipe.tune.repeats, 0)
         if job.context.tune_workers > 1:
             _search_in_parallel(job, folder)
         summary = search(folder, recipe, **_arguments(job, folder))
         self.write(job.work, summary)
-        plot_study(folder, job.work, recipe)
+        plot_study(folder, job.work, recipe, summary.confirmed)
         shutil.copy(folder / JOURNAL, job.work)
         shutil.copytree(folder / "trained" / str(summary.best_trial), job.work / BEST)
 
     @override
     def work(self, checkpoint: Checkpoint, key: Mapping[str, Any], context: Context) -> float:
-        return int(key["tune"]["trials"]) * training_work(checkpoint, key)
+        tune = {name: key["tune"][name] for name in ("trials", "confirm_top", "confirm_seeds")}
+        return (int(tune["trials"]) + TuneRecipe(**tune).repeats) * training_work(checkpoint, key)
 
     @override
     def disk_bytes(self, stage: Stage) -> float:
@@ -78,6 +81,10 @@ class Tune(StageKind[StudySummary]):
     @override
     def describe(self, record: StudySummary) -> str:
         best = f"best dev F1 {100 * record.best_dev_micro_f1:.2f} in trial {record.best_trial}"
+        if record.confirmed:
+            taken = record.confirmed[0]
+            seeds = f"{100 * taken.mean:.2f} ± {100 * taken.standard_deviation:.2f} over {len(taken.seeds)} seeds"
+            best = f"trial {taken.trial} taken, dev F1 {seeds}"
         return f"{len(record.trials)} trials, {best}"
 
 
@@ -85,9 +92,9 @@ KIND = Tune()
 
 
 def _search_in_parallel(job: Job, folder: Path) -> None:
-    """Let several processes work on the study, and report their trials as they end."""
+    """Let several processes work on the study, and report their trials as they end; then on its repeats."""
     workers, reported = job.context.tune_workers, set[int]()
-    study, report = open_study(folder, job.stage.checkpoint.recipe), _report_to(job.progress)
+    study, report = open_study(folder, job.stage.checkpoint.recipe), _report_to(job.progress).on_result
     silent = replace(job, progress=StageProgress(), save_energy=_nothing)
     with ProcessPoolExecutor(workers, get_context("spawn"), initializer=follow_parent) as pool:
         running = {pool.submit(_work_on, silent, folder) for _ in range(workers)}
@@ -99,6 +106,9 @@ def _search_in_parallel(job: Job, folder: Path) -> None:
                     report(trial.number, trial.state.name.lower(), trial.value)
             for future in ended:
                 future.result()
+        for future in [pool.submit(_confirm, silent, folder) for _ in range(workers)]:
+            future.result()
+        job.progress.advance(job.stage.checkpoint.recipe.tune.repeats)
 
 
 def _nothing() -> None:
@@ -111,11 +121,18 @@ def _work_on(job: Job, folder: Path) -> None:
     work_on(folder, job.stage.checkpoint.recipe, **_arguments(job, folder))
 
 
+def _confirm(job: Job, folder: Path) -> None:
+    quiet_libraries()
+    recipe = job.stage.checkpoint.recipe
+    confirm(folder, open_study(folder, recipe), recipe, **_arguments(job, folder))
+
+
 def _arguments(job: Job, folder: Path) -> dict[str, Any]:
     """Arguments of a search beside its folder and recipe."""
 
     def train(number: int, recipe: Recipe, snapshot: Path, after_epoch: Callable[[EpochRecord], None]) -> TrainingLog:
-        trained = folder / "trained" / str(number)
+        own = recipe.seed == job.stage.checkpoint.recipe.seed
+        trained = folder / "trained" / (str(number) if own else f"{number}-{recipe.seed}")
         shutil.rmtree(trained, ignore_errors=True)
         log, record = train_adapter(job, recipe, trained / "adapter", snapshot, Progress(on_epoch=after_epoch))
         write_whole(trained / TRAINING_FILE, record.to_json())
@@ -125,13 +142,16 @@ def _arguments(job: Job, folder: Path) -> dict[str, Any]:
         "train": train,
         "country": job.context.settings.country,
         "alone": job.context.alone and job.context.tune_workers == 1,
-        "progress": TuneProgress(on_result=_report_to(job.progress)),
+        "progress": _report_to(job.progress),
     }
 
 
-def _report_to(progress: StageProgress) -> Callable[[int, str, float | None], None]:
+def _report_to(progress: StageProgress) -> TuneProgress:
     def report(number: int, state: str, value: float | None) -> None:
         progress.note(f"trial {number}: {state}" + (f", dev F1 {100 * value:.2f}" if value is not None else ""))
         progress.step()
 
-    return report
+    def repeat(number: int, seed: int, value: float) -> None:
+        report(number, f"seed {seed}", value)
+
+    return TuneProgress(on_result=report, on_repeat=repeat)
