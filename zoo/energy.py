@@ -127,8 +127,15 @@ def _is_country(code: str) -> bool:
 
 
 @functools.cache
-def grams_per_wh(country: str) -> float:
-    """Emissions of a country's electricity by codecarbon's table, in g CO2e per Wh."""
+def grams_per_wh(country: str | None) -> float:
+    """Emissions of electricity by codecarbon's tables, in g CO2e per Wh.
+
+    Args:
+        country: ISO 3166 alpha-3 code; of None, or a country without figures, the world average.
+    """
+    if country not in known_countries():
+        table = files("codecarbon") / "data" / "private_infra" / "carbon_intensity_per_source.json"
+        return float(json.loads(table.read_text())["world_average"]) / 1000
     from codecarbon.core.emissions import Emissions
     from codecarbon.core.units import Energy as Kilowatthours
     from codecarbon.external.geography import GeoMetadata

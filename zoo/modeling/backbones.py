@@ -34,8 +34,13 @@ class BackboneFiles:
     origin: str
 
 
-def locate_backbone(backbone: Backbone, registry_folder: Path) -> BackboneFiles:
+def locate_backbone(backbone: Backbone, registry_folder: Path, *, offline: bool = False) -> BackboneFiles:
     """Find a backbone: installed package, then local folder, then the Hub (or its cache).
+
+    Args:
+        backbone: What to find.
+        registry_folder: Folder that the entry's relative path starts at.
+        offline: Take it from the cache of the Hub, or not at all.
 
     Raises:
         ZooError: It is not installed, its files are not the registered ones, or the Hub has no answer.
@@ -51,7 +56,7 @@ def locate_backbone(backbone: Backbone, registry_folder: Path) -> BackboneFiles:
                 fix="give a folder written by save_pretrained",
             )
         return BackboneFiles(folder, "local folder")
-    return _from_hub(backbone)
+    return _from_hub(backbone, offline=offline)
 
 
 def build_base(
@@ -150,13 +155,18 @@ def _from_package(backbone: Backbone, package: PackageSource) -> BackboneFiles:
     return BackboneFiles(folder, f"{package.distribution} {version(package.distribution)}")
 
 
-def _from_hub(backbone: Backbone) -> BackboneFiles:
+def _from_hub(backbone: Backbone, *, offline: bool) -> BackboneFiles:
     from huggingface_hub import snapshot_download
     from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
 
     try:
         folder = Path(
-            snapshot_download(backbone.hub_id or "", revision=backbone.revision, allow_patterns=list(_WEIGHTS))
+            snapshot_download(
+                backbone.hub_id or "",
+                revision=backbone.revision,
+                allow_patterns=list(_WEIGHTS),
+                local_files_only=offline,
+            )
         )
     except LocalEntryNotFoundError:
         raise ZooError(

@@ -44,7 +44,8 @@ def find_garbage(context: Context, keep: Collection[str] = ()) -> list[Garbage]:
         raise ZooError("a build is running here", where=context.settings.out, fix="run zoo gc when it has ended")
     used = set(keep)
     for result in find_results(context.settings.out):
-        used |= {result.fingerprints[kind] for kind in KINDS if kind in result.fingerprints}
+        for each in result.each_seed():
+            used |= {each.fingerprints[kind] for kind in KINDS if kind in each.fingerprints}
     found = [
         Garbage(folder, f"{artefact.kind} of {artefact.name}, {artefact.created}", _size(folder))
         for folder, artefact in store.artefacts()

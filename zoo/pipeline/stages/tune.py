@@ -72,6 +72,12 @@ class Tune(StageKind[StudySummary]):
         return int(key["tune"]["trials"]) * training_work(checkpoint, key)
 
     @override
+    def within_budget(self, key: Mapping[str, Any], seconds: float) -> float:
+        minutes = key["tune"]["minutes"]
+        last = seconds / int(key["tune"]["trials"])  # a trial that has begun is ended
+        return seconds if minutes is None else min(seconds, 60 * float(minutes) + last)
+
+    @override
     def disk_bytes(self, stage: Stage) -> float:
         return _DISK_BYTES
 
