@@ -13,7 +13,8 @@ from typer.testing import CliRunner
 from tests.builds import write_registry
 from zoo.cli import app
 from zoo.pipeline.context import Context
-from zoo.pipeline.plan import Plan, chain, inspect, make_plan, obstacles
+from zoo.pipeline.obstacles import obstacles
+from zoo.pipeline.plan import Plan, chain, inspect, make_plan
 from zoo.pipeline.stage import Stage
 from zoo.pipeline.stages import stage_kind
 from zoo.pipeline.store import RESUME

@@ -112,14 +112,14 @@ def load_corpora(registry: Registry, settings: Settings, named: list[str], left_
 
 
 def open_context(
-    registry: Path | None, out: Path | None, *, alone: bool = True, tune_workers: int = 1, fetch: bool = True
+    registry: Path | None, out: Path | None, *, alone: bool = True, tune_workers: int = 1, may_fetch: bool = True
 ) -> Context:
     """The context of a build, from options and settings."""
     from zoo.pipeline.context import Context
 
     found, settings = open_registry(registry)
     settings = replace(settings, out=out or settings.out)
-    return Context(found, settings, remote=settings.store, alone=alone, tune_workers=tune_workers, fetch=fetch)
+    return Context(found, settings, remote=settings.store, alone=alone, tune_workers=tune_workers, may_fetch=may_fetch)
 
 
 def engine_for(name: str, jobs: int, address: str | None) -> Engine:

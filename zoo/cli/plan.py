@@ -42,7 +42,7 @@ def plan(
     from zoo.pipeline.obstacles import obstacles
     from zoo.pipeline.plan import inspect, make_plan
 
-    context = open_context(registry, out, fetch=False)
+    context = open_context(registry, out, may_fetch=False)
     checkpoints = choose(context.registry, ids or [], build_all, suite, settings_ or [], fast=fast)
     country = check_country(context.settings.country)
     made = make_plan(checkpoints, context)

@@ -156,6 +156,10 @@ def _from_package(backbone: Backbone, package: PackageSource) -> BackboneFiles:
 
 
 def _from_hub(backbone: Backbone, *, offline: bool) -> BackboneFiles:
+    from huggingface_hub.constants import HF_HUB_CACHE
+
+    if offline and not (Path(HF_HUB_CACHE) / f"models--{(backbone.hub_id or '').replace('/', '--')}").is_dir():
+        raise _out_of_reach(backbone)  # seen without the client, whose import takes half a second
     from huggingface_hub import snapshot_download
     from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
 
@@ -169,13 +173,17 @@ def _from_hub(backbone: Backbone, *, offline: bool) -> BackboneFiles:
             )
         )
     except LocalEntryNotFoundError:
-        raise ZooError(
-            f"the backbone {backbone.id} ({backbone.hub_id}) is not in the local cache and the Hub cannot be reached",
-            fix="unset HF_HUB_OFFLINE, or check the network and HF_ENDPOINT",
-        ) from None
+        raise _out_of_reach(backbone) from None
     except (HfHubHTTPError, OSError) as error:
         raise ZooError(
             f"the Hub did not give {backbone.hub_id}: {str(error).splitlines()[0]}",
             fix="check the id, the revision and your token",
         ) from None
     return BackboneFiles(folder, f"{backbone.hub_id}@{folder.name}")
+
+
+def _out_of_reach(backbone: Backbone) -> ZooError:
+    return ZooError(
+        f"the backbone {backbone.id} ({backbone.hub_id}) is not in the local cache and the Hub cannot be reached",
+        fix="unset HF_HUB_OFFLINE, or check the network and HF_ENDPOINT",
+    )

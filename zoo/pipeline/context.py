@@ -33,7 +33,7 @@ class Context:
         remote: fsspec URL of a store that is shared with other machines; None: the output folder's own.
         alone: Whether stages run one at a time (then the whole machine's energy is theirs).
         tune_workers: Processes that share one search.
-        fetch: Whether inputs may be fetched; a plan that is only looked at fetches none, and goes on without.
+        may_fetch: Whether inputs may be fetched; a plan that is only looked at fetches none, and goes on without.
     """
 
     registry: Registry
@@ -41,7 +41,7 @@ class Context:
     remote: str | None = None
     alone: bool = True
     tune_workers: int = 1
-    fetch: bool = True
+    may_fetch: bool = True
     _memory: dict[str, object] = field(default_factory=dict, compare=False, repr=False)
 
     @property
@@ -67,7 +67,7 @@ class Context:
         """
         return self._once(
             f"corpora/{entry.id}",
-            lambda: open_corpus(entry, self.registry, self.settings, offline=not self.fetch),
+            lambda: open_corpus(entry, self.registry, self.settings, offline=not self.may_fetch),
         )
 
     def backbone(self, backbone: Backbone) -> BackboneFiles:
@@ -78,7 +78,7 @@ class Context:
         """
         key = f"backbones/{backbone.id}"
         folder = self.registry.folders[key]
-        return self._once(key, lambda: locate_backbone(self.pinned(backbone), folder, offline=not self.fetch))
+        return self._once(key, lambda: locate_backbone(self.pinned(backbone), folder, offline=not self.may_fetch))
 
     def pinned(self, backbone: Backbone) -> Backbone:
         """The backbone at the commit that the lock file of the current folder names, where its entry names none."""
@@ -97,7 +97,7 @@ class Context:
         try:
             return look()
         except ZooError:
-            if self.fetch:
+            if self.may_fetch:
                 raise
             return f"{NOT_KNOWN}: {name}"
 

@@ -11,8 +11,8 @@ import json
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
-from importlib.metadata import version
+from functools import cache, cached_property
+from importlib import metadata
 from pathlib import Path
 from typing import Any, ClassVar, Generic, TypeVar
 
@@ -173,6 +173,12 @@ class StageKind(ABC, Generic[_Record]):
 def digest(value: object) -> str:
     """Sha256 of a JSON-like value, key order not counting."""
     return hashlib.sha256(json.dumps(value, sort_keys=True, default=str).encode()).hexdigest()
+
+
+@cache
+def version(distribution: str) -> str:
+    """Version of an installed distribution; reading it anew for each stage of a plan would take seconds."""
+    return metadata.version(distribution)
 
 
 def library_versions() -> dict[str, str]:

@@ -6,7 +6,6 @@ import shutil
 from collections.abc import Callable, Mapping
 from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
 from dataclasses import replace
-from importlib.metadata import version
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
@@ -19,7 +18,7 @@ from zoo.modeling.processes import follow_parent
 from zoo.modeling.quiet import quiet_libraries
 from zoo.pipeline.context import Context
 from zoo.pipeline.progress import StageProgress
-from zoo.pipeline.stage import Job, Stage, StageKind
+from zoo.pipeline.stage import Job, Stage, StageKind, version
 from zoo.pipeline.stages.adapter import TRAINING_FILE, train_adapter, training_key, training_work
 from zoo.pipeline.stages.base import KIND as BASE
 from zoo.pipeline.store import RESUME
