@@ -22,8 +22,8 @@ class Entry:
     """One row: a checkpoint on its corpus, one of its entity types, or the mean of a backbone over several corpora.
 
     Scores are fractions of 1, with F1 strict over character spans; None: not measured. `processor` is that of
-    `ms_per_1000_words`, with the number of threads. Of several seeds, `f1` is the mean, `first_f1` the F1 of the adapter
-    that is published.
+    `ms_per_1000_words`, with the number of threads. Of several seeds, `f1` is the mean, `first_f1` the F1 of the
+    adapter that is published.
     """
 
     key: str

@@ -7,6 +7,7 @@ import json
 import statistics
 import subprocess
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +25,7 @@ from zoo.board.rows import (
 )
 from zoo.errors import ZooError
 from zoo.evaluation.predictions import PREDICTIONS_FILE
-from zoo.evaluation.result import RESULT_FILE
+from zoo.evaluation.result import RESULT_FILE, SeedRun, SeedScores
 from zoo.evaluation.spans import Counts, total
 from zoo.evaluation.statistics import bootstrap_interval
 from zoo.registry.loader import load_registry
