@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
@@ -12,7 +14,7 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from tests.builds import write_registry
+from tests.builds import environment, write_registry
 from zoo.cli import app
 from zoo.energy import grams_per_wh
 from zoo.hub.push import PushOptions
@@ -295,6 +297,25 @@ def test_totals_are_the_sum_of_the_stages_and_stand_beside_the_papers(
     assert "over 12 h, over 1.2 kg" in text and "within" in text
     fast, _ = plan_of_the_paper(tmp_path, "--fast")
     assert fast["totals"][0]["machines"]["A100 80GB SXM"]["hours"] < total["machines"]["A100 80GB SXM"]["hours"]
+
+
+def test_planning_loads_nothing_that_computes(tmp_path: Path) -> None:
+    """Versions of the libraries, which stand in the keys, are read without importing them."""
+    heavy = "{'torch', 'transformers', 'peft', 'optuna', 'datasets', 'pandas', 'codecarbon'}"
+    code = (
+        "import sys; from zoo.cli import app\n"
+        "app(['plan', '--all', '--suite', 'openmed', '--out', 'out'], standalone_mode=False)\n"
+        f"sys.exit(', '.join({heavy} & set(sys.modules)) or 0)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=tmp_path,
+        env=environment(ZOO_CACHE=str(tmp_path), ZOO_COUNTRY="FRA"),
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert done.returncode == 0, done.stderr
 
 
 def test_seeds_have_stages_of_their_own_that_differ_in_the_seed_alone(registry: Path) -> None:

@@ -89,7 +89,11 @@ def plan(
         if not missing:
             print_line("everything is done; a build would do nothing")
         return
-    rough = "" if all(e.known for e in estimates.values()) else " (rough: not every kind of stage has run here before)"
+    rough = (
+        ""
+        if all(e.known for e in estimates.values())
+        else " (rough: rates of a small machine without GPU, until each kind of stage has run here)"
+    )
     seconds = _duration(sum(e.seconds for e in estimates.values()))
     print_line(
         f"{len(estimates)} of {len(statuses)} stages would run: about {seconds} with --jobs 1, "
@@ -119,7 +123,7 @@ def _total_rows(total: BackboneTotal) -> Sequence[list[str]]:
             [
                 f"{total.backbone}: {total.checkpoints} checkpoints" if first else "",
                 name + (" (rough)" if first and not on.known else ""),
-                f"{on.seconds / 3600:,.1f}",
+                f"{on.seconds / 3600:,.2f}",
                 f"{on.energy_wh:,.1f}",
                 f"{on.emissions_g:,.1f}",
                 f"{total.disk_bytes / 1e6:,.0f}" if first else "",
