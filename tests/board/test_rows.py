@@ -25,7 +25,7 @@ from zoo.board.rows import (
 )
 from zoo.errors import ZooError
 from zoo.evaluation.predictions import PREDICTIONS_FILE
-from zoo.evaluation.result import RESULT_FILE, SeedRun, SeedScores
+from zoo.evaluation.result import RESULT_FILE, Result, SeedRun, SeedScores
 from zoo.evaluation.spans import Counts, total
 from zoo.evaluation.statistics import bootstrap_interval
 from zoo.registry.loader import load_registry
@@ -307,7 +307,8 @@ def test_writing_again_replaces_the_board(tmp_path: Path) -> None:
     assert len((tmp_path / "board.csv").read_text().splitlines()) == 2
 
 
-def test_a_build_of_several_seeds_is_the_row_that_builds_of_one_seed_each_are_joined_to() -> None:
+def together() -> Result:
+    """The three as one build of three seeds."""
     runs = [
         SeedRun(
             seed=item.result.seeds[0],
@@ -323,7 +324,11 @@ def test_a_build_of_several_seeds_is_the_row_that_builds_of_one_seed_each_are_jo
         "created": max(item.result.created for item in SEEDS),
         "recipe": {**SEEDS[0].result.recipe, "seeds": 3},
     }
-    one = SEEDS[0].result.model_copy(update=changes)
+    return SEEDS[0].result.model_copy(update=changes)
+
+
+def test_a_build_of_several_seeds_is_the_row_that_builds_of_one_seed_each_are_joined_to() -> None:
+    one = together()
     expanded = [replace(item, result=each) for item, each in zip(SEEDS, one.each_seed(), strict=True)]
     assert board_rows(expanded) == board_rows(SEEDS)
     (row,) = board_rows(expanded)

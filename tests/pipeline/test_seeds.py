@@ -14,6 +14,7 @@ from zoo.board.rows import refresh_board
 from zoo.cards.check import check_card
 from zoo.evaluation.predictions import PREDICTIONS_FILE
 from zoo.evaluation.result import RESULT_FILE, load_result, seed_folder
+from zoo.hub.bundle import evaluation_results
 from zoo.pipeline.collect import find_garbage
 from zoo.pipeline.plan import make_plan
 from zoo.pipeline.run import run
@@ -112,6 +113,8 @@ def test_the_card_names_mean_and_spread_beside_its_own_score(together: tuple[Bui
     for run_ in seeds.runs:
         assert f"| {100 * run_.scores.dev.micro_f1:.2f} | {100 * run_.scores.test.micro_f1:.2f} |" in card
     check_card(card, result)
+    entry = load_registry(together[0].registry).corpus(ID.partition("/")[2])
+    assert "over 3 seeds" in evaluation_results(result, entry)
 
 
 def test_a_second_build_runs_nothing_and_nothing_of_it_is_garbage(together: tuple[Build, list[str]]) -> None:
