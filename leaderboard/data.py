@@ -173,7 +173,7 @@ def from_result(result: Mapping[str, Any], *, verified: bool) -> Entry:
     Raises:
         KeyError, TypeError: It lacks a field or has one of another kind.
     """
-    test = result["scores"]["test"]
+    test, seeds = result["scores"]["test"], result.get("seed_scores")
     row = {
         "checkpoint_id": result["checkpoint_id"],
         "repo_id": result["repo_id"],
@@ -196,6 +196,19 @@ def from_result(result: Mapping[str, Any], *, verified: bool) -> Entry:
         "created": result["created"],
         "test_fingerprint": result["fingerprints"]["split_test"],
     }
+    if seeds:  # as the board has them: means over the seeds
+        tests = [run["scores"]["test"] for run in seeds["runs"]]
+        row |= {
+            "test_micro_f1": float(seeds["test_micro_f1"]["mean"]),
+            "test_micro_f1_std": float(seeds["test_micro_f1"]["std"]),
+            "first_test_micro_f1": float(test["micro_f1"]),
+            "n_seeds": len(tests),
+            "test_ci95_low": float(seeds["test_ci95"][0]),
+            "test_ci95_high": float(seeds["test_ci95"][1]),
+            "test_precision": fmean(each["precision"] for each in tests),
+            "test_recall": fmean(each["recall"] for each in tests),
+            "dev_micro_f1": float(seeds["dev_micro_f1"]["mean"]),
+        }
     return _from_row({**row, "verified": verified}, {"result": result})
 
 
@@ -218,6 +231,7 @@ def _from_row(row: Mapping[str, Any], detail: Mapping[str, Any]) -> Entry:
         low=row.get("test_ci95_low"),
         high=row.get("test_ci95_high"),
         std=row.get("test_micro_f1_std"),
+        first_f1=row.get("first_test_micro_f1"),
         n_seeds=row.get("n_seeds", 1),
         precision=row.get("test_precision"),
         recall=row.get("test_recall"),

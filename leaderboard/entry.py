@@ -22,7 +22,8 @@ class Entry:
     """One row: a checkpoint on its corpus, one of its entity types, or the mean of a backbone over several corpora.
 
     Scores are fractions of 1, with F1 strict over character spans; None: not measured. `processor` is that of
-    `ms_per_1000_words`, with the number of threads.
+    `ms_per_1000_words`, with the number of threads. Of several seeds, `f1` is the mean, `first_f1` the F1 of the
+    adapter that is published.
     """
 
     key: str
@@ -36,6 +37,7 @@ class Entry:
     low: float | None = None
     high: float | None = None
     std: float | None = None
+    first_f1: float | None = None
     n_seeds: int = 1
     precision: float | None = None
     recall: float | None = None

@@ -71,7 +71,7 @@ def _facts(entry: Entry, result: Mapping[str, Any]) -> str:
             if result
             else MISSING,
         ),
-        ("Seeds", str(entry.n_seeds) if entry.std is None else f"{entry.n_seeds}, F1 ± {percent(entry.std)}"),
+        ("Seeds", _seeds(entry)),
         ("Built", entry.created[:10] or MISSING),
     ]
     return (
@@ -81,12 +81,19 @@ def _facts(entry: Entry, result: Mapping[str, Any]) -> str:
     )
 
 
+def _seeds(entry: Entry) -> str:
+    if entry.std is None:
+        return str(entry.n_seeds)
+    own = "" if entry.first_f1 is None else f"; the published adapter's own is {percent(entry.first_f1)}"
+    return f"{entry.n_seeds}, F1 {percent(entry.f1)} ± {percent(entry.std)}{own}"
+
+
 def _scores(entry: Entry, result: Mapping[str, Any]) -> str:
     if not result:
         return '<p class="empty">board.json holds no details of this model: run zoo board again.</p>'
     test, memory = result["scores"]["test"], result.get("memorisation") or {}
     lines: list[tuple[str, Mapping[str, Any], str]] = [
-        ("Test split", {**test, "f1": test["micro_f1"]}, interval(entry)),
+        ("Test split", {**test, "f1": test["micro_f1"]}, "{} to {}".format(*map(percent, test["ci95"]))),
     ]
     lines += [(f"Mentions {name} in training", memory[name], "") for name in ("seen", "unseen") if memory.get(name)]
     clean = result.get("without_leaked")

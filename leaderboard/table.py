@@ -143,7 +143,9 @@ def _name(entry: Entry) -> str:
 
 
 def _score(entry: Entry) -> str:
-    spread = f'<span class="std">± {percent(entry.std)} ({entry.n_seeds} seeds)</span>' if entry.std is not None else ""
+    own = "" if entry.first_f1 is None else f"; this adapter {percent(entry.first_f1)}"
+    seeds = "" if entry.std is None else f"± {percent(entry.std)} ({entry.n_seeds} seeds{own})"
+    spread = f'<span class="std">{seeds}</span>' if seeds else ""
     bar = ""
     if entry.low is not None and entry.high is not None:
         left, width = 100 * entry.low, 100 * max(entry.high - entry.low, 0.002)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from zoo.energy import WORLD, Energy, check_country, known_countries, measure
+from zoo.energy import WORLD, Energy, check_country, grams_per_wh, known_countries, measure
 from zoo.errors import ZooError
 from zoo.pipeline.store import Store, note_energy, spent_energy
 
@@ -30,6 +30,20 @@ def test_a_country_without_data_has_the_figures_of_the_world_average(code: str) 
     later = used(10.0, WORLD)
     assert later.in_country(code).emissions_g == later.emissions_g
     assert later.in_country(code).country == f"world average, no data for {code}"
+
+
+def test_emissions_of_a_watt_hour_are_those_that_codecarbon_takes() -> None:
+    from codecarbon.core.emissions import Emissions
+    from codecarbon.core.units import Energy as Kilowatthours
+    from codecarbon.external.geography import GeoMetadata
+    from codecarbon.input import DataSource
+
+    for code, name in known_countries().items():
+        theirs = Emissions(DataSource()).get_country_emissions(
+            Kilowatthours.from_energy(kWh=1.0), GeoMetadata(country_iso_code=code, country_name=name)
+        )
+        assert grams_per_wh(code) == pytest.approx(float(theirs)), code
+    assert grams_per_wh(None) == grams_per_wh("LIE") == pytest.approx(0.475)
 
 
 def test_unset_stays_unset() -> None:

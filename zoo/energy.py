@@ -8,8 +8,9 @@ import logging
 import os
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from importlib.resources import files
-from typing import TYPE_CHECKING
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from pydantic import Field
 
@@ -78,12 +79,21 @@ class Energy(Record):
 @functools.cache
 def known_countries() -> dict[str, str]:
     """ISO 3166 alpha-3 code -> name, for the countries whose electricity codecarbon knows."""
-    data = json.loads((files("codecarbon") / "data" / "private_infra" / "global_energy_mix.json").read_text())
     return {
         code: entry["country_name"]
-        for code, entry in data.items()
+        for code, entry in _table("global_energy_mix").items()
         if len(code) == 3 and code.isalpha() and code.isupper()
     }
+
+
+@functools.cache
+def _table(name: str) -> dict[str, Any]:
+    """One of codecarbon's tables, without importing it: that takes half a second with all it brings."""
+    spec = find_spec("codecarbon")
+    assert spec is not None and spec.submodule_search_locations
+    folder = Path(next(iter(spec.submodule_search_locations))) / "data" / "private_infra"
+    found: dict[str, Any] = json.loads((folder / f"{name}.json").read_text(encoding="utf-8"))
+    return found
 
 
 def check_country(country: str | None, *, where: str = "ZOO_COUNTRY") -> str | None:
@@ -126,17 +136,15 @@ def _is_country(code: str) -> bool:
     return code.isupper() and len(code) == 3 and pycountry.countries.get(alpha_3=code) is not None
 
 
-@functools.cache
-def grams_per_wh(country: str) -> float:
-    """Emissions of a country's electricity by codecarbon's table, in g CO2e per Wh."""
-    from codecarbon.core.emissions import Emissions
-    from codecarbon.core.units import Energy as Kilowatthours
-    from codecarbon.external.geography import GeoMetadata
-    from codecarbon.input import DataSource
+def grams_per_wh(country: str | None) -> float:
+    """Emissions of electricity by codecarbon's tables, in g CO2e per Wh.
 
-    geography = GeoMetadata(country_iso_code=country, country_name=known_countries()[country])
-    kilograms = Emissions(DataSource()).get_country_emissions(Kilowatthours.from_energy(kWh=1.0), geography)
-    return float(kilograms)  # kg per kWh are g per Wh
+    Args:
+        country: ISO 3166 alpha-3 code; of None, or a country without figures, the world average.
+    """
+    if country is None or country not in known_countries():
+        return float(_table("carbon_intensity_per_source")["world_average"]) / 1000
+    return float(_table("global_energy_mix")[country]["carbon_intensity"]) / 1000
 
 
 class Meter:

@@ -100,6 +100,7 @@ def main() -> None:
         "million_characters": _million(tagger, texts),
         "cold_start_seconds": [_cold_start("tag", "--model", arguments.model, "She has asthma.") for _ in range(5)],
         "help_seconds": [_cold_start("--help") for _ in range(5)],
+        "plan_seconds": [_cold_start("plan", "--all", "--suite", "openmed") for _ in range(5)],
     }
     _write(data, arguments.results)
 
@@ -246,7 +247,8 @@ def _write(data: dict[str, Any], results: Path) -> None:
         f"{million['seconds_1000000']:.1f} s and {million['growth_mib_1000000']:.0f} MiB more. Peak memory of "
         f"the whole benchmark: {data['peak_memory_mib']:,.0f} MiB. `zoo tag` of one sentence from a cold process: "
         f"{statistics.median(data['cold_start_seconds']):.1f} s; `zoo --help`: "
-        f"{statistics.median(data['help_seconds']):.2f} s.",
+        f"{statistics.median(data['help_seconds']):.2f} s; `zoo plan` of the 36 checkpoints of openmed: "
+        f"{statistics.median(data['plan_seconds']):.1f} s.",
         "",
         "![seconds against documents, length and adapters, with the line through the least squares](tagging.png)",
         "",

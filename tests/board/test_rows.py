@@ -7,6 +7,7 @@ import json
 import statistics
 import subprocess
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +25,7 @@ from zoo.board.rows import (
 )
 from zoo.errors import ZooError
 from zoo.evaluation.predictions import PREDICTIONS_FILE
-from zoo.evaluation.result import RESULT_FILE
+from zoo.evaluation.result import RESULT_FILE, Result, SeedRun, SeedScores
 from zoo.evaluation.spans import Counts, total
 from zoo.evaluation.statistics import bootstrap_interval
 from zoo.registry.loader import load_registry
@@ -131,6 +132,7 @@ def test_a_row_takes_each_figure_from_its_place() -> None:
         "entity_types": "Disease Chemical",
         "test_micro_f1": 0.8,
         "test_micro_f1_std": None,
+        "first_test_micro_f1": 0.8,
         "n_seeds": 1,
         "seeds": "13",
         "test_ci95_low": 0.75,
@@ -303,3 +305,36 @@ def test_writing_again_replaces_the_board(tmp_path: Path) -> None:
     write_board(board_rows(BUILT[:1]), tmp_path)
     assert len(json.loads((tmp_path / "board.json").read_text())["rows"]) == 1
     assert len((tmp_path / "board.csv").read_text().splitlines()) == 2
+
+
+def together() -> Result:
+    """The three as one build of three seeds."""
+    runs = [
+        SeedRun(
+            seed=item.result.seeds[0],
+            scores=item.result.scores,
+            train_seconds=item.result.train_seconds,
+            energy=item.result.energy,
+            fingerprints={"adapter": item.result.fingerprints["adapter"]},
+        )
+        for item in SEEDS
+    ]
+    changes = {
+        "seed_scores": SeedScores.of(runs, [item.counts for item in SEEDS]),
+        "created": max(item.result.created for item in SEEDS),
+        "recipe": {**SEEDS[0].result.recipe, "seeds": 3},
+    }
+    return SEEDS[0].result.model_copy(update=changes)
+
+
+def test_a_build_of_several_seeds_is_the_row_that_builds_of_one_seed_each_are_joined_to() -> None:
+    one = together()
+    expanded = [replace(item, result=each) for item, each in zip(SEEDS, one.each_seed(), strict=True)]
+    assert board_rows(expanded) == board_rows(SEEDS)
+    (row,) = board_rows(expanded)
+    seeds = one.seed_scores
+    assert seeds is not None
+    assert (row["test_micro_f1"], row["test_micro_f1_std"]) == (seeds.test_micro_f1.mean, seeds.test_micro_f1.std)
+    assert (row["test_ci95_low"], row["test_ci95_high"]) == seeds.test_ci95
+    assert row["first_test_micro_f1"] == SEEDS[0].result.scores.test.micro_f1 != row["test_micro_f1"]
+    assert board_rows([*expanded, SEEDS[1]]) == board_rows(SEEDS), "a seed that is there twice counts once"

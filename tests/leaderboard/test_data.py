@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import json
 from dataclasses import replace
 from pathlib import Path
@@ -9,11 +10,15 @@ from pathlib import Path
 import pytest
 
 import data
+from columns import percent
 from data import Board, BoardError, load_board, load_reported
 from entry import Entry
+from model_page import render_model
 from ranking import overall_entries, rank_by_intervals
+from tests.board.test_rows import SEEDS, together
 from tests.conftest import ROOT
 from tests.leaderboard.boards import ROWS, result, row, save
+from zoo.board.rows import board_rows
 from zoo.registry.loader import load_registry
 
 
@@ -29,6 +34,17 @@ def entry(name: str, f1: float, half: float = 0.01, **changes: object) -> Entry:
 
 def ranks(entries: list[Entry]) -> list[tuple[str, int | None, bool]]:
     return [(item.name, item.rank, item.shared) for item in entries]
+
+
+def test_a_published_result_of_several_seeds_has_the_figures_of_its_row() -> None:
+    (row,) = board_rows(SEEDS)
+    one = data.from_result(together().model_dump(mode="json"), verified=True)
+    scores = ("micro_f1", "micro_f1_std", "ci95_low", "ci95_high", "precision", "recall")
+    expected = [*(row[f"test_{name}"] for name in scores), row["first_test_micro_f1"], row["dev_micro_f1"]]
+    assert [one.f1, one.std, one.low, one.high, one.precision, one.recall, one.first_f1, one.dev_f1] == expected
+    assert one.n_seeds == 3
+    page = render_model(one)
+    assert f"3, F1 {percent(one.f1)} ± {percent(one.std)}; the published adapter's own is " in html.unescape(page)
 
 
 def test_an_entry_takes_each_figure_from_its_place(board: Board) -> None:

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import json
+import subprocess
+import sys
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -10,10 +14,15 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from tests.builds import write_registry
+from tests.builds import environment, write_registry
 from zoo.cli import app
+from zoo.energy import grams_per_wh
+from zoo.hub.push import PushOptions
 from zoo.pipeline.context import Context
-from zoo.pipeline.plan import Plan, chain, inspect, make_plan, obstacles
+from zoo.pipeline.gpus import GPUS
+from zoo.pipeline.obstacles import obstacles
+from zoo.pipeline.plan import Plan, chain, inspect, make_plan
+from zoo.pipeline.publish import check_licenses
 from zoo.pipeline.stage import Stage
 from zoo.pipeline.stages import stage_kind
 from zoo.pipeline.store import RESUME
@@ -206,18 +215,150 @@ def test_an_unreadable_input_is_that_checkpoints_alone(registry: Path) -> None:
     assert all(stage.name != "tiny-bert/tiny" for stage in plan.stages)
 
 
-def test_what_cannot_be_had_offline_is_one_line_each(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """And nobody is told that all is done."""
+def plan_of_the_paper(tmp_path: Path, *more: str) -> tuple[dict[str, Any], str]:
+    """`zoo plan` of the suite openmed where nothing was ever fetched: as JSON, and as it is shown."""
+    order = ["plan", "--all", "--suite", "openmed", "--out", str(tmp_path / "out"), *more]
+    shown = []
+    for form in ([], ["--json"]):
+        env = {"COLUMNS": "1000", "ZOO_CACHE": str(tmp_path), "HF_HUB_OFFLINE": "1", "ZOO_COUNTRY": "FRA"}
+        done = CliRunner().invoke(app, [*order, *form], env=env)
+        assert done.exit_code == 0, done.output
+        shown.append(done.output)
+    return json.loads(shown[1]), shown[0]
+
+
+def test_the_plan_of_the_paper_is_complete_where_nothing_is_here(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.chdir(tmp_path)
-    order = ["plan", "--all", "--suite", "openmed", "--out", str(tmp_path / "out")]
-    done = CliRunner().invoke(app, order, env={"COLUMNS": "1000", "ZOO_CACHE": str(tmp_path), "HF_HUB_OFFLINE": "1"})
-    assert done.exit_code == 0, done.output
-    lines = done.output.splitlines()
-    assert all(line.startswith("cannot build ") for line in lines), done.output
-    backbones = load_registry().suite("openmed").backbones
-    for name in backbones:
-        assert sum(f"the backbone {name} " in line for line in lines) == 1, name
-    assert len(lines) <= len(backbones) + len(load_registry().suite("openmed").corpora)
+    found, text = plan_of_the_paper(tmp_path)
+    suite = load_registry().suite("openmed")
+    stages = Counter((stage["kind"], stage["name"]) for stage in found["stages"])
+    for backbone in suite.backbones:
+        assert stages["dapt", backbone] == stages["base", backbone] == 1
+        for corpus in suite.corpora:
+            name = f"{backbone}/{corpus}"
+            assert [stages[kind, name] for kind in ("tune", "train", "evaluate")] == [1, 3, 3], name
+    assert sum(stages.values()) == 3 * 2 + 36 * 7
+    assert {stage["state"] for stage in found["stages"]} == {"new"} and not any(s["known"] for s in found["stages"])
+    assert len({stage["fingerprint"] for stage in found["stages"]}) == len(found["stages"])
+    assert "everything is done" not in text
+    assert f"{sum(stages.values())} of {sum(stages.values())} stages would run" in text
+    assert "36 of 36 checkpoints wait for what is not here" in text
+
+
+def test_each_obstacle_is_said_once_with_all_that_it_stops(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    found, text = plan_of_the_paper(tmp_path)
+    suite, recipe = load_registry().suite("openmed"), load_registry().checkpoint("deberta-v3-large/cll").recipe
+    stops = {what: len(names) for what, names in found["obstacles"].items()}
+    wanted = {f"the backbone {name} ": 12 for name in suite.backbones}
+    wanted |= {f"the passages {name} ": 36 for name in recipe.dapt.passages}
+    wanted |= {f"the corpus {name} ": 36 for name in suite.corpora}  # their test sentences are kept out of pre-training
+    for start, number in wanted.items():
+        assert [count for what, count in stops.items() if what.startswith(start)] == [number], start
+        assert text.count(start) == 1
+    without, _ = plan_of_the_paper(tmp_path, "--set", "dapt.passages=[]")
+    assert {len(names) for what, names in without["obstacles"].items() if what.startswith("the corpus")} == {3}
+
+
+def test_a_fast_plan_has_no_pre_training_no_search_and_one_seed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    found, _ = plan_of_the_paper(tmp_path, "--fast")
+    assert Counter(stage["kind"] for stage in found["stages"]) == {"base": 3, "train": 36, "evaluate": 36}
+    some, _ = plan_of_the_paper(tmp_path, "--fast", "--set", "seeds=2")
+    assert Counter(stage["kind"] for stage in some["stages"]) == {"base": 3, "train": 72, "evaluate": 72}
+
+
+def test_totals_are_the_sum_of_the_stages_and_stand_beside_the_papers(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    found, text = plan_of_the_paper(tmp_path)
+    grams = found["electricity"]["g_per_kwh"] / 1000
+    assert found["electricity"]["of"] == "FRA" and grams == pytest.approx(grams_per_wh("FRA"))
+    assert [total["backbone"] for total in found["totals"]] == list(load_registry().suite("openmed").backbones)
+    total = found["totals"][0]
+    own = [s["estimate"] for s in found["stages"] if s["name"].partition("/")[0] == total["backbone"]]
+    assert (total["checkpoints"], total["stages"]) == (12, len(own))
+    assert total["disk_bytes"] == pytest.approx(sum(each["disk_bytes"] for each in own))
+    assert list(total["machines"]) == ["this machine", *(gpu.name for gpu in GPUS)]
+    here = total["machines"]["this machine"]
+    assert here["hours"] == pytest.approx(sum(each["seconds"] for each in own) / 3600)
+    assert here["energy_wh"] == pytest.approx(sum(each["energy_wh"] for each in own))
+    for gpu in GPUS:
+        on = total["machines"][gpu.name]
+        assert on["hours"] == pytest.approx(sum(each["gpu_seconds"][gpu.name] for each in own) / 3600)
+        assert on["energy_wh"] == pytest.approx(on["hours"] * gpu.board_w)
+        assert on["emissions_g"] == pytest.approx(on["energy_wh"] * grams)
+        assert ("12 h" in on["over"], "1.2 kg" in on["over"]) == (on["hours"] > 12, on["emissions_g"] > 1200)
+    assert "over 12 h, over 1.2 kg" in text and "within" in text
+    fast, _ = plan_of_the_paper(tmp_path, "--fast")
+    assert fast["totals"][0]["machines"]["A100 80GB SXM"]["hours"] < total["machines"]["A100 80GB SXM"]["hours"]
+
+
+def test_planning_loads_nothing_that_computes(tmp_path: Path) -> None:
+    """Versions of the libraries, which stand in the keys, are read without importing them."""
+    heavy = "{'torch', 'transformers', 'peft', 'optuna', 'datasets', 'pandas', 'codecarbon'}"
+    code = (
+        "import sys; from zoo.cli import app\n"
+        "app(['plan', '--all', '--suite', 'openmed', '--out', 'out'], standalone_mode=False)\n"
+        f"sys.exit(', '.join({heavy} & set(sys.modules)) or 0)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=tmp_path,
+        env=environment(ZOO_CACHE=str(tmp_path), ZOO_COUNTRY="FRA"),
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert done.returncode == 0, done.stderr
+
+
+def test_seeds_have_stages_of_their_own_that_differ_in_the_seed_alone(registry: Path) -> None:
+    one, three = planned(registry)[0], planned(registry, {"seeds": 3})[0]
+    fourteen = planned(registry, {"seed": 14})[0]
+    assert {s.fingerprint for s in one.stages} < {s.fingerprint for s in three.stages}
+    for name in IDS:
+        assert three.last[name].fingerprint == one.last[name].fingerprint
+        seeds = [last.seed for last in three.lasts(name)]
+        assert seeds == [13, 14, 15] and one.last[name].seed is None
+        kinds = Counter(kind for last in three.lasts(name) for kind in chain(last))
+        assert kinds["train"] == 3
+    for name in IDS[1:]:  # without a search, the second seed is what --set seed=14 builds
+        assert three.others[name][0].fingerprint == fourteen.last[name].fingerprint
+    assert len({chain(last)["tune"].fingerprint for last in three.lasts(IDS[0])}) == 1, "the search runs once"
+    assert len({chain(last)["train"].fingerprint for last in three.lasts(IDS[0])}) == 3
+
+
+def test_another_seed_was_never_made_and_is_no_changed_one(registry: Path) -> None:
+    plan, context = planned(registry)
+    for stage in plan.stages:
+        do(context, stage)
+    three, _ = planned(registry, {"seeds": 3})
+    states = Counter((status.stage.kind, status.state) for status in inspect(three, context))
+    assert states["train", "new"] == states["evaluate", "new"] == 6
+    assert not any(state == "changed" for _, state in states)
+
+
+def test_text_that_may_not_be_published_is_in_no_recipe_and_is_refused_where_it_is_set(registry: Path) -> None:
+    found, mimic = load_registry(), "mimic-iii-notes"
+    context = Context(found, Settings(offline=True))
+    checkpoints = found.suite_checkpoints("openmed") + found.suite_checkpoints("openmed-base")
+    mixtures = {checkpoint.recipe.dapt.passages for checkpoint in checkpoints}
+    (mixture,) = mixtures
+    assert mimic not in mixture
+    usual, own = (
+        found.checkpoint("pubmedbert-base/ncbi-disease", values)
+        for values in (None, {"dapt.passages": [*mixture, mimic]})
+    )
+    assert not check_licenses([usual], context, PushOptions())
+    (error,) = check_licenses([own], context, PushOptions()).values()
+    assert mimic in str(error)
+    assert check_licenses([own], context, PushOptions(private=True))
 
 
 def test_a_corpus_that_is_not_here_is_an_obstacle(registry: Path) -> None:

@@ -250,6 +250,18 @@ def test_a_base_that_another_adapter_stands_on_is_not_replaced(build: Build, mon
     assert assemble_base(stage, context).name == "tiny-bert", "nothing stands on the old one any more"
 
 
+def test_a_build_without_pre_training_needs_no_passages_of_the_usual_recipe(build: Build) -> None:
+    """As `--fast` does: its base is not the canonical one, and nobody looks for what that is made of."""
+    (build.registry / "passages").mkdir()
+    (build.registry / "passages" / "far.yaml").write_text(f"id: far\ntitle: Far away\n{_LICENSE}")
+    recipes = build.registry / "recipes.yaml"
+    recipes.write_text(recipes.read_text() + '  - match: "tiny-bert/*"\n    set: {dapt.passages: [far]}\n')
+    shutil.rmtree(build.out / "checkpoints")
+    (result,) = build({"dapt.passages": []})[0].built
+    assert result.base_repo_id == f"openmed/tiny-bert-ner-{result.fingerprints['base'][:8]}"
+    assert "--set 'dapt.passages=[]'" in result.rebuild_command
+
+
 def test_few_steps_and_nothing_found_are_warned_of(build: Build) -> None:
     settings = {"finetune.epochs": 2, "finetune.batch_size": 18}
     outcome, kinds, warnings = build(settings)

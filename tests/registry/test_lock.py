@@ -267,7 +267,8 @@ def test_a_build_takes_the_commit_of_the_lock_file_in_the_current_folder(
 ) -> None:
     asked: list[Backbone] = []
 
-    def locate(backbone: Backbone, folder: Path) -> BackboneFiles:
+    def locate(backbone: Backbone, folder: Path, *, offline: bool) -> BackboneFiles:
+        assert not offline, "a build may fetch"
         asked.append(backbone)
         return BackboneFiles(folder, "somewhere")
 

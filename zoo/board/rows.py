@@ -18,8 +18,8 @@ from zoo.board.details import checkpoint_details, matrices
 from zoo.cards.current import current_result
 from zoo.errors import ZooError
 from zoo.evaluation.predictions import PREDICTIONS_FILE, read_predictions
-from zoo.evaluation.result import Result, find_result_files, load_result
-from zoo.evaluation.spans import Counts, total
+from zoo.evaluation.result import Result, find_result_files, load_result, seed_folder
+from zoo.evaluation.spans import Counts, added_up, total
 from zoo.evaluation.statistics import bootstrap_interval, mean_and_spread, tie_groups
 from zoo.files import write_whole
 from zoo.hub.verification import is_verified
@@ -29,18 +29,19 @@ BOARD_SCHEMA_VERSION = 2
 RANKING = (
     "Ranks count within a corpus and one test split. Rows that share a rank are not separable at 95 % from the first "
     "of them (paired approximate randomisation over test documents, 10,000 samples, Holm over all rows below it). A "
-    "row with several seeds shows means over them and the standard deviation of its F1; its counts are added up per "
-    "document, for the test and for the interval, so the interval tells of documents, not of seeds."
+    "row with several seeds shows means over them and the standard deviation of its F1; published is the adapter of "
+    "the first. Its counts are added up per document, for the test and for the interval, so the interval tells of "
+    "documents, not of seeds."
 )
 _SAME_F1 = 1e-9
 
 
 @dataclass(frozen=True)
 class Built:
-    """A checkpoint on disk.
+    """A checkpoint on disk, or one of its seeds.
 
     Attributes:
-        result: Its `result.json`.
+        result: Its `result.json`; of one seed of several, with the figures of that.
         counts: Strict counts of each test document, from its `predictions.jsonl`.
         folder: Where it lies.
     """
@@ -60,8 +61,7 @@ class _Entrant:
 
     def counts(self, weight: int) -> list[Counts]:
         """Counts of each test document, added up over the seeds, times `weight`."""
-        documents = zip(*(built.counts for built in self.builds), strict=True)
-        sums = [total(document) for document in documents]
+        sums = added_up([built.counts for built in self.builds])
         return [Counts(weight * c.tp, weight * c.fp, weight * c.fn) for c in sums]
 
 
@@ -90,24 +90,30 @@ def refresh_board(out: Path, registry: Registry, others: Iterable[Path] = ()) ->
 
 
 def find_built(out: Path) -> list[Built]:
-    """All checkpoints below an output folder, in order of their ids.
+    """All checkpoints below an output folder, in order of their ids; one of several seeds is there once for each.
 
     Raises:
         ZooError: A `result.json` or `predictions.jsonl` cannot be read, or the two do not belong together.
     """
     found = []
     for path in find_result_files(out):
-        result, counts = load_result(path), [line.counts for line in read_predictions(path.parent)]
-        test = result.scores.test
-        if len(counts) != test.documents or abs(total(counts).f1 - test.micro_f1) > _SAME_F1:
-            raise ZooError(
-                f"the predictions give F1 {total(counts).f1:.4f} on {len(counts)} documents, the result says "
-                f"{test.micro_f1:.4f} on {test.documents}",
-                where=path.with_name(PREDICTIONS_FILE),
-                fix="build the checkpoint again",
-            )
-        found.append(Built(result, tuple(counts), path.parent))
+        for number, result in enumerate(load_result(path).each_seed()):
+            folder = seed_folder(path.parent, result.seeds[0]) if number else path.parent
+            found.append(Built(result, _counts(result, folder), path.parent))
     return found
+
+
+def _counts(result: Result, folder: Path) -> tuple[Counts, ...]:
+    """Counts of each test document by the predictions in a folder, which must be those of the result."""
+    counts, test = tuple(line.counts for line in read_predictions(folder)), result.scores.test
+    if len(counts) != test.documents or abs(total(counts).f1 - test.micro_f1) > _SAME_F1:
+        raise ZooError(
+            f"the predictions give F1 {total(counts).f1:.4f} on {len(counts)} documents, the result says "
+            f"{test.micro_f1:.4f} on {test.documents}",
+            where=folder / PREDICTIONS_FILE,
+            fix="build the checkpoint again",
+        )
+    return counts
 
 
 def board_rows(built: Sequence[Built]) -> list[dict[str, Any]]:
@@ -155,8 +161,8 @@ def _entrants(built: Sequence[Built]) -> list[_Entrant]:
 
 
 def _recipe(result: Result) -> str:
-    """Short digest of a recipe without its seed."""
-    recipe = {name: value for name, value in result.recipe.items() if name != "seed"}
+    """Short digest of a recipe without its seeds."""
+    recipe = {name: value for name, value in result.recipe.items() if name not in ("seed", "seeds")}
     return hashlib.sha256(json.dumps(recipe, sort_keys=True, default=str).encode()).hexdigest()[:12]
 
 
@@ -175,6 +181,7 @@ def _row(entrant: _Entrant, rank: int, shared_by: int) -> dict[str, Any]:
         "entity_types": " ".join(first.entity_types),
         "test_micro_f1": f1.mean,
         "test_micro_f1_std": f1.std,
+        "first_test_micro_f1": tests[0].micro_f1,  # of the adapter that is published
         "n_seeds": f1.n,
         "seeds": " ".join(str(seed) for result in results for seed in result.seeds),
         "test_ci95_low": low,

@@ -43,7 +43,7 @@ def is_packaged(result: Result, registry: Registry) -> bool:
 def _differences(result: Result, registry: Registry) -> Iterator[tuple[str, Any]]:
     usual = registry.checkpoint(result.checkpoint_id).recipe.model_dump(mode="json")
     decided = set(result.tune.best_values) if result.tune else set()
-    for section, values in result.recipe.items():
+    for section, values in {"seeds": 1, **result.recipe}.items():  # there was one before there could be several
         if not isinstance(values, dict):
             if values != usual.get(section, values):
                 yield section, values

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import nullcontext
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -11,6 +11,7 @@ from zoo.cli.opening import choose, engine_for, open_context
 from zoo.cli.options import (
     AllOption,
     AsJson,
+    FastOption,
     IdsArgument,
     OutOption,
     PrivateOption,
@@ -23,6 +24,9 @@ from zoo.cli.plan import plan
 from zoo.cli.publications import open_publisher, print_publications, publication_record, refresh_quietly
 from zoo.errors import ZooError
 
+if TYPE_CHECKING:
+    from zoo.evaluation.result import Result
+
 
 def build(
     ids: IdsArgument = None,
@@ -30,6 +34,7 @@ def build(
     suite: SuiteOption = None,
     out: OutOption = None,
     settings_: SetOption = None,
+    fast: FastOption = False,
     jobs: Annotated[int, typer.Option("--jobs", "-j", min=1, help="Stages side by side on this machine.")] = 1,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Train and score again what is done.")] = False,
     engine: Annotated[
@@ -48,13 +53,13 @@ def build(
     if private and not push:
         raise ZooError("--private is about --push", fix="add --push, or leave it out")
     if dry_run:
-        plan(ids, build_all, suite, out, settings_, registry, as_json)
+        plan(ids, build_all, suite, out, settings_, fast, registry, as_json)
         return
     from zoo.pipeline.progress import ConsoleReporter
     from zoo.pipeline.run import run
 
     context = open_context(registry, out, alone=jobs == 1 and engine == "local")
-    checkpoints = choose(context.registry, ids or [], build_all, suite, settings_ or [])
+    checkpoints = choose(context.registry, ids or [], build_all, suite, settings_ or [], fast=fast)
     reporter = ConsoleReporter(console(stderr=as_json))
     with open_publisher(checkpoints, context, private, build_all, reporter) if push else nullcontext() as publisher:
         outcome = run(
@@ -75,15 +80,22 @@ def build(
         more = {"published": [publication_record(item) for item in published]} if push else {}
         print_json({"results": built, "unchanged": list(outcome.unchanged), "failures": failed, **more})
     else:
-        rows = [_summary_row(result.model_dump()) for result in outcome.built]
+        rows = [_summary_row(result) for result in outcome.built]
         rows += [
-            [name, "FAILED: " + failure.message.splitlines()[0], "", "", "", "", ""]
+            [name, "FAILED: " + failure.message.splitlines()[0], "", "", "", "", "", ""]
             for name, failure in outcome.failures.items()
         ]
         if rows:
-            print_table(
-                ["checkpoint", "test F1", "95% interval", "trained", "adapter MB", "seconds", "Wh / g CO2e"], rows
-            )
+            columns = [
+                "checkpoint",
+                "test F1",
+                "95% interval",
+                "mean ± sd of seeds",
+                "trained",
+                "adapter MB",
+                "seconds",
+            ]
+            print_table([*columns, "Wh / g CO2e"], rows)
         for result in outcome.built:
             for note in result.notes:
                 print_line(f"{result.checkpoint_id}: {note}")
@@ -98,14 +110,16 @@ def build(
         raise typer.Exit(code)
 
 
-def _summary_row(result: dict[str, Any]) -> list[str]:
-    test, energy = result["scores"]["test"], result["energy"]
+def _summary_row(result: Result) -> list[str]:
+    test, seeds = result.scores.test, result.seed_scores
+    over = seeds and f"{percent(seeds.test_micro_f1.mean)} ± {percent(seeds.test_micro_f1.std)} of {len(seeds.runs)}"
     return [
-        result["checkpoint_id"],
-        percent(test["micro_f1"]),
-        interval(*test["ci95"]),
-        f"{result['trained_parameters']:,} ({100 * result['trained_share']:.2f} %)",
-        f"{result['adapter_bytes'] / 1e6:.2f}",
-        f"{result['train_seconds']:.0f}",
-        f"{energy['energy_wh']:.2f} / {energy['emissions_g']:.2f}",
+        result.checkpoint_id,
+        percent(test.micro_f1),
+        interval(*test.ci95),
+        over or "one seed",
+        f"{result.trained_parameters:,} ({100 * result.trained_share:.2f} %)",
+        f"{result.adapter_bytes / 1e6:.2f}",
+        f"{result.train_seconds:.0f}",
+        f"{result.energy.energy_wh:.2f} / {result.energy.emissions_g:.2f}",
     ]

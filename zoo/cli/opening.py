@@ -111,13 +111,15 @@ def load_corpora(registry: Registry, settings: Settings, named: list[str], left_
     return corpora
 
 
-def open_context(registry: Path | None, out: Path | None, *, alone: bool = True, tune_workers: int = 1) -> Context:
+def open_context(
+    registry: Path | None, out: Path | None, *, alone: bool = True, tune_workers: int = 1, may_fetch: bool = True
+) -> Context:
     """The context of a build, from options and settings."""
     from zoo.pipeline.context import Context
 
     found, settings = open_registry(registry)
     settings = replace(settings, out=out or settings.out)
-    return Context(found, settings, remote=settings.store, alone=alone, tune_workers=tune_workers)
+    return Context(found, settings, remote=settings.store, alone=alone, tune_workers=tune_workers, may_fetch=may_fetch)
 
 
 def engine_for(name: str, jobs: int, address: str | None) -> Engine:
@@ -138,12 +140,18 @@ def engine_for(name: str, jobs: int, address: str | None) -> Engine:
 
 
 def choose(
-    registry: Registry, ids: list[str], build_all: bool, suite: str | None, assignments: list[str]
+    registry: Registry,
+    ids: list[str],
+    build_all: bool,
+    suite: str | None,
+    assignments: list[str],
+    *,
+    fast: bool = False,
 ) -> list[Checkpoint]:
-    """The checkpoints that a command names, with the recipe values of `--set`."""
-    from zoo.registry.recipes import parse_settings
+    """The checkpoints that a command names, with the recipe values of `--fast` and over them those of `--set`."""
+    from zoo.registry.recipes import FAST, parse_settings
 
-    values = parse_settings(assignments)
+    values = {**(FAST if fast else {}), **parse_settings(assignments)}
     if ids and (build_all or suite):
         raise ZooError("give checkpoint ids, or --all with --suite, not both")
     if suite and not build_all:

@@ -28,6 +28,10 @@ SetOption = Annotated[
     list[str] | None,
     typer.Option("--set", metavar="PATH=VALUE", help="Change a value of the recipe, e.g. finetune.epochs=3."),
 ]
+FastOption = Annotated[
+    bool,
+    typer.Option("--fast", help="No pre-training, no search, one seed: for a first look. --set comes over it."),
+]
 ModelArgument = Annotated[
     str, typer.Argument(metavar="MODEL", help="Checkpoint folder, adapter, model folder or Hub id.")
 ]

@@ -57,7 +57,7 @@ def check_gpu() -> Check:
                 "free it, hide it with CUDA_VISIBLE_DEVICES, or install a torch build that supports it",
             )
         with torch.cuda.device(index):
-            bfloat16 = torch.cuda.is_bf16_supported()
+            bfloat16 = torch.cuda.is_bf16_supported(including_emulation=False)
         found.append(f"{properties.name}, {properties.total_memory / GB:.0f} GB, {'' if bfloat16 else 'no '}bfloat16")
     return Check("GPU", "ok", "; ".join(found))
 

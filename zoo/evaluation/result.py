@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -14,6 +14,8 @@ from zoo.evaluation.error_summary import ErrorSummary
 from zoo.evaluation.memorisation import SeenUnseen, WithoutLeaked
 from zoo.evaluation.oracle import RawTextScore
 from zoo.evaluation.scoring import SplitScore
+from zoo.evaluation.spans import Counts, added_up
+from zoo.evaluation.statistics import bootstrap_interval, mean_and_spread
 from zoo.files import file_sha256, write_whole
 from zoo.records import Record
 from zoo.registry.names import Names
@@ -47,6 +49,49 @@ class Scores(Record):
 
     dev: SplitScore
     test: SplitScore
+
+
+class SeedRun(Record):
+    """One of several trainings of a checkpoint that differ in their seed alone."""
+
+    seed: int
+    scores: Scores
+    train_seconds: float
+    energy: Energy = Field(description="training and scoring")
+    fingerprints: dict[str, str] = Field(description="sha256 of its stages and of its adapter")
+
+
+class SeedSpread(Record):
+    """A score over seeds."""
+
+    mean: float = Field(ge=0, le=1)
+    std: float = Field(ge=0, description="standard deviation, with n - 1")
+
+
+class SeedScores(Record):
+    """The reported score of a checkpoint that was trained with several seeds; `of` makes it."""
+
+    runs: list[SeedRun] = Field(min_length=2, description="in order; the first is the adapter that is published")
+    dev_micro_f1: SeedSpread
+    test_micro_f1: SeedSpread
+    test_ci95: tuple[float, float] = Field(
+        description="bootstrap over documents, whose counts are added up over the seeds: it tells of documents"
+    )
+
+    @classmethod
+    def of(cls, runs: Sequence[SeedRun], counts: Sequence[Sequence[Counts]]) -> SeedScores:
+        """The scores of runs.
+
+        Args:
+            runs: Two at least, the published one first.
+            counts: Of each run, the strict counts of the same test documents.
+        """
+        return cls(
+            runs=list(runs),
+            dev_micro_f1=_spread([run.scores.dev.micro_f1 for run in runs]),
+            test_micro_f1=_spread([run.scores.test.micro_f1 for run in runs]),
+            test_ci95=bootstrap_interval(added_up(counts)),
+        )
 
 
 class CorpusRecord(Record):
@@ -158,6 +203,9 @@ class Result(Record):
     entity_types: list[str]
     decoding: Decoding
     scores: Scores
+    seed_scores: SeedScores | None = Field(
+        default=None, description="`scores` over several seeds; null: trained with one, or built before this field"
+    )
     memorisation: SeenUnseen = Field(description="test mentions seen and unseen in training")
     without_leaked: WithoutLeaked = Field(description="test score without documents that stand in train too")
     raw_text: RawTextScore | None = Field(description="original documents in the plain pipeline; null: not measured")
@@ -174,8 +222,12 @@ class Result(Record):
     precision: str
     best_epoch: int
     training: list[EpochRecord]
-    energy: Energy = Field(description="search, training and scoring of this checkpoint, resumed runs included")
-    energy_stages: dict[str, Energy] = Field(default_factory=dict, description="stage -> energy; dapt and base in full")
+    energy: Energy = Field(
+        description="search, training and scoring of this checkpoint, all seeds and resumed runs included"
+    )
+    energy_stages: dict[str, Energy] = Field(
+        default_factory=dict, description="stage -> energy, over all seeds; dapt and base in full"
+    )
     energy_base_share: Energy | None = Field(
         default=None, description="this checkpoint's part of dapt and base; not in `energy`"
     )
@@ -183,7 +235,7 @@ class Result(Record):
     dapt: DaptSummary | None = Field(default=None, description="null: the base is the backbone as it came")
     tune: TuneSummary | None = Field(default=None, description="null: no search")
     recipe: dict[str, Any]
-    seeds: list[int]
+    seeds: list[int] = Field(description="of the training whose adapter this is; `seed_scores` has the others, too")
     corpus_record: CorpusRecord
     license: str
     publishable: bool
@@ -197,6 +249,24 @@ class Result(Record):
     def base_folder(self) -> str:
         """Name of the base's folder below `bases/`."""
         return self.backbone + (f"-{self.base_mark}" if self.base_mark else "")
+
+    def each_seed(self) -> list[Result]:
+        """The result of each training, as if it were the only one: itself where there was one seed."""
+        if self.seed_scores is None:
+            return [self]
+        search = [energy for kind, energy in self.energy_stages.items() if kind == "tune"]
+        return [
+            self.model_copy(
+                update={
+                    "scores": run.scores,
+                    "seeds": [run.seed],
+                    "train_seconds": run.train_seconds,
+                    "energy": Energy.total([*search, run.energy]),
+                    "fingerprints": {**self.fingerprints, **run.fingerprints},
+                }
+            )
+            for run in self.seed_scores.runs
+        ]
 
     def named(self, names: Names) -> Result:
         """This result under other names: those of another organisation or user, or by other patterns."""
@@ -230,6 +300,16 @@ def load_result(path: Path) -> Result:
     """
     what = f"not a result of schema version {SCHEMA_VERSION}"
     return Result.from_file(path, what=what, fix="build the checkpoint again")
+
+
+def seed_folder(folder: Path, seed: int) -> Path:
+    """Where the predictions of a seed lie, whose adapter is not the one that a checkpoint's folder holds."""
+    return folder / "seeds" / str(seed)
+
+
+def _spread(values: Sequence[float]) -> SeedSpread:
+    spread = mean_and_spread(values)
+    return SeedSpread(mean=spread.mean, std=spread.std or 0.0)
 
 
 def find_results(out: Path) -> Iterator[Result]:

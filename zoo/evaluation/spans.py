@@ -57,6 +57,11 @@ def total(counts: Iterable[Counts]) -> Counts:
     return sum(counts, Counts())
 
 
+def added_up(counts: Sequence[Sequence[Counts]]) -> list[Counts]:
+    """Counts of several models on the same documents, added up for each document."""
+    return [total(document) for document in zip(*counts, strict=True)]
+
+
 def per_type(gold: Sequence[Collection[Key]], predicted: Sequence[Collection[Key]]) -> dict[str, Counts]:
     """Counts of each type, summed over documents."""
     tp: Counter[str] = Counter()

@@ -176,13 +176,16 @@ def evaluation_results(result: Result, corpus: CorpusEntry) -> str:
     """
     dataset: dict[str, Any] = {"id": dataset_ids(corpus)[0], "task_id": _TASK_ID}
     hub = next((source for source in corpus.sources if isinstance(source, HubSource)), None)
-    test = result.scores.test
+    test, seeds = result.scores.test, result.seed_scores
+    over = seeds and (
+        f"; over {len(seeds.runs)} seeds {seeds.test_micro_f1.mean:.4f} +- {seeds.test_micro_f1.std:.4f} (mean, sd)"
+    )
     entry = {
         "dataset": {**dataset, "revision": hub.revision} if hub else dataset,
         "value": round(test.micro_f1, 4),
         "date": result.created,
         "source": {"url": f"https://huggingface.co/{result.repo_id}/blob/main/{RESULT_FILE}", "name": "result.json"},
-        "notes": f"strict entity micro-F1 on test, 95 % interval {test.ci95[0]:.4f} to {test.ci95[1]:.4f}",
+        "notes": f"strict entity micro-F1 on test, 95 % interval {test.ci95[0]:.4f} to {test.ci95[1]:.4f}{over or ''}",
     }
     return yaml.safe_dump([entry], sort_keys=False, allow_unicode=True)
 

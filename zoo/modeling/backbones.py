@@ -40,8 +40,13 @@ class BackboneFiles:
     origin: str
 
 
-def locate_backbone(backbone: Backbone, registry_folder: Path) -> BackboneFiles:
+def locate_backbone(backbone: Backbone, registry_folder: Path, *, offline: bool = False) -> BackboneFiles:
     """Find a backbone: installed package, then local folder, then the Hub (or its cache).
+
+    Args:
+        backbone: What to find.
+        registry_folder: Folder that the entry's relative path starts at.
+        offline: Take it from the cache of the Hub, or not at all.
 
     Raises:
         ZooError: It is not installed, its files are not the registered ones, or the Hub has no answer.
@@ -57,7 +62,7 @@ def locate_backbone(backbone: Backbone, registry_folder: Path) -> BackboneFiles:
                 fix="give a folder written by save_pretrained",
             )
         return BackboneFiles(folder, _told(folder, "local folder"))
-    return _from_hub(backbone)
+    return _from_hub(backbone, offline=offline)
 
 
 @contextmanager
@@ -180,14 +185,24 @@ def _from_package(backbone: Backbone, package: PackageSource) -> BackboneFiles:
     return BackboneFiles(folder, f"{package.distribution} {version(package.distribution)}")
 
 
-def _from_hub(backbone: Backbone) -> BackboneFiles:
+def _from_hub(backbone: Backbone, *, offline: bool) -> BackboneFiles:
+    from huggingface_hub.constants import HF_HUB_CACHE
+
+    if offline and not (Path(HF_HUB_CACHE) / f"models--{(backbone.hub_id or '').replace('/', '--')}").is_dir():
+        raise _out_of_reach(backbone)  # seen without the client, whose import takes half a second
     from huggingface_hub import snapshot_download
     from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
 
     def fetch(*patterns: str) -> Path:
         hub_id, revision = backbone.hub_id or "", backbone.revision
         return Path(
-            snapshot_download(hub_id, revision=revision, allow_patterns=list(patterns), ignore_patterns=["*/*"])
+            snapshot_download(
+                hub_id,
+                revision=revision,
+                allow_patterns=list(patterns),
+                ignore_patterns=["*/*"],
+                local_files_only=offline,
+            )
         )
 
     try:
@@ -195,10 +210,7 @@ def _from_hub(backbone: Backbone) -> BackboneFiles:
         if not any(folder.glob("*.safetensors")):
             folder = fetch(*_FILES, _PICKLES)
     except LocalEntryNotFoundError:
-        raise ZooError(
-            f"the backbone {backbone.id} ({backbone.hub_id}) is not in the local cache and the Hub cannot be reached",
-            fix="unset HF_HUB_OFFLINE, or check the network and HF_ENDPOINT",
-        ) from None
+        raise _out_of_reach(backbone) from None
     except (HfHubHTTPError, OSError) as error:
         raise ZooError(
             f"the Hub did not give {backbone.hub_id}: {str(error).splitlines()[0]}",
@@ -211,3 +223,10 @@ def _told(folder: Path, origin: str) -> str:
     """The origin, with what is to be said of weights that are a pickle alone."""
     pickled = any(folder.glob(_PICKLES)) and not any(folder.glob("*.safetensors"))
     return origin + _PICKLED * pickled
+
+
+def _out_of_reach(backbone: Backbone) -> ZooError:
+    return ZooError(
+        f"the backbone {backbone.id} ({backbone.hub_id}) is not in the local cache and the Hub cannot be reached",
+        fix="unset HF_HUB_OFFLINE, or check the network and HF_ENDPOINT",
+    )

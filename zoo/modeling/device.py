@@ -48,7 +48,7 @@ def use_bfloat16(wish: Literal["auto", "float32", "bfloat16"]) -> bool:
     if wish != "auto":
         return wish == "bfloat16"
     if torch.cuda.is_available():
-        return bool(torch.cuda.is_bf16_supported())
+        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
     avx512 = bool(getattr(torch.cpu, "_is_avx512_bf16_supported", lambda: False)())
     return avx512 or has_fast_bfloat16()
 

@@ -24,12 +24,14 @@ from zoo.evaluation.result import (
     TuneSummary,
     find_results,
     load_result,
+    seed_folder,
 )
 from zoo.files import file_sha256, new_folder, write_whole
 from zoo.modeling.adapters import ADAPTER_CONFIG, ADAPTER_WEIGHTS, named_base, point_at_base
 from zoo.modeling.backbones import read_base_info
 from zoo.pipeline.context import Context
 from zoo.pipeline.plan import chain
+from zoo.pipeline.seeds import seed_scores, stage_energy
 from zoo.pipeline.stage import Stage, digest, library_versions
 from zoo.pipeline.stages import stage_kind
 from zoo.pipeline.stages.base import KIND as BASE
@@ -61,12 +63,19 @@ def checkpoint_folder(stage: Stage, context: Context) -> Path:
     return context.layout.checkpoint(checkpoint.backbone.id, checkpoint.corpus.id).resolve()
 
 
-def build_fingerprint(last: Stage, context: Context) -> str:
-    """Sha256 of all that determines a checkpoint's folder."""
+def build_fingerprint(last: Stage, context: Context, others: Sequence[Stage] = ()) -> str:
+    """Sha256 of all that determines a checkpoint's folder.
+
+    Args:
+        last: Last stage of the seed whose adapter is published.
+        context: Registry, settings.
+        others: Last stages of its other seeds.
+    """
     checkpoint, settings = last.checkpoint, context.settings
     return digest(
         {
             "evaluate": last.fingerprint,
+            **({"seeds": [stage.fingerprint for stage in others]} if others else {}),
             "names": asdict(settings.names),
             "country": settings.country,
             "backbone": checkpoint.backbone.model_dump(mode="json"),
@@ -79,8 +88,8 @@ def build_fingerprint(last: Stage, context: Context) -> str:
     )
 
 
-def is_assembled(last: Stage, context: Context) -> bool:
-    """Whether a checkpoint's folder holds exactly what its stages gave.
+def is_assembled(last: Stage, context: Context, others: Sequence[Stage] = ()) -> bool:
+    """Whether a checkpoint's folder holds exactly what its stages gave; arguments as of `build_fingerprint`.
 
     Where the output folder was moved or copied, its adapter is made to name the base that is there now.
     """
@@ -92,7 +101,7 @@ def is_assembled(last: Stage, context: Context) -> bool:
             point_at_base(folder / "adapter", str(base))
     except ZooError:  # missing, damaged, or of another version: to be written anew
         return False
-    return result.fingerprints.get(BUILD) == build_fingerprint(last, context)
+    return result.fingerprints.get(BUILD) == build_fingerprint(last, context, others)
 
 
 def assemble_base(stage: Stage, context: Context) -> Path:
@@ -124,34 +133,42 @@ def _is_used(base: Path, context: Context) -> bool:
     return any(result.fingerprints.get("base") == fingerprint for result in find_results(context.settings.out))
 
 
-def assemble(last: Stage, context: Context) -> Result:
-    """Write a checkpoint's folder, unless another build just did; it appears whole at the end."""
+def assemble(last: Stage, context: Context, others: Sequence[Stage] = ()) -> Result:
+    """Write a checkpoint's folder, unless another build just did; it appears whole at the end.
+
+    Arguments as of `build_fingerprint`. The adapter is that of `last`, whatever the scores of the others.
+    """
     folder = checkpoint_folder(last, context)
     with context.store.lock("show", digest(str(folder))):
-        return load_result(folder / RESULT_FILE) if is_assembled(last, context) else _assemble(last, context)
+        done = is_assembled(last, context, others)
+        return load_result(folder / RESULT_FILE) if done else _assemble(last, context, others)
 
 
-def _assemble(last: Stage, context: Context) -> Result:
+def _assemble(last: Stage, context: Context, others: Sequence[Stage]) -> Result:
     checkpoint, settings, store = last.checkpoint, context.settings, context.store
     stages = chain(last)
     mark = _mark(stages["base"], context)
     folders = {kind: store.get(kind, stage.fingerprint) for kind, stage in stages.items()}
-    known = {kind: store.read(kind, stage.fingerprint) for kind, stage in stages.items()}
     evaluation, training = EVALUATE.read(folders["evaluate"]), TRAIN.read(folders["train"])
     study = TUNE.read(folders["tune"]) if "tune" in folders else None
     dapt = DAPT.read(folders["dapt"]) if "dapt" in folders else None
     base = folders["base"] / "model"
-    energy = {kind: artefact.energy.in_country(settings.country) for kind, artefact in known.items() if artefact.energy}
+    energy = stage_energy((last, *others), context)
     own = Energy.total([used for kind, used in energy.items() if not stage_kind(kind).of_backbone])
     shared = Energy.total([used for kind, used in energy.items() if stage_kind(kind).of_backbone])
     assert own is not None
     sharers = _sharers(last, context)
     passages = passage_entries(checkpoint.recipe.dapt, context)
+    recipe = {**training.recipe, "seeds": checkpoint.recipe.seeds}  # the training is the same whatever their number
     assemble_base(stages["base"], context)
     with new_folder(checkpoint_folder(last, context)) as folder:
         shutil.copytree(folders["train"] / "adapter", folder / "adapter")
         point_at_base(folder / "adapter", str(base))
         shutil.copy(folders["evaluate"] / PREDICTIONS_FILE, folder)
+        for other in others:
+            predictions = seed_folder(folder, other.checkpoint.recipe.seed) / PREDICTIONS_FILE
+            predictions.parent.mkdir(parents=True)
+            shutil.copy(store.get(other.kind, other.fingerprint) / PREDICTIONS_FILE, predictions)
         if study:
             (folder / "study").mkdir()
             for path in sorted(folders["tune"].iterdir()):
@@ -169,6 +186,7 @@ def _assemble(last: Stage, context: Context) -> Result:
             entity_types=list(checkpoint.corpus.entity_types),
             decoding=evaluation.decoding,
             scores=evaluation.scores,
+            seed_scores=seed_scores((last, *others), context),
             memorisation=evaluation.memorisation,
             without_leaked=evaluation.without_leaked,
             raw_text=evaluation.raw_text,
@@ -189,7 +207,7 @@ def _assemble(last: Stage, context: Context) -> Result:
             base_sharers=sharers,
             dapt=_dapt_summary(dapt, passages) if dapt else None,
             tune=_tune_summary(study) if study else None,
-            recipe=training.recipe,
+            recipe=recipe,
             seeds=[checkpoint.recipe.seed],
             corpus_record=_corpus_record(checkpoint.corpus, evaluation),
             license=UNKNOWN,
@@ -199,9 +217,9 @@ def _assemble(last: Stage, context: Context) -> Result:
                 **evaluation.fingerprints,
                 **{kind: stage.fingerprint for kind, stage in stages.items()},
                 "labels": digest(context.labels.labels),
-                "recipe": digest(training.recipe),
+                "recipe": digest(recipe),
                 "adapter": file_sha256(folder / "adapter" / ADAPTER_WEIGHTS),
-                BUILD: build_fingerprint(last, context),
+                BUILD: build_fingerprint(last, context, others),
             },
             created=datetime.now(timezone.utc).isoformat(timespec="seconds"),
         )

@@ -46,7 +46,8 @@ def find_garbage(context: Context, keep: Collection[str] = ()) -> list[Garbage]:
     used, bases = set(keep), set[Path]()
     for result in find_results(context.settings.out):
         bases.add(context.layout.base_of(result))
-        used |= {result.fingerprints[kind] for kind in KINDS if kind in result.fingerprints}
+        for each in result.each_seed():
+            used |= {each.fingerprints[kind] for kind in KINDS if kind in each.fingerprints}
     found = [
         Garbage(folder, f"{artefact.kind} of {artefact.name}, {artefact.created}", _size(folder))
         for folder, artefact in store.artefacts()

@@ -18,6 +18,8 @@ from zoo.registry.lock import LOCK_FILE, locked, read_lock
 from zoo.registry.schema import Backbone, CorpusEntry, PassageEntry
 from zoo.settings import Settings
 
+NOT_KNOWN = "not known yet"
+"""In the key of a stage: an input that is not on this machine and that a plan does not fetch."""
 _Value = TypeVar("_Value")
 
 
@@ -32,6 +34,7 @@ class Context:
         alone: Whether stages run one at a time (then the whole machine's energy is theirs).
         tune_workers: Processes that share one search.
         fetching: What gets passages that a plan asks for; None: a plan fetches nothing.
+        may_fetch: Whether inputs may be fetched; a plan that is only looked at fetches none, and goes on without.
     """
 
     registry: Registry
@@ -40,6 +43,7 @@ class Context:
     alone: bool = True
     tune_workers: int = 1
     fetching: Callable[[PassageEntry], object] | None = None
+    may_fetch: bool = True
     _memory: dict[str, object] = field(default_factory=dict, compare=False, repr=False)
 
     @property
@@ -63,7 +67,10 @@ class Context:
         Raises:
             ZooError: It cannot be had or is not the registered one.
         """
-        return self._once(f"corpora/{entry.id}", lambda: open_corpus(entry, self.registry, self.settings))
+        return self._once(
+            f"corpora/{entry.id}",
+            lambda: open_corpus(entry, self.registry, self.settings, offline=not self.may_fetch),
+        )
 
     def backbone(self, backbone: Backbone) -> BackboneFiles:
         """The files of a backbone.
@@ -72,11 +79,29 @@ class Context:
             ZooError: They cannot be had or are not the registered ones.
         """
         key = f"backbones/{backbone.id}"
-        return self._once(key, lambda: locate_backbone(self.pinned(backbone), self.registry.folders[key]))
+        folder = self.registry.folders[key]
+        return self._once(key, lambda: locate_backbone(self.pinned(backbone), folder, offline=not self.may_fetch))
 
     def pinned(self, backbone: Backbone) -> Backbone:
         """The backbone at the commit that the lock file of the current folder names, where its entry names none."""
         return locked(backbone, read_lock(Path(LOCK_FILE)))
+
+    def known(self, name: str, look: Callable[[], Any]) -> Any:  # noqa: ANN401 - JSON-like
+        """A part of a key that is read from an input; `NOT_KNOWN` where that is not here and nothing is fetched.
+
+        Args:
+            name: What the part is of, so that two that are not known differ.
+            look: Reads the input.
+
+        Raises:
+            ZooError: The input cannot be had, though it may be fetched.
+        """
+        try:
+            return look()
+        except ZooError:
+            if self.may_fetch:
+                raise
+            return f"{NOT_KNOWN}: {name}"
 
     def fetch(self, entry: PassageEntry) -> None:
         """Get passages, once, if this context is one to fetch with.

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import median
 
+from zoo.energy import grams_per_wh
 from zoo.errors import ZooError
 from zoo.pipeline.context import Context
+from zoo.pipeline.gpus import GPUS, PAPER_EMISSIONS_G, PAPER_HOURS
 from zoo.pipeline.plan import Status
 from zoo.pipeline.stage import Stage
 from zoo.pipeline.stages import KINDS, stage_kind
@@ -26,12 +28,17 @@ _LEAST_SHARE = 0.2
 
 @dataclass(frozen=True)
 class Estimate:
-    """What a stage is expected to take; `known` tells whether like stages were run here."""
+    """What a stage is expected to take; `known` tells whether like stages were run here.
+
+    Attributes:
+        gpu_seconds: Name of a GPU -> time there, by zoo/pipeline/gpus.py.
+    """
 
     seconds: float
     energy_wh: float
     disk_bytes: float
     known: bool
+    gpu_seconds: Mapping[str, float]
 
 
 @dataclass(frozen=True)
@@ -55,9 +62,85 @@ def estimate(statuses: Sequence[Status], context: Context) -> dict[str, Estimate
             continue
         kind = stage_kind(stage.kind)
         work, rate = kind.work(stage.checkpoint, stage.key, context), _rate(stage, measured)
-        seconds = _START_SECONDS + work * (rate or kind.default_rate) if work else _COPY_SECONDS
+        seconds = _seconds(stage, work, work * (rate or kind.default_rate))
         known = bool(rate) or not work
-        found[stage.fingerprint] = Estimate(seconds, seconds * power / 3600, kind.disk_bytes(stage), known)
+        on = {gpu.name: _seconds(stage, work, gpu.seconds(work * kind.flop_per_work)) for gpu in GPUS}
+        found[stage.fingerprint] = Estimate(seconds, seconds * power / 3600, kind.disk_bytes(stage), known, on)
+    return found
+
+
+def _seconds(stage: Stage, work: float, seconds: float) -> float:
+    """Time of a stage whose work alone takes so many seconds: it has to start, and it may have a budget."""
+    if not work:
+        return _COPY_SECONDS
+    return _START_SECONDS + stage_kind(stage.kind).within_budget(stage.key, seconds)
+
+
+@dataclass(frozen=True)
+class Total:
+    """What all stages of a backbone that would run take together on one machine, one after another.
+
+    Attributes:
+        known: Whether like stages have run there before, all of them; never of a GPU that is not here.
+    """
+
+    seconds: float
+    energy_wh: float
+    emissions_g: float
+    known: bool
+
+    @property
+    def breaks(self) -> list[str]:
+        """Which of the paper's two figures it exceeds."""
+        over = {f"{PAPER_HOURS:g} h": self.seconds > 3600 * PAPER_HOURS}
+        over[f"{PAPER_EMISSIONS_G / 1000:g} kg"] = self.emissions_g > PAPER_EMISSIONS_G
+        return [name for name, broken in over.items() if broken]
+
+
+@dataclass(frozen=True)
+class BackboneTotal:
+    """The totals of a backbone.
+
+    Attributes:
+        machines: `this machine`, then the GPUs of zoo/pipeline/gpus.py -> what it takes there.
+    """
+
+    backbone: str
+    checkpoints: int
+    stages: int
+    disk_bytes: float
+    machines: Mapping[str, Total]
+
+
+THIS_MACHINE = "this machine"
+
+
+def totals(statuses: Sequence[Status], estimates: Mapping[str, Estimate], country: str | None) -> list[BackboneTotal]:
+    """Totals of the stages that would run, a backbone each.
+
+    Args:
+        statuses: Of the stages of a plan.
+        estimates: What `estimate` gave for them.
+        country: Validated ISO 3166 alpha-3 code of the electricity; None: the world average.
+    """
+    grams = grams_per_wh(country)
+    groups: dict[str, list[Stage]] = {}
+    for status in statuses:
+        if status.stage.fingerprint in estimates:
+            groups.setdefault(status.stage.checkpoint.backbone.id, []).append(status.stage)
+    found = []
+    for backbone, stages in groups.items():
+        each = [estimates[stage.fingerprint] for stage in stages]
+        here_wh = sum(e.energy_wh for e in each)
+        here = Total(sum(e.seconds for e in each), here_wh, here_wh * grams, all(e.known for e in each))
+        machines = {THIS_MACHINE: here}
+        for gpu in GPUS:
+            seconds = sum(e.gpu_seconds[gpu.name] for e in each)
+            energy_wh = seconds * gpu.board_w / 3600
+            machines[gpu.name] = Total(seconds, energy_wh, energy_wh * grams, known=False)
+        checkpoints = len({stage.checkpoint.id for stage in stages if not stage_kind(stage.kind).of_backbone})
+        disk_bytes = sum(e.disk_bytes for e in each)
+        found.append(BackboneTotal(backbone, checkpoints, len(stages), disk_bytes, machines))
     return found
 
 

@@ -9,7 +9,6 @@ import sys
 from dataclasses import dataclass
 from multiprocessing import connection, get_context, resource_tracker
 from multiprocessing.connection import Connection
-from multiprocessing.context import ForkServerContext
 from multiprocessing.process import BaseProcess
 from typing import Any
 
@@ -105,9 +104,8 @@ class LocalEngine:
 
 def _start(slot: int, jobs: int, context: Context) -> _Worker:
     # Where that is safe, workers are forked from a process that has imported the libraries, once for all.
-    start = get_context("forkserver" if sys.platform == "linux" else "spawn")
-    if isinstance(start, ForkServerContext):
-        start.set_forkserver_preload(["zoo.pipeline.preload"])
+    start = get_context("forkserver") if sys.platform == "linux" else get_context("spawn")
+    start.set_forkserver_preload(["zoo.pipeline.preload"])  # of no effect with spawn
     quiet = "ignore::UserWarning:multiprocessing.resource_tracker"  # of a killed worker, which leaves a semaphore
     if quiet not in sys.warnoptions:
         sys.warnoptions.append(quiet)  # the tracker is a process that takes these along

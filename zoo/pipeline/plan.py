@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
-from zoo.corpora.sources import availability
 from zoo.errors import ZooError
 from zoo.pipeline.context import Context
 from zoo.pipeline.stage import Stage
-from zoo.pipeline.stages import LAST, stage_kind
+from zoo.pipeline.stages.evaluate import KIND as EVALUATE
 from zoo.pipeline.store import RESUME, Artefact, differences
 from zoo.registry.loader import Checkpoint
 
@@ -22,28 +21,43 @@ class Plan:
 
     Attributes:
         stages: Inputs come before what needs them; none twice.
-        last: Checkpoint id -> its last stage.
+        last: Checkpoint id -> its last stage, of the seed whose adapter is published.
         checkpoints: What is to be built.
         unreadable: Checkpoint id -> why an input of it cannot be had.
+        others: Checkpoint id -> the last stages of its other seeds, in order.
     """
 
     stages: tuple[Stage, ...]
     last: Mapping[str, Stage]
     checkpoints: tuple[Checkpoint, ...]
     unreadable: Mapping[str, ZooError]
+    others: Mapping[str, tuple[Stage, ...]]
+
+    def lasts(self, checkpoint_id: str) -> tuple[Stage, ...]:
+        """The last stages of all seeds of a checkpoint, the published one first."""
+        return (self.last[checkpoint_id], *self.others.get(checkpoint_id, ()))
+
+    def of(self, checkpoint_id: str) -> Iterator[Stage]:
+        """All stages that a checkpoint needs, inputs first; what several seeds need comes several times."""
+        for last in self.lasts(checkpoint_id):
+            yield from last.inputs_first()
 
 
 def make_plan(checkpoints: Sequence[Checkpoint], context: Context) -> Plan:
     """Plan checkpoints; what is wrong with one's inputs is noted in `unreadable`."""
     last: dict[str, Stage] = {}
+    others: dict[str, tuple[Stage, ...]] = {}
     unreadable: dict[str, ZooError] = {}
     for checkpoint in checkpoints:
         try:
-            last[checkpoint.id] = stage_kind(LAST).plan(checkpoint, context)
+            first, *more = [EVALUATE.plan(checkpoint, context, seed) for seed in checkpoint.seeds]
         except ZooError as error:
             unreadable[checkpoint.id] = error
-    stages = {each.fingerprint: each for stage in last.values() for each in stage.inputs_first()}
-    return Plan(tuple(stages.values()), last, tuple(checkpoints), unreadable)
+        else:
+            last[checkpoint.id], others[checkpoint.id] = first, tuple(more)
+    plan = Plan((), last, tuple(checkpoints), unreadable, others)
+    stages = {stage.fingerprint: stage for checkpoint_id in last for stage in plan.of(checkpoint_id)}
+    return replace(plan, stages=tuple(stages.values()))
 
 
 def chain(stage: Stage) -> dict[str, Stage]:
@@ -67,14 +81,18 @@ class Status:
 
 def inspect(plan: Plan, context: Context) -> list[Status]:
     """The state of each stage and why it would run."""
-    latest: dict[tuple[str, str], Artefact] = {}
+    latest: dict[tuple[str, str, int | None], Artefact] = {}
     for _, artefact in context.store.artefacts():
-        latest[artefact.kind, artefact.name] = artefact
-    return [_status(stage, context, latest.get((stage.kind, stage.name))) for stage in plan.stages]
+        latest[artefact.kind, artefact.name, artefact.key.get("seed")] = artefact
+    return [
+        _status(stage, context, latest.get((stage.kind, stage.name, stage.key.get("seed")))) for stage in plan.stages
+    ]
 
 
 def _status(stage: Stage, context: Context, latest: Artefact | None) -> Status:
     store = context.store
+    if not stage.is_known:
+        return Status(stage, "new", "its inputs are not here yet")
     if store.has(stage.kind, stage.fingerprint):
         return Status(stage, "cached", "done")
     resume = store.root / ".work" / f"{stage.kind}-{stage.fingerprint[:32]}" / RESUME
@@ -84,40 +102,3 @@ def _status(stage: Stage, context: Context, latest: Artefact | None) -> Status:
         return Status(stage, "new", "never made here")
     changed = differences(latest.key, json.loads(json.dumps(stage.key, default=str)))
     return Status(stage, "changed", "changed: " + ", ".join(changed))
-
-
-def obstacles(plan: Plan, statuses: Sequence[Status], context: Context) -> dict[str, list[str]]:
-    """What stands in the way of a build, each once -> ids of the checkpoints that it stops; nothing is fetched.
-
-    Args:
-        plan: The plan.
-        statuses: Of its stages.
-        context: Where inputs are looked for.
-    """
-    found: dict[str, list[str]] = {}
-    for name, error in plan.unreadable.items():
-        found.setdefault(error.what, []).append(name)
-    if not context.settings.offline:
-        return found
-    missing = {status.stage.fingerprint for status in statuses if status.state != "cached"}
-    for name, last in plan.last.items():
-        stages = [stage for stage in last.inputs_first() if stage.fingerprint in missing]
-        for what in dict.fromkeys(_unavailable(stages, context)):
-            found.setdefault(what, []).append(name)
-    return found
-
-
-def _unavailable(missing: Sequence[Stage], context: Context) -> Iterator[str]:
-    """Inputs of stages that are not on this machine."""
-    for stage in missing:
-        backbone, corpus = stage.checkpoint.backbone, stage.checkpoint.corpus
-        if stage_kind(stage.kind).of_backbone:
-            try:
-                context.backbone(backbone)
-            except ZooError as error:
-                yield error.what
-        else:
-            folder, settings = context.registry.folders[f"corpora/{corpus.id}"], context.settings
-            place = availability(corpus, folder, settings.corpora, cache=settings.cache)
-            if place in ("to fetch", "no source"):
-                yield f"the corpus {corpus.id} is not on this machine ({place}, and this machine is offline)"

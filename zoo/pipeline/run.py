@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from zoo.board.rows import refresh_board
@@ -84,6 +84,7 @@ class _Run:
         self.built: list[Result] = []
         self.unchanged: list[str] = []
         self.failures: dict[str, Failure] = {}
+        self.done: set[str] = set()
 
     def finish(self, engine: Engine, reporter: Reporter, *, overwrite: bool) -> Outcome:
         """Run what is missing; see `run`."""
@@ -98,14 +99,14 @@ class _Run:
             wanted = _wanted(plan, missing, self.failures)
             schedule = Schedule(wanted, self._after)
             reporter.begin(len(wanted))
-            still_missing = {stage.fingerprint for stage in missing}
-            for checkpoint_id, last in plan.last.items():
-                if checkpoint_id not in self.failures and last.fingerprint not in still_missing:
-                    self._assemble(last)
+            self.done = {stage.fingerprint for stage in plan.stages} - {stage.fingerprint for stage in missing}
+            for checkpoint_id in plan.last:
+                self._assemble_if_done(checkpoint_id)
             engine.run(schedule, context, reporter)
-            for checkpoint_id, last in plan.last.items():
-                if last.fingerprint in schedule.failures:
-                    self.failures.setdefault(checkpoint_id, schedule.failures[last.fingerprint])
+            for checkpoint_id in plan.last:
+                for last in plan.lasts(checkpoint_id):
+                    if (failure := schedule.failures.get(last.fingerprint)) is not None:
+                        self.failures.setdefault(checkpoint_id, _of_seed(failure, last))
             if self.built or not (context.settings.out / "board.json").is_file():
                 try:
                     refresh_board(context.settings.out, context.registry)
@@ -118,17 +119,21 @@ class _Run:
 
     def _after(self, stage: Stage) -> None:
         """A stage has ended well: assemble what it was the last of (several, where two ids name the same data)."""
-        for checkpoint_id, last in self.plan.last.items():
-            if last.fingerprint == stage.fingerprint and checkpoint_id not in self.failures:
-                self._assemble(last)
+        self.done.add(stage.fingerprint)
+        for checkpoint_id in self.plan.last:
+            if any(last.fingerprint == stage.fingerprint for last in self.plan.lasts(checkpoint_id)):
+                self._assemble_if_done(checkpoint_id)
 
-    def _assemble(self, last: Stage) -> None:
-        """Write a checkpoint's folder unless it is there."""
+    def _assemble_if_done(self, checkpoint_id: str) -> None:
+        """Write a checkpoint's folder once all its seeds are scored, unless it is there."""
+        last, *others = self.plan.lasts(checkpoint_id)
+        if checkpoint_id in self.failures or not self.done.issuperset(s.fingerprint for s in (last, *others)):
+            return
         try:
-            if is_assembled(last, self.context):
+            if is_assembled(last, self.context, others):
                 self.unchanged.append(last.name)
             else:
-                self.built.append(assemble(last, self.context))
+                self.built.append(assemble(last, self.context, others))
         except (ZooError, OSError) as error:
             self.failures[last.name] = Failure.of(last, error, self.context.settings.out)
             return
@@ -159,10 +164,16 @@ def _check_inputs(missing: Sequence[Stage], context: Context) -> dict[str, ZooEr
 def _wanted(plan: Plan, missing: Sequence[Stage], failures: dict[str, Failure]) -> list[Stage]:
     """Missing stages that a checkpoint with good inputs stands on."""
     needed: set[str] = set()
-    for checkpoint_id, last in plan.last.items():
+    for checkpoint_id in plan.last:
         if checkpoint_id not in failures:
-            needed |= {stage.fingerprint for stage in last.inputs_first()}
+            needed |= {stage.fingerprint for stage in plan.of(checkpoint_id)}
     return [stage for stage in missing if stage.fingerprint in needed]
+
+
+def _of_seed(failure: Failure, last: Stage) -> Failure:
+    """A failure that names its seed, where the stage that failed was for one of several."""
+    failed = next((stage for stage in last.inputs_first() if stage.id == failure.stage), last)
+    return failure if failed.seed is None else replace(failure, message=f"seed {failed.seed}: {failure.message}")
 
 
 def _write_failures(path: Path, failures: dict[str, Failure]) -> None:

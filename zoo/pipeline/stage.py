@@ -11,12 +11,13 @@ import json
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from importlib.metadata import version
+from functools import cache, cached_property
+from importlib import metadata
 from pathlib import Path
 from typing import Any, ClassVar, Generic, TypeVar
 
 from zoo.files import write_whole
-from zoo.pipeline.context import Context
+from zoo.pipeline.context import NOT_KNOWN, Context
 from zoo.pipeline.progress import StageProgress
 from zoo.records import Record
 from zoo.registry.loader import Checkpoint
@@ -36,6 +37,7 @@ class Stage:
         key: Everything that determines the outcome.
         needs: Stages whose artefacts it reads.
         checkpoint: A checkpoint it serves; stages of a backbone serve all with the same key.
+        seed: Which of the several seeds of its checkpoint it is for; None: for the only one, or for all.
     """
 
     kind: str
@@ -43,11 +45,17 @@ class Stage:
     key: Mapping[str, Any] = field(repr=False)
     needs: tuple[Stage, ...] = field(repr=False)
     checkpoint: Checkpoint = field(repr=False)
+    seed: int | None = None
 
-    @property
+    @cached_property
     def fingerprint(self) -> str:
         """Sha256 of the key."""
         return digest([self.kind, self.key])
+
+    @cached_property
+    def is_known(self) -> bool:
+        """Whether the key is complete; the fingerprint is that of an artefact only then."""
+        return f'"{NOT_KNOWN}: ' not in json.dumps(self.key, default=str) and all(need.is_known for need in self.needs)
 
     @property
     def id(self) -> str:
@@ -99,6 +107,7 @@ class StageKind(ABC, Generic[_Record]):
         record: Class of its record.
         record_file: File of the record in the artefact.
         default_rate: Seconds per unit of work where nothing of the kind was measured on this machine.
+        flop_per_work: Floating-point operations of a unit of work; of LoRA training about 4 per token and parameter.
     """
 
     name: ClassVar[str]
@@ -107,6 +116,7 @@ class StageKind(ABC, Generic[_Record]):
     record: type[_Record]
     record_file: ClassVar[str]
     default_rate: ClassVar[float] = 0.0
+    flop_per_work: ClassVar[float] = 4e6
 
     @abstractmethod
     def plan(self, checkpoint: Checkpoint, context: Context) -> Stage:
@@ -127,6 +137,10 @@ class StageKind(ABC, Generic[_Record]):
     def work(self, checkpoint: Checkpoint, key: Mapping[str, Any], context: Context) -> float:
         """How much work a key is, in units that take the same time on one machine: tokens x million parameters."""
         return 0.0
+
+    def within_budget(self, key: Mapping[str, Any], seconds: float) -> float:
+        """What is left of the time that all the work of a key would take, where it is given up after some time."""
+        return seconds
 
     def disk_bytes(self, stage: Stage) -> float:
         """About how large the artefact is: an adapter, where a kind says nothing else."""
@@ -161,6 +175,12 @@ def digest(value: object) -> str:
     return hashlib.sha256(json.dumps(value, sort_keys=True, default=str).encode()).hexdigest()
 
 
+@cache
+def version(distribution: str) -> str:
+    """Version of an installed distribution; reading it anew for each stage of a plan would take seconds."""
+    return metadata.version(distribution)
+
+
 def library_versions() -> dict[str, str]:
     """Versions of the libraries that weights depend on."""
     return {name: version(name) for name in _LIBRARIES}
@@ -171,7 +191,11 @@ def split_fingerprints(entry: CorpusEntry, context: Context, splits: Sequence[Sp
     registered = {split: info.fingerprint for split, info in entry.splits.items() if info.fingerprint}
     if all(split in registered for split in splits):
         return {split: registered[split] for split in splits}
-    return {split: context.corpus(entry).fingerprints[split] for split in splits}
+
+    def fingerprint(split: SplitName) -> Any:  # noqa: ANN401 - of a corpus that is not known, what says so
+        return context.known(f"{split} of {entry.id}", lambda: context.corpus(entry).fingerprints[split])
+
+    return {split: fingerprint(split) for split in splits}
 
 
 _SUBTOKENS, _FOREIGN_SUBTOKENS = 1.3, 1.9

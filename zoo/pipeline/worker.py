@@ -40,6 +40,7 @@ def try_stage(stage: Stage, context: Context, progress: StageProgress) -> str | 
     try:
         run_stage(stage, context, progress)
         kind = stage_kind(stage.kind)
-        return kind.describe(kind.read(context.store.get(stage.kind, stage.fingerprint)))
+        of = "" if stage.seed is None else f"seed {stage.seed}: "
+        return of + kind.describe(kind.read(context.store.get(stage.kind, stage.fingerprint)))
     except Exception as error:  # noqa: BLE001 - one stage's bug must not stop the others; it is reported whole
         return Failure.of(stage, error, context.settings.out)

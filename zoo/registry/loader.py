@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -42,6 +42,15 @@ class Checkpoint:
     def id(self) -> str:
         """`backbone/corpus`."""
         return f"{self.backbone.id}/{self.corpus.id}"
+
+    @property
+    def seeds(self) -> range:
+        """Seeds that it is trained with; the adapter of the first is the one that is published."""
+        return range(self.recipe.seed, self.recipe.seed + self.recipe.seeds)
+
+    def with_seed(self, seed: int) -> Checkpoint:
+        """The same with another seed, everything else unchanged."""
+        return replace(self, recipe=self.recipe.model_copy(update={"seed": seed}))
 
     def repo_id(self, names: Names) -> str:
         """Hub repository of the adapter."""

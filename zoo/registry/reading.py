@@ -11,6 +11,8 @@ from pydantic import BaseModel, ValidationError
 from zoo.errors import ZooError, did_you_mean
 
 _Model = TypeVar("_Model", bound=BaseModel)
+_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+"""The safe loader, in C where PyYAML has it: a command reads some forty files before it does anything."""
 
 
 def read_yaml(path: Path) -> Any:  # noqa: ANN401 - any YAML document
@@ -20,7 +22,7 @@ def read_yaml(path: Path) -> Any:  # noqa: ANN401 - any YAML document
         ZooError: Not readable or not YAML, with file and line.
     """
     try:
-        return yaml.safe_load(path.read_text(encoding="utf-8"))
+        return yaml.load(path.read_text(encoding="utf-8"), Loader=_LOADER)
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else 1
         raise ZooError(f"not valid YAML: {error.problem}", where=f"{path}:{line}", fix="correct the line") from None

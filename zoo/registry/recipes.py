@@ -166,11 +166,18 @@ class Recipe(Entry):
     """All hyper-parameters of one checkpoint."""
 
     seed: int = Field(default=13, ge=0)
+    seeds: int = Field(
+        default=1, ge=1, le=10, description="trainings with seed, seed + 1, ... that the score is reported over"
+    )
     dapt: DaptRecipe = DaptRecipe()
     tune: TuneRecipe = TuneRecipe()
     lora: LoraRecipe = LoraRecipe()
     finetune: FinetuneRecipe = FinetuneRecipe()
     evaluation: EvaluationRecipe = EvaluationRecipe()
+
+
+FAST: dict[str, Any] = {"dapt.passages": [], "tune.trials": 0, "seeds": 1}
+"""What `--fast` sets: no pre-training, no search, one training."""
 
 
 class RecipeOverride(Entry):

@@ -15,8 +15,6 @@ KINDS: dict[str, str] = {
     "evaluate": "zoo.pipeline.stages.evaluate",
 }
 """Name -> module whose `KIND` it is; inputs come before what needs them."""
-LAST = "evaluate"
-"""The stage that a checkpoint is done with."""
 
 
 def stage_kind(name: str) -> StageKind[Any]:

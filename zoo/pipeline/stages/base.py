@@ -88,5 +88,7 @@ def is_canonical(stage: Stage, context: Context) -> bool:
     if context.labels != LabelSpace.from_entry(load_registry().labels):
         return False
     recipe = registry.recipes.for_checkpoint(f"{stage.name}/*")
+    if recipe.dapt.passages != stage.checkpoint.recipe.dapt.passages:
+        return False  # seen without the usual passages, which need not be here
     usual = Checkpoint(stage.checkpoint.backbone, stage.checkpoint.corpus, recipe)
     return KIND.plan(usual, context).fingerprint == stage.fingerprint

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from pydantic import Field
@@ -54,6 +55,7 @@ class Dapt(StageKind[DaptRecord]):
     record = DaptRecord
     record_file = "dapt.json"
     default_rate = 3.2e-5
+    flop_per_work = 2e6  # a token of a parameter counts twice as work
 
     @override
     def plan(self, checkpoint: Checkpoint, context: Context) -> Stage:
@@ -64,10 +66,10 @@ class Dapt(StageKind[DaptRecord]):
             "code": self.code,
             "recipe": recipe.model_dump(mode="json", exclude={"targets", "test_sets"}),
             "targets": recipe.targets or context.registry.families[backbone.family].dapt_targets,
-            "passages": _passages_key(recipe, context),
+            "passages": context.known("passages", lambda: _passages_key(recipe, context)),
             "test_sets": {
                 entry.id: {**split_fingerprints(entry, context, ("test",)), "unit": entry.unit}
-                for entry in _test_corpora(recipe, context)
+                for entry in test_corpora(recipe, context)
             },
         }
         return Stage(self.name, backbone.id, key, (), checkpoint)
@@ -86,7 +88,7 @@ class Dapt(StageKind[DaptRecord]):
         progress.note("reads passages and leaves out test sentences")
         prepared = prepare_passages(
             passage_entries(recipe, context),
-            [context.corpus(entry) for entry in _test_corpora(recipe, context)],
+            [context.corpus(entry) for entry in test_corpora(recipe, context)],
             folders=context.registry.folders,
             folder=job.work / RESUME / "passages",
             local=context.settings.passages,
@@ -122,7 +124,8 @@ class Dapt(StageKind[DaptRecord]):
     @override
     def work(self, checkpoint: Checkpoint, key: Mapping[str, Any], context: Context) -> float:
         recipe, known = key["recipe"], context.registry.passages
-        passages = sum(known[name].passages or 0 for name in recipe["passages"] if name in known)
+        entries = [known[name] for name in recipe["passages"] if name in known]
+        passages = sum(entry.weight * (_number(entry) or 0) for entry in entries)
         tokens = _TOKENS_PER_PASSAGE * (passages or _UNKNOWN_PASSAGES) * float(recipe["epochs"])
         return 2 * checkpoint.backbone.parameters_million * tokens
 
@@ -141,10 +144,13 @@ def backbone_identity(backbone: Backbone, context: Context) -> Any:  # noqa: ANN
     pinned = context.pinned(backbone)
     if pinned.hub_id and pinned.revision and not pinned.path:
         return {"hub_id": pinned.hub_id, "revision": pinned.revision}
-    files = context.backbone(backbone)
+    return context.known(backbone.id, lambda: _file_hashes(context.backbone(backbone).folder))
+
+
+def _file_hashes(folder: Path) -> dict[str, str]:
     return {
         path.name: file_sha256(path)
-        for path in sorted(files.folder.iterdir())
+        for path in sorted(folder.iterdir())
         if path.suffix in (".safetensors", ".bin", ".json", ".txt", ".model")
     }
 
@@ -174,6 +180,10 @@ def _days(recipe: DaptRecipe, context: Context) -> dict[str, str]:
         for name, place in places.items()
         if place and place[0] == FETCHED
     }
+def _number(entry: PassageEntry) -> int | None:
+    """About how many passages of an entry are trained on; None: not known."""
+    known = [number for number in (entry.passages, entry.sample) if number is not None]
+    return min(known, default=None)
 
 
 def passage_entries(recipe: DaptRecipe, context: Context) -> list[PassageEntry]:
@@ -181,7 +191,7 @@ def passage_entries(recipe: DaptRecipe, context: Context) -> list[PassageEntry]:
     return [context.registry.passage(name) for name in recipe.passages]
 
 
-def _test_corpora(recipe: DaptRecipe, context: Context) -> list[CorpusEntry]:
+def test_corpora(recipe: DaptRecipe, context: Context) -> list[CorpusEntry]:
     """Corpora whose test sentences may not stand in the passages."""
     names = recipe.test_sets if recipe.test_sets is not None else tuple(context.registry.corpora)
     return [context.registry.corpus(name) for name in names]

@@ -73,10 +73,13 @@ class Evaluate(StageKind[Evaluation]):
     record = Evaluation
     record_file = "evaluation.json"
     default_rate = 6e-6
+    flop_per_work = 2e6
 
     @override
-    def plan(self, checkpoint: Checkpoint, context: Context) -> Stage:
-        train = TRAIN.plan(checkpoint, context)
+    def plan(self, checkpoint: Checkpoint, context: Context, seed: int | None = None) -> Stage:
+        """The scores of the adapter of one of the seeds of a recipe; None: of the first."""
+        train = TRAIN.plan(checkpoint, context, seed)
+        checkpoint = train.checkpoint
         corpus, settings = checkpoint.corpus, context.settings
         key = {
             "code": self.code,
@@ -92,7 +95,7 @@ class Evaluate(StageKind[Evaluation]):
             "seed": checkpoint.recipe.seed,
             "stride_tokens": checkpoint.backbone.stride_tokens,
         }
-        return Stage(self.name, checkpoint.id, key, (train,), checkpoint)
+        return Stage(self.name, checkpoint.id, key, (train,), checkpoint, train.seed)
 
     @override
     def run(self, job: Job) -> None:

@@ -1,4 +1,7 @@
-"""The training of a checkpoint's adapter; where its recipe was searched for, the search's best trial is that."""
+"""The training of a checkpoint's adapter.
+
+Where its recipe was searched for, the search's best trial is that of the first seed; the others train what it found.
+"""
 
 from __future__ import annotations
 
@@ -17,6 +20,7 @@ from zoo.pipeline.stages.tune import BEST
 from zoo.pipeline.stages.tune import KIND as TUNE
 from zoo.pipeline.store import RESUME
 from zoo.registry.loader import Checkpoint
+from zoo.registry.recipes import Recipe
 from zoo.training.finetune import Progress
 
 
@@ -30,23 +34,35 @@ class Train(StageKind[TrainRecord]):
     default_rate = 2.4e-5
 
     @override
-    def plan(self, checkpoint: Checkpoint, context: Context) -> Stage:
+    def plan(self, checkpoint: Checkpoint, context: Context, seed: int | None = None) -> Stage:
+        """The training with one of the seeds of a recipe; None: the first, which the search has, too."""
+        first = checkpoint.recipe.seed
+        own = checkpoint if seed in (None, first) else checkpoint.with_seed(seed)
+        shown = own.recipe.seed if own.recipe.seeds > 1 else None
         if checkpoint.recipe.tune.trials:
             tune = TUNE.plan(checkpoint, context)
             base = tune.inputs["base"]
             key = {"tune": tune.fingerprint, "code": self.code}
-            return Stage(self.name, checkpoint.id, key, (base, tune), checkpoint)
+            key |= {} if own is checkpoint else {"seed": own.recipe.seed}
+            return Stage(self.name, checkpoint.id, key, (base, tune), own, shown)
         base = BASE.plan(checkpoint, context)
-        key = {**training_key(checkpoint, context), "base": base.fingerprint, "code": self.code}
-        return Stage(self.name, checkpoint.id, key, (base,), checkpoint)
+        key = {**training_key(own, context), "base": base.fingerprint, "code": self.code}
+        return Stage(self.name, checkpoint.id, key, (base,), own, shown)
 
     @override
     def run(self, job: Job) -> None:
-        if "tune" in job.stage.inputs:  # its best trial is the training: the same recipe, data and seed
-            shutil.copytree(job.input("tune") / BEST, job.work, dirs_exist_ok=True)
-            for text in self.read(job.work).warnings:
-                job.progress.warn(text)
-            return
+        recipe = job.stage.checkpoint.recipe
+        if "tune" in job.stage.inputs:
+            best = job.input("tune") / BEST
+            if "seed" not in job.stage.key:  # the best trial is the training: the same recipe, data and seed
+                shutil.copytree(best, job.work, dirs_exist_ok=True)
+                for text in self.read(job.work).warnings:
+                    job.progress.warn(text)
+                return
+            found = self.read(best).recipe
+            recipe = Recipe.model_validate(
+                {**recipe.model_dump(), "lora": found["lora"], "finetune": found["finetune"]}
+            )
         progress = job.progress
 
         def after_epoch(log: EpochRecord) -> None:
@@ -59,13 +75,15 @@ class Train(StageKind[TrainRecord]):
             on_step=progress.step,
             on_epoch=after_epoch,
         )
-        recipe, snapshot = job.stage.checkpoint.recipe, job.work / RESUME / "snapshot.safetensors"
+        snapshot = job.work / RESUME / "snapshot.safetensors"
         _, record = train_adapter(job, recipe, job.work / "adapter", snapshot, callbacks, progress.warn)
         self.write(job.work, record)
 
     @override
     def work(self, checkpoint: Checkpoint, key: Mapping[str, Any], context: Context) -> float:
-        return 0.0 if "tune" in key else training_work(checkpoint, key)
+        if "tune" not in key:
+            return training_work(checkpoint, key)
+        return training_work(checkpoint, checkpoint.recipe.model_dump()) if "seed" in key else 0.0
 
     @override
     def describe(self, record: TrainRecord) -> str:

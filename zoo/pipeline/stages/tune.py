@@ -6,7 +6,6 @@ import shutil
 from collections.abc import Callable, Mapping
 from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
 from dataclasses import replace
-from importlib.metadata import version
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
@@ -19,7 +18,7 @@ from zoo.modeling.processes import follow_parent
 from zoo.modeling.quiet import quiet_libraries
 from zoo.pipeline.context import Context
 from zoo.pipeline.progress import StageProgress
-from zoo.pipeline.stage import Job, Stage, StageKind
+from zoo.pipeline.stage import Job, Stage, StageKind, version
 from zoo.pipeline.stages.adapter import TRAINING_FILE, train_adapter, training_key, training_work
 from zoo.pipeline.stages.base import KIND as BASE
 from zoo.pipeline.store import RESUME
@@ -73,6 +72,12 @@ class Tune(StageKind[StudySummary]):
     def work(self, checkpoint: Checkpoint, key: Mapping[str, Any], context: Context) -> float:
         tune = {name: key["tune"][name] for name in ("trials", "confirm_top", "confirm_seeds")}
         return (int(tune["trials"]) + TuneRecipe(**tune).repeats) * training_work(checkpoint, key)
+
+    @override
+    def within_budget(self, key: Mapping[str, Any], seconds: float) -> float:
+        minutes = key["tune"]["minutes"]
+        last = seconds / int(key["tune"]["trials"])  # a trial that has begun is ended
+        return seconds if minutes is None else min(seconds, 60 * float(minutes) + last)
 
     @override
     def disk_bytes(self, stage: Stage) -> float:
