@@ -83,7 +83,7 @@ def _closure(module: str) -> set[str]:
 
 
 def _counts(module: str) -> bool:
-    room = module.split(".")[1]
+    room = (module + ".").split(".")[1]
     return room in ROOMS or (module.startswith("zoo.pipeline.stages.") and module not in KINDS.values())
 
 

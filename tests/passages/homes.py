@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import hashlib
 import json
+import random
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -19,7 +20,9 @@ TOPICS = ("fever", "asthma", "insulin", "tumour", "heart", "kidney", "virus", "l
 
 def abstract(number: int) -> str:
     """A text of forty words."""
-    return f"Study {number} of {TOPICS[number % 10]}: " + " ".join(f"{TOPICS[(number + n) % 10]}{n}" for n in range(36))
+    rng = random.Random(number)
+    words = " ".join(f"{rng.choice(TOPICS)}{rng.randrange(40)}" for _ in range(36))
+    return f"Study {number} of {TOPICS[number % 10]}: {words}"
 
 
 def pubmed_file(first: int, articles: int) -> bytes:
@@ -61,6 +64,7 @@ class Homes:
     dead_tokens: int = 0
     failures: dict[str, list[Failure]] = field(default_factory=dict)
     asked: list[str] = field(default_factory=list)
+    sent_bytes: int = 0
     agents: set[str] = field(default_factory=set)
     tokens: int = 0
 
@@ -210,6 +214,7 @@ def serve_homes() -> Iterator[Homes]:
             self.send_header("Content-Length", str(len(body) - start))
             self.end_headers()
             rest = body[start:]
+            homes.sent_bytes += len(rest)
             self.wfile.write(rest if failure.cut_after is None else rest[: failure.cut_after])
             if failure.cut_after is not None:
                 self.close_connection = True
