@@ -8,7 +8,7 @@ import pytest
 
 from zoo.errors import ZooError
 from zoo.registry.loader import load_registry
-from zoo.registry.recipes import Recipe, RecipeOverride, RecipesEntry, parse_settings, with_values
+from zoo.registry.recipes import FAST, Recipe, RecipeOverride, RecipesEntry, parse_settings, with_values
 
 
 def test_without_overrides_the_default_holds() -> None:
@@ -124,3 +124,31 @@ def test_packaged_ranks_differ_where_the_trained_share_asks_for_it() -> None:
     registry = load_registry()
     assert registry.checkpoint("minilm-l6/ncbi-disease").recipe.lora.rank == 6
     assert registry.checkpoint("pubmedbert-base/ncbi-disease").recipe.lora.rank == 8
+
+
+def test_the_papers_backbones_have_all_stages_and_three_seeds_by_default() -> None:
+    found = load_registry()
+    for suite in ("openmed", "openmed-base"):
+        for checkpoint in found.suite_checkpoints(suite):
+            recipe = checkpoint.recipe
+            assert len(recipe.dapt.passages) == 4 and recipe.dapt.test_sets is None, checkpoint.id
+            assert (recipe.tune.trials, recipe.seeds) == (40, 3) and recipe.tune.minutes, checkpoint.id
+            assert list(checkpoint.seeds) == [13, 14, 15]
+    for name in ("deberta-v3-large/sample-gene", "minilm-l6/sample-gene"):
+        recipe = found.checkpoint(name).recipe
+        assert (recipe.dapt.passages, recipe.tune.trials, recipe.seeds) == (("sample-passages",), 2, 1)
+        assert recipe.tune.minutes is None
+    recipe = found.checkpoint("minilm-l6/bc2gm").recipe
+    assert (recipe.dapt.passages, recipe.tune.trials, recipe.seeds) == ((), 0, 1)
+
+
+def test_fast_leaves_out_what_takes_long() -> None:
+    recipe = load_registry().checkpoint("deberta-v3-large/bc2gm", FAST).recipe
+    assert (recipe.dapt.passages, recipe.tune.trials, recipe.seeds) == ((), 0, 1)
+    assert recipe.finetune == load_registry().checkpoint("deberta-v3-large/bc2gm").recipe.finetune
+
+
+@pytest.mark.parametrize("seeds", [0, 11])
+def test_there_is_one_seed_and_at_most_ten(seeds: int) -> None:
+    with pytest.raises(ZooError, match="seeds"):
+        load_registry().checkpoint("minilm-l6/bc2gm", {"seeds": seeds})
