@@ -74,7 +74,7 @@ def rehearse(place: World, suite: str, settings: list[str]) -> dict[str, Any]:
     outcome = json.loads(_step(place, seconds, "build, to its end", *build, "--json", may_fail=True))
     again = finished(place.out)
     problems += [f"{name} was made again after a kill" for name in kept if again.get(name) != kept[name]]
-    problems += [f"{name}: {what}" for name, what in outcome["failures"].items()]
+    problems += [f"{item['checkpoint_id']}: {item['message']}" for item in outcome["failures"]]
     published = outcome["published"]
     before, requests = len(place.hub.asked("^POST .*/commit/")), len(place.hub.requests)
     second = json.loads(_step(place, seconds, "the same again", *build, "--json", may_fail=True))

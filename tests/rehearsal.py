@@ -158,8 +158,9 @@ def world(folder: Path, suite: str, backbones: Sequence[str] = (), corpora: Sequ
         overlay = folder / "registry"
         for name in ("corpora", "passages"):
             (overlay / name).mkdir(parents=True)
-        for name in corpora:
-            _write(overlay / "corpora" / f"{name}.yaml", small_corpus(registry.corpora[name], files, hub))
+        for name, entry in registry.corpora.items():  # all: pre-training keeps clear of every test set
+            if not isinstance(entry.sources[0], BundledSource):
+                _write(overlay / "corpora" / f"{name}.yaml", small_corpus(entry, files, hub))
         texts = [line for name in corpora for split in SPLITS for line in _texts(registry.corpora[name], split)]
         for name in backbones:
             _put_backbone(registry, name, hub, folder / "models" / name, texts)
