@@ -35,6 +35,7 @@ from tests.tiny import TEXTS
 from zoo.registry.loader import Registry, load_registry
 from zoo.registry.schema import (
     ArchiveSource,
+    BundledSource,
     CorpusEntry,
     NotesSource,
     PackedSource,
