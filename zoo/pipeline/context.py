@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
@@ -15,7 +15,7 @@ from zoo.pipeline.layout import Layout
 from zoo.pipeline.store import Store
 from zoo.registry.loader import Registry
 from zoo.registry.lock import LOCK_FILE, locked, read_lock
-from zoo.registry.schema import Backbone, CorpusEntry
+from zoo.registry.schema import Backbone, CorpusEntry, SplitInfo, SplitName
 from zoo.settings import Settings
 
 _Value = TypeVar("_Value")
@@ -75,6 +75,11 @@ class Context:
     def pinned(self, backbone: Backbone) -> Backbone:
         """The backbone at the commit that the lock file of the current folder names, where its entry names none."""
         return locked(backbone, read_lock(Path(LOCK_FILE)))
+
+    def locked_splits(self, corpus: CorpusEntry) -> Mapping[SplitName, SplitInfo]:
+        """What the lock file of the current folder demands of a corpus; empty where it does not know it."""
+        item = read_lock(Path(LOCK_FILE)).corpora.get(corpus.id)
+        return item.splits if item else {}
 
     def __getstate__(self) -> dict[str, Any]:
         return {**self.__dict__, "_memory": {}}
