@@ -6,8 +6,8 @@ The checkpoints are those of the paper's suites with their recipes, repeated wit
 enough. Times of stages are what `zoo plan` says: from like stages measured in `--out` on this machine, or for a named
 GPU. Each worker does one stage at a time, of those whose inputs are done the one with the longest way still to go. One
 process pushes, as `zoo build --push` has it: one commit a repository within the Hub's limits (1,000 requests in 5
-minutes; 128 commits an hour, which the Hub counts per repository, taken here for all together), then scores each adapter
-again to verify it. Requests a repository are those counted by `rehearsal.py`.
+minutes; 128 commits an hour, which the Hub counts per repository, taken here for all together); then it scores each
+adapter again to verify it. Requests a repository are those counted by `rehearsal.py`.
 
 Writes `benchmarks/results/cluster.{json,md,png}`. The bottleneck is what alone would take the longest: the longest
 chain of stages, all work over all workers, the Hub's limits, or verification.

@@ -193,3 +193,13 @@ def test_a_local_copy_is_held_to_the_lock_and_never_added_to_it(zoo: Zoo, server
     (tmp_path / "mine" / "fsu" / "test.tsv").write_bytes(columns(1, "test"))
     done = zoo("corpora", "show", "fsu", check=2, **local)
     assert "the test split of fsu is not the locked one" in done.stderr and "local copy" in done.stderr
+
+
+def test_a_locked_corpus_is_planned_without_its_files(zoo: Zoo, server: FileServer, tmp_path: Path) -> None:
+    before = zoo("plan", "minilm-l6/fsu", check=None, ZOO_CACHE="empty").stdout
+    assert "fsu is not on this machine" in before
+    corpus = load(fsu(server, zipped(members())), tmp_path)
+    item = {"source": corpus.source, "splits": {s: {"fingerprint": f} for s, f in corpus.fingerprints.items()}}
+    (tmp_path / LOCK_FILE).write_text(yaml.safe_dump({"corpora": {"fsu": item}}))
+    plan = json.loads(zoo("plan", "minilm-l6/fsu", "--json", check=None, ZOO_CACHE="empty").stdout)
+    assert {stage["kind"] for stage in plan["stages"]} >= {"base", "train", "evaluate"}

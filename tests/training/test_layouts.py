@@ -13,6 +13,8 @@ import torch
 from safetensors.torch import load_file
 
 from tests.layouts import LAYOUTS, save_layout
+from tests.loopback_hub import LoopbackHub
+from tests.publishing import Waits
 from tests.tiny import TEXTS
 from tests.training.conftest import TYPES, family, label_space, recipe, sentences
 from zoo.errors import ZooError
@@ -106,3 +108,24 @@ def test_safetensors_beside_a_pickle_are_what_is_read(tmp_path: Path) -> None:
     shutil.copy(tmp_path / "safe" / "model.safetensors", folder)
     (folder / "pytorch_model.bin").write_bytes(b"never read")
     load_masked_language_model(folder, family())
+
+
+def test_a_pickle_is_fetched_only_where_the_hub_has_no_safetensors(
+    client: Waits, hub: LoopbackHub, tmp_path: Path
+) -> None:
+    save_layout("pubmedbert-large", tmp_path / "model")
+    content: dict[str, bytes | None] = {path.name: path.read_bytes() for path in (tmp_path / "model").iterdir()}
+    backbone = load_registry().backbone("pubmedbert-large")
+    hub_id = str(backbone.hub_id)
+    more: dict[str, bytes | None] = {"README.md": b"#", "flax_model.msgpack": b"x", "onnx/model.safetensors": b"x"}
+    plain = hub.put(hub_id, content | more)
+    safe = hub.put(hub_id, {"model.safetensors": b"weights"})
+
+    def locate(revision: str) -> tuple[str, list[str]]:
+        files = locate_backbone(backbone.model_copy(update={"revision": revision}), tmp_path)
+        return files.origin, sorted(path.name for path in files.folder.rglob("*") if path.is_file())
+
+    origin, names = locate(plain)
+    assert origin == f"{hub_id}@{plain}; its weights are a pickle alone, read as tensors and nothing else"
+    assert names == ["config.json", "pytorch_model.bin", "tokenizer_config.json", "vocab.txt"]
+    assert locate(safe) == (f"{hub_id}@{safe}", ["config.json", "model.safetensors", *names[2:]])

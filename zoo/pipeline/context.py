@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
@@ -15,7 +15,7 @@ from zoo.pipeline.layout import Layout
 from zoo.pipeline.store import Store
 from zoo.registry.loader import Registry
 from zoo.registry.lock import LOCK_FILE, locked, read_lock
-from zoo.registry.schema import Backbone, CorpusEntry, PassageEntry
+from zoo.registry.schema import Backbone, CorpusEntry, PassageEntry, SplitInfo, SplitName
 from zoo.settings import Settings
 
 NOT_KNOWN = "not known yet"
@@ -111,6 +111,11 @@ class Context:
         """
         if fetching := self.fetching:
             self._once(f"passages/{entry.id}", lambda: fetching(entry))
+
+    def locked_splits(self, corpus: CorpusEntry) -> Mapping[SplitName, SplitInfo]:
+        """What the lock file of the current folder demands of a corpus; empty where it does not know it."""
+        item = read_lock(Path(LOCK_FILE)).corpora.get(corpus.id)
+        return item.splits if item else {}
 
     def __getstate__(self) -> dict[str, Any]:
         return {**self.__dict__, "_memory": {}}

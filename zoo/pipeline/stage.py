@@ -187,8 +187,11 @@ def library_versions() -> dict[str, str]:
 
 
 def split_fingerprints(entry: CorpusEntry, context: Context, splits: Sequence[SplitName]) -> dict[str, str]:
-    """Fingerprints of splits: those that the registry demands, else of what is there now."""
+    """Fingerprints of splits: those that the registry or the lock file demands, else of what is there now."""
     registered = {split: info.fingerprint for split, info in entry.splits.items() if info.fingerprint}
+    if not all(split in registered for split in splits):
+        locked = context.locked_splits(entry)
+        registered = {split: info.fingerprint for split, info in locked.items() if info.fingerprint}
     if all(split in registered for split in splits):
         return {split: registered[split] for split in splits}
 
