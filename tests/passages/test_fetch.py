@@ -23,7 +23,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.passages.homes import Failure, Homes, abstract, pubmed_file, serve_homes
-from zoo.corpora.client import USER_AGENT
+from zoo.corpora.client import user_agent
 from zoo.corpora.retry import FetchOptions
 from zoo.errors import ZooError
 from zoo.passages.fetch import fetch_passages
@@ -146,7 +146,7 @@ def test_passages_of_a_home_are_fetched_locked_and_read_like_a_local_copy(
     read = list(load_passages(item, registry_folder=Path()))
     assert EXPECTED[kind]([passage.id for passage in read]) and len({p.id for p in read}) == len(read) == done.records
     assert all(passage.source and len(passage.text.split()) >= 4 for passage in read)
-    assert homes.agents == {USER_AGENT} and USER_AGENT.startswith("biomedical-ner-zoo/")
+    assert homes.agents == {user_agent()} and user_agent().startswith("biomedical-ner-zoo/")
     locked = yaml.safe_load(machine.lock.read_text())["passages"][kind]
     assert locked["records"] == len(read) == sum(part["records"] for part in locked["parts"])
     assert (
