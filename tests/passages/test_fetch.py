@@ -10,6 +10,7 @@ import subprocess
 import sys
 import tracemalloc
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import date, datetime, timezone
 from itertools import pairwise
@@ -22,7 +23,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.passages.homes import Failure, Homes, abstract, pubmed_file, serve_homes
-from zoo.corpora.client import USER_AGENT
+from zoo.corpora.client import user_agent
 from zoo.corpora.retry import FetchOptions
 from zoo.errors import ZooError
 from zoo.passages.fetch import fetch_passages
@@ -145,7 +146,7 @@ def test_passages_of_a_home_are_fetched_locked_and_read_like_a_local_copy(
     read = list(load_passages(item, registry_folder=Path()))
     assert EXPECTED[kind]([passage.id for passage in read]) and len({p.id for p in read}) == len(read) == done.records
     assert all(passage.source and len(passage.text.split()) >= 4 for passage in read)
-    assert homes.agents == {USER_AGENT} and USER_AGENT.startswith("biomedical-ner-zoo/")
+    assert homes.agents == {user_agent()} and user_agent().startswith("biomedical-ner-zoo/")
     locked = yaml.safe_load(machine.lock.read_text())["passages"][kind]
     assert locked["records"] == len(read) == sum(part["records"] for part in locked["parts"])
     assert (
@@ -300,11 +301,31 @@ def test_killed_it_goes_on_without_asking_for_what_is_here(kind: str, homes: Hom
 
 
 def test_pages_of_a_part_survive_too(homes: Homes, machine: Machine) -> None:
-    homes.failures["/oai?verb=ListRecords&resumptionToken"] = [Failure(400 + 4)]
+    homes.failures["/oai?verb=ListRecords&resumptionToken"] = [Failure(404)]
     with pytest.raises(ZooError, match="404"):
         machine.fetch(entry("arxiv"))
     machine.fetch(entry("arxiv"))
     assert len(homes.asked) == len(set(homes.asked)) + 1  # the refused one alone
+
+
+def test_work_that_was_left_for_months_is_begun_anew(homes: Homes, machine: Machine) -> None:
+    homes.failures["/oai?verb=ListRecords&resumptionToken"] = [Failure(404)]
+    with pytest.raises(ZooError, match="404"):
+        machine.fetch(entry("arxiv"))
+    (day,) = machine.cache.rglob("day")
+    day.write_text("2025-01-01")
+    before = len(homes.asked)
+    assert machine.fetch(entry("arxiv")).fetched == datetime.now(timezone.utc).date()
+    assert set(homes.asked[: before - 1]) < set(homes.asked[before:])
+
+
+def test_two_that_want_the_same_share_the_work(homes: Homes, machine: Machine) -> None:
+    machine.fetch(entry("trials"))
+    alone = len(homes.asked)
+    others = [Machine(homes, machine.cache.with_name("shared"), Path("shared.yaml")) for _ in range(3)]
+    with ThreadPoolExecutor() as pool:
+        done = list(pool.map(lambda other: other.fetch(entry("trials")), others))
+    assert done[0] == done[1] == done[2] and len(homes.asked) == 2 * alone
 
 
 def test_a_full_disk_is_one_message_and_leaves_what_is_whole(homes: Homes, machine: Machine) -> None:

@@ -9,6 +9,7 @@ import subprocess
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from datetime import date
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -20,8 +21,8 @@ from zoo.errors import ZooError
 from zoo.modeling.backbones import BackboneFiles
 from zoo.pipeline.context import Context
 from zoo.registry.loader import load_registry
-from zoo.registry.lock import LOCK_FILE, Lock, LockedRepo, locked, read_lock, resolve
-from zoo.registry.schema import Backbone
+from zoo.registry.lock import LOCK_FILE, Lock, LockedPassages, LockedRepo, lock_passages, locked, read_lock, resolve
+from zoo.registry.schema import Backbone, PubmedSource
 from zoo.settings import Settings
 
 HUB_ID = "microsoft/deberta-v3-base"
@@ -133,10 +134,16 @@ def test_commit_and_file_hashes_are_written(zoo_process: Zoo, hub: LoopbackHub, 
 def test_a_new_commit_replaces_the_old_and_other_entries_stay(
     zoo_process: Zoo, hub: LoopbackHub, old_lock: bytes, tmp_path: Path
 ) -> None:
+    source = PubmedSource(kind="pubmed-baseline", url="https://x.org/")
+    fetched = LockedPassages(
+        source=source, fetched=date(2026, 1, 2), records=0, ids_sha256="0" * 64, records_sha256="1" * 64, parts=()
+    )
+    lock_passages("some", fetched, tmp_path / LOCK_FILE)
     zoo_process("lock", "deberta-v3-base", **hub.env)
     lock = read_lock(tmp_path / LOCK_FILE)
     assert lock.backbones["deberta-v3-base"].revision == COMMIT
     assert lock.backbones["other"].revision == OLD
+    assert lock.passages == {"some": fetched}
 
 
 def test_locked_corpora_are_shown_and_stay(zoo_process: Zoo, hub: LoopbackHub, tmp_path: Path) -> None:

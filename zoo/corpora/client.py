@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
+from functools import cache
+from importlib.metadata import version
 from typing import TYPE_CHECKING
-
-from zoo import __version__
 
 if TYPE_CHECKING:
     import httpx2
 
     from zoo.corpora.retry import FetchOptions
-
-USER_AGENT = f"biomedical-ner-zoo/{__version__} (+https://pypi.org/project/biomedical-ner-zoo/)"
 
 
 def open_client(options: FetchOptions, encoding: str = "identity") -> httpx2.Client:
@@ -26,5 +24,12 @@ def open_client(options: FetchOptions, encoding: str = "identity") -> httpx2.Cli
     return httpx2.Client(
         follow_redirects=True,
         timeout=httpx2.Timeout(options.timeout_seconds),
-        headers={"Accept-Encoding": encoding, "User-Agent": USER_AGENT},
+        headers={"Accept-Encoding": encoding, "User-Agent": user_agent()},
     )
+
+
+@cache
+def user_agent() -> str:
+    """Name and version of this package, and where to read about it."""
+    name = "biomedical-ner-zoo"
+    return f"{name}/{version(name)} (+https://pypi.org/project/{name}/)"

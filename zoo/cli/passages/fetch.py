@@ -9,7 +9,7 @@ import typer
 
 from zoo.cli.opening import open_registry
 from zoo.cli.options import AsJson, RegistryOption
-from zoo.cli.output import console, download_bars, print_json, print_table
+from zoo.cli.output import console, download_bars, print_json, print_step, print_table
 from zoo.errors import ZooError
 
 if TYPE_CHECKING:
@@ -70,6 +70,7 @@ def _fetch(entry: PassageEntry, settings: Settings) -> dict[str, Any]:
     from zoo.registry.lock import LOCK_FILE, read_lock
 
     was_locked = read_lock(Path(LOCK_FILE)).of(entry) is not None
+    print_step(f"fetches {entry.id}")
     with download_bars() as progress:
         options = FetchOptions.of(settings, progress=progress)
         item = fetch_passages(entry, cache=settings.cache, options=options)
