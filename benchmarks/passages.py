@@ -263,7 +263,8 @@ def _markdown(about: dict[str, Any], rows: list[dict[str, Any]]) -> str:
     lines = [
         "# Preparing passages of pre-training",
         "",
-        f"`python benchmarks/passages.py`, {about['cores']} cores ({about['cpu']}), shared; one process.",
+        f"`python benchmarks/passages.py`, {about['cores']} cores ({about['cpu']}) shared with other work.",
+        "One process: CPU seconds are what it takes where a core is free.",
         f"Made-up text of 200 to 250 words a passage from {VOCABULARY:,} words, three entries, {TEST_SENTENCES:,} test",
         "sentences: read, filtered by length, cut, de-duplicated, freed of test text, held out in part, and drawn for",
         f"{EPOCHS} epochs. Memory is the most that was resident, files mapped into it included. Wanted: 350,000 within",

@@ -17,5 +17,5 @@ def test_what_is_planted_is_found_and_nothing_else_goes(tmp_path: Path) -> None:
     assert row["found"] == dict.fromkeys(("short", "exact", "near", "sentence", "run"), 1.0) and row["lost"] == 0
     counts, planted = row["counts"], row["planted"]
     assert counts["read"] == 1500 == sum(planted.values()) and counts["too_short"] == planted["short"]
-    assert row["drawn"] == [row["drawn"][0]] * 3 and row["drawn"][0] > 2000
+    assert len(row["drawn"]) == 3 and min(row["drawn"]) > 2000
     assert "| 1,500 |" in (tmp_path / "passages.md").read_text()

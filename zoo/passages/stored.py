@@ -35,7 +35,7 @@ class PassageWriter:
     def __enter__(self) -> Self:
         import pyarrow as pa
 
-        self._schema = pa.schema([(name, pa.string()) for name in _COLUMNS])
+        self._schema = pa.schema([(name, pa.large_string()) for name in _COLUMNS])
         self._file = self._path.open("wb")
         self._writer = pa.ipc.new_file(self._file, self._schema)
         return self
