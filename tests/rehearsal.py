@@ -27,6 +27,7 @@ from urllib.parse import urlsplit
 import yaml
 
 from tests.builds import Build, environment, started
+from tests.hub_answers import Repo
 from tests.layouts import save_layout
 from tests.loopback_files import FileServer, Reply, serve_files
 from tests.loopback_hub import WRITER, LoopbackHub, loopback_hub
@@ -224,7 +225,8 @@ def small_corpus(entry: CorpusEntry, files: FileServer, hub: LoopbackHub) -> dic
         content = _zip(members)
         repository, revision, path = _HUB_FILE.fullmatch(source.archive.url).groups()  # type: ignore[union-attr]
         hub._create(repository, "dataset", private=False)
-        hub.repos[f"datasets/{repository}"].refs[revision] = hub.put(f"datasets/{repository}", {path: content})
+        commit = hub.put(f"datasets/{repository}", {path: content})
+        _rename(hub.repos[f"datasets/{repository}"], commit, revision)
         data["sources"][0]["archive"] = _pin(source.archive, content)
     else:
         raise NotImplementedError(source.kind)
@@ -255,7 +257,13 @@ def _put_backbone(registry: Registry, name: str, hub: LoopbackHub, folder: Path,
     )
     commit = hub.put(str(backbone.hub_id), {path.name: path.read_bytes() for path in folder.iterdir()})
     if backbone.revision:
-        hub.repos[str(backbone.hub_id)].refs[backbone.revision] = commit
+        _rename(hub.repos[str(backbone.hub_id)], commit, backbone.revision)
+
+
+def _rename(repo: Repo, commit: str, revision: str) -> None:
+    """Give a commit of main the hash that the registry names."""
+    repo.commits[revision] = repo.commits.pop(commit)
+    repo.refs["main"] = revision
 
 
 def _serve(file: RemoteFile, content: bytes, files: FileServer) -> dict[str, Any]:
