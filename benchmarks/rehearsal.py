@@ -1,6 +1,6 @@
 """The headline command rehearsed: `zoo build --all --suite openmed --push`, killed twice, and all that comes after it.
 
-    python benchmarks/rehearsal.py [--suite openmed] [--set PATH=VALUE ...] [--folder DIR]
+    python benchmarks/rehearsal.py [--suite openmed [--backbones ...] [--corpora ...]] [--set PATH=VALUE ...]
 
 A Hub on loopback has tiny models in the file layouts of the real backbones; the homes of corpora and passages speak the
 real protocols, slowly, brokenly and throttled at first; contents are small, addresses and entries are the registry's.
@@ -38,16 +38,19 @@ def main() -> None:
     """Rehearse, count, write."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--suite", default="openmed")
+    parser.add_argument("--backbones", nargs="*", default=[], help="of the suite; none: all")
+    parser.add_argument("--corpora", nargs="*", default=[], help="of the suite; none: all")
     parser.add_argument("--set", nargs="*", default=list(FAST), metavar="PATH=VALUE")
     parser.add_argument("--folder", type=Path)
+    parser.add_argument("--results", type=Path, default=RESULTS)
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as scratch:
         folder = arguments.folder or Path(scratch)
-        with world(folder, arguments.suite) as place:
+        with world(folder, arguments.suite, arguments.backbones, arguments.corpora) as place:
             data = rehearse(place, arguments.suite, arguments.set)
     data["command"] = shlex.join(["python", "benchmarks/rehearsal.py", "--suite", arguments.suite])
-    (RESULTS / "rehearsal.json").write_text(json.dumps(data, indent=1) + "\n")
-    (RESULTS / "rehearsal.md").write_text(_table(data))
+    (arguments.results / "rehearsal.json").write_text(json.dumps(data, indent=1) + "\n")
+    (arguments.results / "rehearsal.md").write_text(_table(data))
     sys.stdout.write(_table(data))
     sys.exit(1 if data["problems"] else 0)
 
