@@ -27,6 +27,7 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).parents[1]))
 from tests.builds import KINDS, finished
 from tests.rehearsal import World, troubled, world
+from zoo.registry.recipes import parse_settings
 
 RESULTS = Path(__file__).parent / "results"
 FAST = ("dapt.epochs=1", "dapt.batch_size=16", "tune.trials=3", "finetune.epochs=4", "evaluation.bootstrap_samples=500")
@@ -40,14 +41,17 @@ def main() -> None:
     parser.add_argument("--suite", default="openmed")
     parser.add_argument("--backbones", nargs="*", default=[], help="of the suite; none: all")
     parser.add_argument("--corpora", nargs="*", default=[], help="of the suite; none: all")
-    parser.add_argument("--set", nargs="*", default=list(FAST), metavar="PATH=VALUE")
+    parser.add_argument(
+        "--set", nargs="*", default=list(FAST), metavar="PATH=VALUE", help="in the recipes of the world"
+    )
     parser.add_argument("--folder", type=Path)
     parser.add_argument("--results", type=Path, default=RESULTS)
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as scratch:
         folder = arguments.folder or Path(scratch)
-        with world(folder, arguments.suite, arguments.backbones, arguments.corpora) as place:
-            data = rehearse(place, arguments.suite, arguments.set)
+        recipe = parse_settings(arguments.set)
+        with world(folder, arguments.suite, arguments.backbones, arguments.corpora, recipe) as place:
+            data = {"settings": arguments.set, **rehearse(place, arguments.suite)}
     data["command"] = shlex.join(["python", "benchmarks/rehearsal.py", "--suite", arguments.suite])
     (arguments.results / "rehearsal.json").write_text(json.dumps(data, indent=1) + "\n")
     (arguments.results / "rehearsal.md").write_text(_table(data))
@@ -55,13 +59,12 @@ def main() -> None:
     sys.exit(1 if data["problems"] else 0)
 
 
-def rehearse(place: World, suite: str, settings: list[str]) -> dict[str, Any]:
+def rehearse(place: World, suite: str) -> dict[str, Any]:
     """All steps, in the order in which a user takes them."""
-    given = [part for item in settings for part in ("--set", item)]
-    build = ["build", "--all", "--suite", suite, "--push", *given]
+    build = ["build", "--all", "--suite", suite, "--push"]
     troubled(place)
     seconds, problems = {}, []
-    planned = json.loads(_step(place, seconds, "plan", "plan", "--all", "--suite", suite, "--json", *given))
+    planned = json.loads(_step(place, seconds, "plan", "plan", "--all", "--suite", suite, "--json"))
     stages = Counter(stage["kind"] for stage in planned["stages"])
     total = sum(stages.values())
     kept: dict[str, tuple[int, int]] = {}
@@ -97,7 +100,6 @@ def rehearse(place: World, suite: str, settings: list[str]) -> dict[str, Any]:
     problems += [f"{item['repo_id']}: {item['problems']}" for item in checked if not item["passed"]]
     return {
         "suite": suite,
-        "settings": settings,
         "stages": dict(stages),
         "made": dict(Counter(name.split("/")[0] for name in again)),
         "seconds": seconds,
@@ -130,7 +132,7 @@ def _table(data: dict[str, Any]) -> str:
     lines = [
         f"# `zoo build --all --suite {data['suite']} --push`, rehearsed on loopback",
         "",
-        f"`{data['command']}`, with `--set {' '.join(data['settings'])}`: tiny models in the layouts of the real",
+        f"`{data['command']}`, recipes with {', '.join(data['settings'])}: tiny models in the layouts of the real",
         "ones, small corpora and passages at homes with the real protocols; the build was killed twice with -9.",
         "",
         "| stage | planned | made |",

@@ -144,7 +144,13 @@ class World:
 
 
 @contextmanager
-def world(folder: Path, suite: str, backbones: Sequence[str] = (), corpora: Sequence[str] = ()) -> Iterator[World]:
+def world(
+    folder: Path,
+    suite: str,
+    backbones: Sequence[str] = (),
+    corpora: Sequence[str] = (),
+    recipe: Mapping[str, Any] | None = None,
+) -> Iterator[World]:
     """A world with what a suite of the packaged registry needs.
 
     Args:
@@ -152,6 +158,7 @@ def world(folder: Path, suite: str, backbones: Sequence[str] = (), corpora: Sequ
         suite: The suite.
         backbones: Those of the suite that are wanted; none: all.
         corpora: The same.
+        recipe: Values that the recipes of this world have in the place of the packaged ones.
     """
     registry = load_registry()
     wanted = registry.suites[suite]
@@ -170,6 +177,7 @@ def world(folder: Path, suite: str, backbones: Sequence[str] = (), corpora: Sequ
         homes.fill()
         suites = {suite: {"description": "In small.", "backbones": [*backbones], "corpora": [*corpora]}}
         _write(overlay / "suites.yaml", suites)
+        _write(overlay / "recipes.yaml", {"overrides": [{"match": "*", "set": dict(recipe or {})}]})
         mirrors = {
             "https://raw.githubusercontent.com/": f"{files.url}/",
             "https://ftp.ncbi.nlm.nih.gov/": f"{homes.url}/",
