@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from huggingface_hub import logging as _  # noqa: F401 - its handler keeps the standard error that it finds first
 from typer.testing import CliRunner
 
 from zoo.cli import app

@@ -495,10 +495,9 @@ class TestHomes:
         self, zoo: Zoo, servers: list[FileServer], tmp_path: Path
     ) -> None:
         one, two = servers
-        mirrors = {
-            "https://raw.githubusercontent.com/": f"{one.url}/",
-            "https://media.githubusercontent.com/": f"{one.url}/",
-        }
+        hosts = ("raw.githubusercontent.com", "media.githubusercontent.com")
+        hosts += ("ftp.ncbi.nlm.nih.gov", "clinicaltrials.gov", "oaipmh.arxiv.org")
+        mirrors = {f"https://{host}/": f"{one.url}/" for host in hosts}
         self.write(tmp_path, {}, mirrors)
         (tmp_path / "mine" / "suites.yaml").unlink()
         found = self.homes(zoo, "--suite", "openmed", HF_ENDPOINT=two.url)

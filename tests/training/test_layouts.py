@@ -39,7 +39,9 @@ def test_a_layout_is_pre_trained_made_a_base_and_fine_tuned(layout: str, tmp_pat
     words, rng = [word for text in TEXTS[:4] for word in text.split()], random.Random(0)
     texts = [" ".join(rng.choices(words, k=12)) for _ in range(16)]
     given: dict[str, Any] = {"batch_size": 4, "precision": "float32", "learning_rate": 1e-2, "head_learning_rate": 1e-2}
-    log = adapt(folder, kind, [texts], texts[:4], recipe=DaptRecipe(**given), destination=tmp_path / "adapter")
+    log = adapt(
+        folder, kind, texts, [range(16)], texts[:4], recipe=DaptRecipe(**given), destination=tmp_path / "adapter"
+    )
     assert log.head_trained == (layout in ("deberta-v3-large", "bioelectra-base"))
     assert 1 < log.perplexity_after < 250, "of some 200 tokens chance is right once"
     merge(folder, kind, tmp_path / "adapter", tmp_path / "merged")
@@ -47,8 +49,8 @@ def test_a_layout_is_pre_trained_made_a_base_and_fine_tuned(layout: str, tmp_pat
     build_base(BackboneFiles(tmp_path / "merged", files.origin), kind, label_space(), 32, base, 0)
     assert {str(tensor.dtype) for tensor in load_file(base / "model.safetensors").values()} == {"torch.float32"}
     assert (base / "tokenizer.json").is_file() and not list(base.glob("*.bin"))
-    wanted = recipe(epochs=2)
-    model = attach_lora(base, kind, wanted.lora, label_space(), TYPES, wanted.seed)
+    tuned = recipe(epochs=2)
+    model = attach_lora(base, kind, tuned.lora, label_space(), TYPES, tuned.seed)
     training = finetune(
         model,
         AutoTokenizer.from_pretrained(base),
@@ -56,9 +58,9 @@ def test_a_layout_is_pre_trained_made_a_base_and_fine_tuned(layout: str, tmp_pat
         sentences(1),
         labels=label_space(),
         entity_types=TYPES,
-        recipe=wanted.finetune,
+        recipe=tuned.finetune,
         stride_tokens=8,
-        seed=wanted.seed,
+        seed=tuned.seed,
     )
     assert training.epochs[-1].loss < training.epochs[0].loss
 
