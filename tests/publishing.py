@@ -63,7 +63,7 @@ def built(publishing_registry: Path, tmp_path_factory: pytest.TempPathFactory) -
     names = ["tiny-bert/tiny", "tiny-bert/tiny2"]
 
     def make(out: Path) -> None:
-        run_zoo("build", *names, "--registry", publishing_registry, "--out", out, cwd=out.parent)
+        run_zoo("build", *names, "--jobs", 2, "--registry", publishing_registry, "--out", out, cwd=out.parent)
 
     return shared_folder(tmp_path_factory, "built", make)
 
@@ -76,7 +76,7 @@ def families(publishing_registry: Path, tmp_path_factory: pytest.TempPathFactory
     names = ["tiny-bert/tiny2", *(f"tiny-{family}/tiny" for family in FAMILIES)]
 
     def make(out: Path) -> None:
-        run_zoo("build", *names, "--registry", publishing_registry, "--out", out, cwd=out.parent)
+        run_zoo("build", *names, "--jobs", 2, "--registry", publishing_registry, "--out", out, cwd=out.parent)
 
     return shared_folder(tmp_path_factory, "families", make)
 

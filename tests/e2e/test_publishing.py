@@ -83,7 +83,7 @@ def published(families: Path, publishing_registry: Path, tmp_path_factory: pytes
         ignored = shutil.ignore_patterns("evaluate", "checkpoints", "board.*")
         shutil.copytree(families, folder / "out", ignore=ignored)
         with loopback_hub() as hub:
-            args = ["--push", "--registry", publishing_registry, "--out", folder / "out", "--json"]
+            args = ["--push", "--jobs", 2, "--registry", publishing_registry, "--out", folder / "out", "--json"]
             (folder / "told.json").write_text(
                 run_zoo("build", *IDS, *args, cwd=folder, **environment(hub, folder)).stdout
             )
