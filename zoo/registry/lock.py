@@ -46,6 +46,8 @@ class LockedCorpus(Entry):
 
     source: str = Field(description="where it was fetched from")
     splits: dict[SplitName, SplitInfo]
+
+
 class LockedPart(Entry):
     """A file that passages were read from, or all answers of a home to one question.
 

@@ -180,6 +180,8 @@ def _days(recipe: DaptRecipe, context: Context) -> dict[str, str]:
         for name, place in places.items()
         if place and place[0] == FETCHED
     }
+
+
 def _number(entry: PassageEntry) -> int | None:
     """About how many passages of an entry are trained on; None: not known."""
     known = [number for number in (entry.passages, entry.sample) if number is not None]

@@ -70,14 +70,15 @@ class Tune(StageKind[StudySummary]):
 
     @override
     def work(self, checkpoint: Checkpoint, key: Mapping[str, Any], context: Context) -> float:
-        tune = {name: key["tune"][name] for name in ("trials", "confirm_top", "confirm_seeds")}
-        return (int(tune["trials"]) + TuneRecipe(**tune).repeats) * training_work(checkpoint, key)
+        trials, repeats = _trainings(key)
+        return (trials + repeats) * training_work(checkpoint, key)
 
     @override
     def within_budget(self, key: Mapping[str, Any], seconds: float) -> float:
-        minutes = key["tune"]["minutes"]
-        last = seconds / int(key["tune"]["trials"])  # a trial that has begun is ended
-        return seconds if minutes is None else min(seconds, 60 * float(minutes) + last)
+        minutes, (trials, repeats) = key["tune"]["minutes"], _trainings(key)
+        each = seconds / (trials + repeats)
+        # a trial that has begun is ended, and the repeats come after the time is up
+        return seconds if minutes is None else min(trials * each, 60 * float(minutes) + each) + repeats * each
 
     @override
     def disk_bytes(self, stage: Stage) -> float:
@@ -94,6 +95,12 @@ class Tune(StageKind[StudySummary]):
 
 
 KIND = Tune()
+
+
+def _trainings(key: Mapping[str, Any]) -> tuple[int, int]:
+    """Numbers of trials and of repeats of the best of them."""
+    tune = {name: key["tune"][name] for name in ("trials", "confirm_top", "confirm_seeds")}
+    return int(tune["trials"]), TuneRecipe(**tune).repeats
 
 
 def _search_in_parallel(job: Job, folder: Path) -> None:
