@@ -4,10 +4,10 @@
 
 The checkpoints are those of the paper's suites with their recipes, repeated with further backbones until there are
 enough. Times of stages are what `zoo plan` says: from like stages measured in `--out` on this machine, or for a named
-GPU. Each worker does one stage at a time, of those whose inputs are done the one with the longest way still to go. One
-process pushes, as `zoo build --push` has it: one commit a repository within the Hub's limits (1,000 requests in 5
-minutes; 128 commits an hour, which the Hub counts per repository, taken here for all together); then it scores each
-adapter again to verify it. Requests a repository are those counted by `rehearsal.py`.
+GPU. Each worker does one stage at a time, the first in the plan whose inputs are done, as builds have it. One process
+pushes, as with `zoo build --push`: one commit a repository within the Hub's limits (1,000 requests in 5 minutes; 128
+commits an hour, which the Hub counts per repository, taken here for all together); then it scores each adapter again to
+verify it. Requests a repository are those counted by `rehearsal.py`.
 
 Writes `benchmarks/results/cluster.{json,md,png}`. The bottleneck is what alone would take the longest: the longest
 chain of stages, all work over all workers, the Hub's limits, or verification.
@@ -101,7 +101,7 @@ def main() -> None:
 def _zoo(out: Path, machine: str, wanted: int) -> tuple[Zoo, list[str]]:
     """The zoo, and the kinds of stages whose times were measured here."""
     settings = replace(Settings.load(), out=out)
-    context = Context(load_registry(settings.registry), settings)
+    context = Context(load_registry(settings.registry), settings, may_fetch=False)
     checkpoints = [c for suite in SUITES for c in context.registry.suite_checkpoints(suite)]
     plan = make_plan(checkpoints, context)
     estimates = estimate(inspect(plan, context), context)
@@ -142,7 +142,8 @@ def _zoo(out: Path, machine: str, wanted: int) -> tuple[Zoo, list[str]]:
         for s in end.inputs_first()
         if (e := estimates.get(s.fingerprint)) and e.known
     }
-    return Zoo(tuple(tasks.values()), last, base_of, verify, sum(disk.values())), sorted(known)
+    measured = sorted(known) if machine == THIS_MACHINE else []
+    return Zoo(tuple(tasks.values()), last, base_of, verify, sum(disk.values())), measured
 
 
 def simulate(zoo: Zoo, workers: int, requests: float) -> dict[str, Any]:
@@ -161,7 +162,8 @@ def simulate(zoo: Zoo, workers: int, requests: float) -> dict[str, Any]:
     for task in reversed(zoo.tasks):
         ahead[task.name] = task.seconds + max((ahead[user] for user in users[task.name]), default=0.0)
     tasks, missing = {task.name: task for task in zoo.tasks}, {task.name: len(set(task.needs)) for task in zoo.tasks}
-    ready = [(-ahead[name], name) for name, number in missing.items() if not number]
+    place = {task.name: number for number, task in enumerate(zoo.tasks)}
+    ready = [(place[name], name) for name, number in missing.items() if not number]
     heapq.heapify(ready)
     running: list[tuple[float, str]] = []
     done: dict[str, float] = {}
@@ -175,7 +177,7 @@ def simulate(zoo: Zoo, workers: int, requests: float) -> dict[str, Any]:
         for user in set(users[name]):
             missing[user] -= 1
             if not missing[user]:
-                heapq.heappush(ready, (-ahead[user], user))
+                heapq.heappush(ready, (place[user], user))
     built = {name: max(done[end] for end in ends) for name, ends in zoo.last.items()}
     pushed, verified = _published(zoo, built, requests)
     work, repositories = sum(task.seconds for task in zoo.tasks), len(built) + len(set(zoo.base_of.values()))
@@ -239,7 +241,7 @@ def _table(data: dict[str, Any]) -> str:
         "",
         f"`{data['command']}`: {data['stages']:,} stages of {data['bases']} backbones with the recipes of the paper's",
         f"suites, each worker like {data['machine']}; measured there: "
-        f"{', '.join(data['measured_kinds']) or 'nothing, all by default rates'}. "
+        f"{', '.join(data['measured_kinds']) or 'nothing, all estimated'}. "
         f"{data['requests_per_repository']:.0f} requests a repository, {data['disk_gb']:,.0f} GB of artefacts.",
         "",
         "| workers | built, h | pushed, h | verified, h | busy | bottleneck | " + "".join(f"{b}, h | " for b in bounds),
