@@ -1,6 +1,6 @@
 """Scale on paper: a thousand checkpoints on clusters of 8, 64 and 512 workers, simulated stage by stage.
 
-    python benchmarks/cluster.py [--checkpoints 1000] [--workers 8 64 512] [--machine "this machine"] [--out builds]
+    python benchmarks/cluster.py [--checkpoints 1000] [--workers 8 64 512] [--machines ...] [--out builds]
 
 The checkpoints are those of the paper's suites with their recipes, repeated with further backbones until there are
 enough. Times of stages are what `zoo plan` says: from like stages measured in `--out` on this machine, or for a named
@@ -73,26 +73,25 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--checkpoints", type=int, default=1000)
     parser.add_argument("--workers", nargs="*", type=int, default=[8, 64, 512])
-    parser.add_argument("--machine", default=THIS_MACHINE)
+    parser.add_argument("--machines", nargs="*", default=[THIS_MACHINE, "A100 80GB SXM"])
     parser.add_argument("--out", type=Path, default=Path("builds"))
     arguments = parser.parse_args()
-    zoo, measured = _zoo(arguments.out, arguments.machine, arguments.checkpoints)
-    requests = _requests_per_repository()
-    runs = [simulate(zoo, workers, requests) for workers in arguments.workers]
+    requests, runs, measured = _requests_per_repository(), [], []
+    for machine in arguments.machines:
+        zoo, known = _zoo(arguments.out, machine, arguments.checkpoints)
+        measured += known
+        runs += [{"machine": machine, **simulate(zoo, workers, requests)} for workers in arguments.workers]
     data = {
         "command": shlex.join(["python", "benchmarks/cluster.py", *sys.argv[1:]]),
-        "machine": arguments.machine,
         "measured_kinds": measured,
         "checkpoints": len(zoo.last),
         "bases": len(set(zoo.base_of.values())),
         "stages": len(zoo.tasks),
         "requests_per_repository": requests,
         "disk_gb": zoo.disk_bytes / 1e9,
-        "runs": runs,
+        "runs": [{name: value for name, value in run.items() if name != "curves"} for run in runs],
     }
-    (RESULTS / "cluster.json").write_text(
-        json.dumps({**data, "runs": [_without_curves(r) for r in runs]}, indent=1) + "\n"
-    )
+    (RESULTS / "cluster.json").write_text(json.dumps(data, indent=1) + "\n")
     (RESULTS / "cluster.md").write_text(_table(data))
     _plot(runs)
     sys.stdout.write(_table(data))
@@ -230,24 +229,21 @@ def _requests_per_repository() -> float:
     return float(rehearsed["requests_per_repository"])
 
 
-def _without_curves(run: dict[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in run.items() if name != "curves"}
-
-
 def _table(data: dict[str, Any]) -> str:
     bounds = list(data["runs"][0]["bounds_h"])
     lines = [
         f"# {data['checkpoints']:,} checkpoints on a cluster, simulated",
         "",
         f"`{data['command']}`: {data['stages']:,} stages of {data['bases']} backbones with the recipes of the paper's",
-        f"suites, each worker like {data['machine']}; measured there: "
-        f"{', '.join(data['measured_kinds']) or 'nothing, all estimated'}. "
+        "suites. Times of a worker like this machine by the kinds of stages that were measured here on smaller models "
+        f"({', '.join(data['measured_kinds']) or 'none'}), of a GPU by its peak rate (zoo/pipeline/gpus.py).",
         f"{data['requests_per_repository']:.0f} requests a repository, {data['disk_gb']:,.0f} GB of artefacts.",
         "",
-        "| workers | built, h | pushed, h | verified, h | busy | bottleneck | " + "".join(f"{b}, h | " for b in bounds),
-        "|" + "---|" * (6 + len(bounds)),
+        "| each worker like | workers | built, h | pushed, h | verified, h | busy | bottleneck | "
+        + "".join(f"{b}, h | " for b in bounds),
+        "|" + "---|" * (7 + len(bounds)),
         *(
-            f"| {r['workers']} | {r['built_h']:,.1f} | {r['pushed_h']:,.1f} | {r['verified_h']:,.1f} "
+            f"| {r['machine']} | {r['workers']} | {r['built_h']:,.1f} | {r['pushed_h']:,.1f} | {r['verified_h']:,.1f} "
             f"| {100 * r['busy_share']:.0f} % | **{r['bottleneck']}** | "
             + "".join(f"{r['bounds_h'][b]:,.1f} | " for b in bounds)
             for r in data["runs"]
@@ -266,16 +262,21 @@ def _plot(runs: Sequence[Mapping[str, Any]]) -> None:
     matplotlib.use("Agg")
     import matplotlib.pyplot as plt
 
-    figure, axis = plt.subplots(figsize=(7, 4))
-    for run, colour in zip(runs, ("#0072b2", "#d55e00", "#009e73", "#e69f00", "#56b4e9"), strict=False):
-        for name, style in (("built", "-"), ("pushed", ":")):
-            hours = [seconds / HOUR for seconds in run["curves"][name]]
-            axis.plot(hours, range(1, len(hours) + 1), style, color=colour, label=f"{run['workers']} workers, {name}")
-    axis.set_xscale("log")
-    axis.set_xlabel("hours")
-    axis.set_ylabel("checkpoints")
-    axis.grid(alpha=0.3)
-    axis.legend(fontsize=8)
+    machines = list(dict.fromkeys(run["machine"] for run in runs))
+    figure, axes = plt.subplots(1, len(machines), figsize=(5.5 * len(machines), 4), squeeze=False, sharey=True)
+    for axis, machine in zip(axes[0], machines, strict=True):
+        shown = [run for run in runs if run["machine"] == machine]
+        for run, colour in zip(shown, ("#0072b2", "#d55e00", "#009e73", "#e69f00", "#56b4e9"), strict=False):
+            for name, style in (("built", "-"), ("pushed", ":")):
+                hours = [seconds / HOUR for seconds in run["curves"][name]]
+                label = f"{run['workers']} workers, {name}"
+                axis.plot(hours, range(1, len(hours) + 1), style, color=colour, label=label)
+        axis.set_title(f"each worker like {machine}", fontsize=10)
+        axis.set_xscale("log")
+        axis.set_xlabel("hours")
+        axis.grid(alpha=0.3)
+        axis.legend(fontsize=7)
+    axes[0][0].set_ylabel("checkpoints")
     figure.tight_layout()
     figure.savefig(RESULTS / "cluster.png", dpi=140)
 

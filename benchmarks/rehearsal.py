@@ -103,7 +103,9 @@ def rehearse(place: World, suite: str) -> dict[str, Any]:
         "stages": dict(stages),
         "made": dict(Counter(name.split("/")[0] for name in again)),
         "seconds": seconds,
-        "published": published,
+        "published": [
+            {name: item[name] for name in ("subject", "repo_id", "status", "verified")} for item in published
+        ],
         "refused": {i["repo_id"]: i["message"] for i in published if i["status"] == "refused"},
         "verified": sum(item["passed"] for item in checked),
         "stranger": {"models": len(found), "entities": sum(map(sum, found.values()))},

@@ -214,8 +214,9 @@ class TestBoard:
     def test_a_link_restores_the_view(self, reader: Reader, server: Any, chromium: Any) -> None:
         page = reader.open()
         reader.choose("#f-corpora", "notes")
-        page.locator("[data-sort=f1]").click()
-        page.locator("[data-sort=f1]").click()
+        for state in ("descending", "ascending"):  # a click turns what is shown, so each waits for the one before
+            page.locator("[data-sort=f1]").click()
+            page.wait_for_selector(f"th[aria-sort={state}] [data-sort=f1]")
         reader.wait_for_names(["odd/notes", "small/notes", "large/notes"])
         page.locator("#copy-link").click()
         page.wait_for_selector("#space-said.on")
