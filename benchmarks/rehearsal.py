@@ -45,13 +45,14 @@ def main() -> None:
         "--set", nargs="*", default=list(FAST), metavar="PATH=VALUE", help="in the recipes of the world"
     )
     parser.add_argument("--folder", type=Path)
+    parser.add_argument("--quick", action="store_true", help="without `zoo verify --all`: a push has verified already")
     parser.add_argument("--results", type=Path, default=RESULTS)
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as scratch:
         folder = arguments.folder or Path(scratch)
         recipe = parse_settings(arguments.set)
         with world(folder, arguments.suite, arguments.backbones, arguments.corpora, recipe) as place:
-            data = {"settings": arguments.set, **rehearse(place, arguments.suite)}
+            data = {"settings": arguments.set, **rehearse(place, arguments.suite, quick=arguments.quick)}
     data["command"] = shlex.join(["python", "benchmarks/rehearsal.py", "--suite", arguments.suite])
     (arguments.results / "rehearsal.json").write_text(json.dumps(data, indent=1) + "\n")
     (arguments.results / "rehearsal.md").write_text(_table(data))
@@ -59,7 +60,7 @@ def main() -> None:
     sys.exit(1 if data["problems"] else 0)
 
 
-def rehearse(place: World, suite: str) -> dict[str, Any]:
+def rehearse(place: World, suite: str, *, quick: bool = False) -> dict[str, Any]:
     """All steps, in the order in which a user takes them."""
     build = ["build", "--all", "--suite", suite, "--push"]
     troubled(place)
@@ -96,7 +97,7 @@ def rehearse(place: World, suite: str) -> dict[str, Any]:
     begun = time.monotonic()
     found = place.stranger(adapters, TEXTS)
     seconds["a stranger's pipeline"] = time.monotonic() - begun
-    checked = json.loads(_step(place, seconds, "verify", "verify", "--all", "--json", may_fail=True))
+    checked = [] if quick else json.loads(_step(place, seconds, "verify", "verify", "--all", "--json", may_fail=True))
     problems += [f"{item['repo_id']}: {item['problems']}" for item in checked if not item["passed"]]
     return {
         "suite": suite,

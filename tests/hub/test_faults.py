@@ -174,8 +174,11 @@ def test_a_base_that_fails_holds_its_adapters_back(publish: Publish, hub: Loopba
     assert not {FIRST, SECOND} & set(hub.repos)
 
 
-def test_two_pushers_at_once(publish: Publish, hub: LoopbackHub, tmp_path: Path) -> None:
+def test_two_pushers_at_once(
+    publish: Publish, hub: LoopbackHub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The other one commits the same just before us: ours is refused with 412, and then there is nothing left to do."""
+    monkeypatch.setattr("zoo.hub.client.REQUEST_SECONDS", 60.0)  # ours waits for the other, however slow the machine
     others: list[Any] = []
     hub.fail(COMMIT, before=lambda: others.extend(publish("tiny-bert/tiny")))
     assert publish("tiny-bert/tiny")[-1].exit_code == 0
