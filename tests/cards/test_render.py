@@ -21,7 +21,7 @@ from zoo.cards.metadata import hub_license, language_name
 from zoo.cards.render import render_base_card, render_card
 from zoo.evaluation.result import Result
 from zoo.registry.loader import Checkpoint
-from zoo.registry.schema import LicenseInfo, ReportedScore
+from zoo.registry.schema import LicenseInfo, ReportedScore, Suite
 
 GOLDEN = Path(__file__).parent / "golden"
 HOSTILE = "<script>alert(1)</script> | pipe [link](javascript:x) `code` *bold* _low_\n# heading\n---\n![i](y)"
@@ -163,6 +163,21 @@ def test_a_model_that_finds_nothing_says_so() -> None:
     said = "**It finds nothing**: not one of the 100 mentions of the test split was found, and none was marked."
     assert said in text.split("## What it finds")[0]
     assert "It finds nothing" not in published()
+
+
+def test_the_example_of_many_adapters_names_one_that_may_be_published() -> None:
+    entry = checkpoint()
+    own = registry(entry)
+    closed, open_ = (
+        entry.corpus.model_copy(
+            update={"id": name, "license": entry.corpus.license.model_copy(update={"publishable": name == "open"})}
+        )
+        for name in ("closed", "open")
+    )
+    suite = Suite(description="x", backbones=("tiny-bert",), corpora=("closed", "open"))
+    known = replace(own, corpora={**own.corpora, "closed": closed, "open": open_}, suites={"s": suite})
+    text = render_card(result(), entry, known)
+    assert 'load_adapter("openmed/tiny-bert-open"' in text and "tiny-bert-closed" not in text
 
 
 def test_what_the_overlap_policy_left_out_stands_beside_the_score() -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from zoo.cards.check import BASE_STAGES, check_card
 from zoo.cards.current import current_result
-from zoo.cards.licenses import judge_result, may_quote
+from zoo.cards.licenses import judge, judge_result, may_quote
 from zoo.cards.markdown import escape_markdown, hide_local_paths, web_link
 from zoo.cards.metadata import base_metadata, checkpoint_metadata, example_sentence, language_name
 from zoo.cards.rebuild import is_packaged
@@ -50,7 +50,8 @@ def render_card(result: Result, checkpoint: Checkpoint, registry: Registry, *, v
     english = corpus.language.partition("-")[0] == "en"
     sentence = next((text for name in result.entity_types if english and (text := example_sentence(name))), None)
     siblings = [name for name in suite_corpora(backbone.id, registry) if name != result.corpus]
-    sibling = siblings[0] if siblings else "another-corpus"
+    public = [name for name in siblings if judge(backbone, registry.corpora[name]).publishable]
+    sibling = next(iter(public or siblings), "another-corpus")
     body = _template("checkpoint.md.j2").render(
         r=result,
         backbone=backbone,
