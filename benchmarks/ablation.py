@@ -278,7 +278,7 @@ def _report() -> None:
             + (f", {100 * first:.2f} with the recipe." if first is not None else ".")
             + "".join(
                 f" Trial {each['trial']} over {len(each['seeds'])} seeds: {100 * each['mean']:.2f} ± "
-                f"{100 * each['standard_deviation']:.2f}."
+                f"{100 * each['std']:.2f}."
                 for each in study.get("confirmed", ())
             ),
         ]

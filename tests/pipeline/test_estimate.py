@@ -14,6 +14,7 @@ from zoo.pipeline.context import Context
 from zoo.pipeline.estimate import estimate
 from zoo.pipeline.plan import chain, inspect, make_plan
 from zoo.pipeline.stage import Stage
+from zoo.pipeline.stages.tune import KIND as TUNE
 from zoo.pipeline.store import note_energy
 from zoo.registry.loader import Checkpoint, Registry
 from zoo.registry.schema import SplitInfo
@@ -81,3 +82,12 @@ def test_without_measurements_it_is_rough(registry: Path) -> None:
     assert not found[stages["train"].fingerprint].known
     assert set(found) == {stage.fingerprint for stage in plan.stages}
     assert all(each.seconds > 0 and each.disk_bytes > 0 for each in found.values())
+
+
+def test_a_budget_ends_the_trials_of_a_search_and_not_the_repeats_of_the_best() -> None:
+    """40 trials and 3 x 2 repeats; the trial that has begun when the time is up is ended."""
+    tune: dict[str, Any] = {"trials": 40, "confirm_top": 3, "confirm_seeds": 2, "minutes": 30}
+    for seconds_each, expected in ((10, 46 * 10), (600, 30 * 60 + 600 + 6 * 600)):
+        assert TUNE.within_budget({"tune": tune}, 46 * seconds_each) == pytest.approx(expected)
+    assert TUNE.within_budget({"tune": {**tune, "minutes": None}}, 46 * 600) == pytest.approx(46 * 600)
+    assert TUNE.within_budget({"tune": {**tune, "confirm_top": 1}}, 40 * 600) == pytest.approx(30 * 60 + 600)

@@ -138,7 +138,7 @@ def test_a_new_commit_replaces_the_old_and_other_entries_stay(
     fetched = LockedPassages(
         source=source, fetched=date(2026, 1, 2), records=0, ids_sha256="0" * 64, records_sha256="1" * 64, parts=()
     )
-    lock_passages("some", fetched, tmp_path / LOCK_FILE)
+    lock_passages(tmp_path / LOCK_FILE, "some", fetched)
     zoo_process("lock", "deberta-v3-base", **hub.env)
     lock = read_lock(tmp_path / LOCK_FILE)
     assert lock.backbones["deberta-v3-base"].revision == COMMIT

@@ -94,7 +94,7 @@ def test_a_lucky_seed_wins_a_plain_search_and_not_a_confirmed_one(tmp_path: Path
     assert [rank_of(found, each.trial) for each in found.confirmed] == [STEADY, OWN, LUCKY]
     taken = found.confirmed[0]
     assert taken.trial == found.best_trial and taken.seeds == [13, 14, 15] and taken.dev_micro_f1 == [0.80, 0.79, 0.81]
-    assert (taken.mean, taken.standard_deviation) == (pytest.approx(0.80), pytest.approx(0.01))
+    assert (taken.mean, taken.std) == (pytest.approx(0.80), pytest.approx(0.01))
     assert found.confirmed[-1].mean == pytest.approx(0.35)
     repeats = [(rank, seed) for rank in (LUCKY, STEADY, OWN) for seed in (1, 2)]
     assert sorted(trainer.done[20:]) == sorted(repeats), "trials that are alike are trained again once"

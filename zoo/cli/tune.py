@@ -70,7 +70,7 @@ def tune(
         ],
     )
     for each in summary.confirmed:
-        runs = f"dev F1 {percent(each.mean)} ± {percent(each.standard_deviation)} over {len(each.seeds)} seeds"
+        runs = f"dev F1 {percent(each.mean)} ± {percent(each.std)} over {len(each.seeds)} seeds"
         print_line(f"trial {each.trial}: {runs}{' (taken)' if each is summary.confirmed[0] else ''}")
     print_line(f"plots and journal: {folder}", wrap=False)
     command = ["zoo", "build", checkpoint_id, *(word for item in given for word in ("--set", item))]

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from zoo.corpora.collection import Collection, gather, natural_unit
-from zoo.corpora.document import Document, Span, count_mentions, count_tokens
+from zoo.corpora.document import Document, Span, count_mentions
 from zoo.corpora.load import Corpus, load_corpus
 from zoo.corpora.overlaps import Policy, resolve_overlaps
 from zoo.corpora.splitting import assign_splits, join_copies
@@ -21,7 +21,7 @@ from zoo.registry.formats import AddableFormat
 from zoo.registry.loader import Registry, load_registry
 from zoo.registry.overlay import publish_corpus, staging
 from zoo.registry.reading import check
-from zoo.registry.schema import BundledSource, CorpusEntry, EntityType, SplitInfo, SplitName
+from zoo.registry.schema import BundledSource, CorpusEntry, EntityType, SplitName
 
 
 @dataclass(frozen=True)
@@ -252,16 +252,7 @@ def _write(
             (splits / f"{split}.jsonl").write_text("".join(map(_line, documents)), encoding="utf-8")
         entry = _finished(request, draft, data, notes)
         corpus = load_corpus(entry, registry_folder=folder)  # exactly what a build will read
-        infos = {
-            split: SplitInfo(
-                documents=len(documents),
-                tokens=count_tokens(documents),
-                mentions=count_mentions(documents),
-                fingerprint=corpus.fingerprints[split],
-            )
-            for split, documents in corpus.splits.items()
-        }
-        entry = entry.model_copy(update={"splits": infos})
+        entry = entry.model_copy(update={"splits": corpus.split_infos()})
         labels = [EntityType(name=name, description=f"as annotated in {request.name}") for name in new_types]
         path = publish_corpus(entry, splits, request.registry, labels, capacity)
     return path, replace(corpus, entry=entry)

@@ -46,6 +46,18 @@ class Corpus:
     fetched: bool = False
     locked: bool = False
 
+    def split_infos(self) -> dict[SplitName, SplitInfo]:
+        """Counts and fingerprint of each split, as a registry entry or a lock file has them."""
+        return {
+            split: SplitInfo(
+                documents=len(documents),
+                tokens=count_tokens(documents),
+                mentions=count_mentions(documents),
+                fingerprint=self.fingerprints[split],
+            )
+            for split, documents in self.splits.items()
+        }
+
     def documents(self, split: SplitName) -> tuple[Document, ...]:
         """The documents of a split.
 
@@ -114,17 +126,8 @@ def held_to_lock(corpus: Corpus, path: Path) -> Corpus:
     if locked is None:
         if not corpus.fetched:
             return corpus
-        splits = {
-            split: SplitInfo(
-                documents=len(documents),
-                tokens=count_tokens(documents),
-                mentions=count_mentions(documents),
-                fingerprint=corpus.fingerprints[split],
-            )
-            for split, documents in corpus.splits.items()
-        }
         try:
-            lock_corpus(path, corpus.entry.id, LockedCorpus(source=corpus.source, splits=splits))
+            lock_corpus(path, corpus.entry.id, LockedCorpus(source=corpus.source, splits=corpus.split_infos()))
         except ZooError:  # the folder cannot be written to: what is read is no worse for that
             return corpus
         return replace(corpus, locked=True)

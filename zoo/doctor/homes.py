@@ -126,12 +126,15 @@ def _ask(home: _Home, seconds: float) -> Check:
     """Ask for one byte; what is behind a redirect is asked too."""
     import httpx2
 
+    from zoo.corpora.client import open_client
+    from zoo.corpora.retry import FetchOptions
+
     of = f"{len(home.of)} of the suite: {', '.join(home.of[:4])}{', ...' if len(home.of) > 4 else ''}"
     name, host = "home", urlsplit(home.address).hostname
     bad: State = "problem" if home.needed else "warning"
     proxies = "look at the network, at mirrors in zoo.toml, HF_ENDPOINT and HTTPS_PROXY"
     try:
-        client = httpx2.Client(follow_redirects=True, timeout=seconds)
+        client = open_client(FetchOptions(timeout_seconds=seconds))
         with client, client.stream("GET", home.address, headers={"Range": "bytes=0-0"}) as response:
             code, wait = response.status_code, response.headers.get("Retry-After")
     except (httpx2.HTTPError, httpx2.InvalidURL) as error:

@@ -170,7 +170,7 @@ class Confirmed(Record):
     seeds: list[int] = Field(description="the trial's own first")
     dev_micro_f1: list[float] = Field(description="by seed, best epoch; 0 where a training failed")
     mean: float
-    standard_deviation: float = Field(description="of the sample: divided by n - 1")
+    std: float = Field(ge=0, description="standard deviation, with n - 1")
 
 
 class TuneSummary(Record):

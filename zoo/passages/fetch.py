@@ -84,7 +84,7 @@ def fetch_passages(
             where=folder,
             fix="free some space, or set ZOO_CACHE to another folder; what was fetched so far is kept",
         ) from None
-    lock_passages(entry.id, item, lock_file)
+    lock_passages(lock_file, entry.id, item)
     return item
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,3 +25,7 @@ class Passage:
     def document_id(self) -> str:
         """What passages must have in common to be parts of one document: its name, or the id up to a `#`."""
         return self.document or self.id.partition("#")[0]
+
+
+COLUMNS = tuple(field.name for field in fields(Passage))
+"""Of a file of passages, in the order in which a passage is made of them."""

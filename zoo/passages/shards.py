@@ -10,9 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from zoo.errors import ZooError
-from zoo.passages.passage import Passage
+from zoo.passages.passage import COLUMNS, Passage
 
-_COLUMNS = ("id", "text", "source", "document")
 _BATCH = 1000
 
 
@@ -57,7 +56,7 @@ def write_shard(path: Path, passages: Iterable[Passage]) -> Summary:
     from datasets.arrow_writer import ArrowWriter
 
     tally, temporary = _Tally(), path.with_name(f".{path.name}.tmp")
-    features = Features({name: Value("string") for name in _COLUMNS})
+    features = Features({name: Value("string") for name in COLUMNS})
     try:
         with (
             temporary.open("wb") as file,
@@ -84,7 +83,7 @@ def read_shard(path: Path) -> Iterator[Passage]:
 
     try:
         for batch in Dataset.from_file(str(path)).iter(_BATCH):
-            yield from map(Passage, *(batch[name] for name in _COLUMNS))
+            yield from map(Passage, *(batch[name] for name in COLUMNS))
     except (OSError, ValueError) as error:  # pyarrow's own are kinds of the two
         raise ZooError(
             f"the passages cannot be read: {error}", where=path, fix="remove the folder: they are fetched again"
@@ -92,4 +91,4 @@ def read_shard(path: Path) -> Iterator[Passage]:
 
 
 def _row(passage: Passage) -> dict[str, str]:
-    return {name: getattr(passage, name) for name in _COLUMNS}
+    return {name: getattr(passage, name) for name in COLUMNS}

@@ -12,14 +12,13 @@ import numpy as np
 import numpy.typing as npt
 from typing_extensions import Self, override
 
-from zoo.passages.passage import Passage
+from zoo.passages.passage import COLUMNS, Passage
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
 _ROWS = 1000
 """Of a batch of the file, but for the last."""
-_COLUMNS = ("id", "text", "source", "document")
 
 
 class PassageWriter:
@@ -35,7 +34,7 @@ class PassageWriter:
     def __enter__(self) -> Self:
         import pyarrow as pa
 
-        self._schema = pa.schema([(name, pa.large_string()) for name in _COLUMNS])
+        self._schema = pa.schema([(name, pa.large_string()) for name in COLUMNS])
         self._file = self._path.open("wb")
         self._writer = pa.ipc.new_file(self._file, self._schema)
         return self
@@ -63,7 +62,7 @@ class PassageWriter:
         import pyarrow as pa
 
         if self._waiting:
-            columns = [[getattr(passage, name) for passage in self._waiting] for name in _COLUMNS]
+            columns = [[getattr(passage, name) for passage in self._waiting] for name in COLUMNS]
             self._writer.write_batch(pa.record_batch(columns, schema=self._schema))
             self._written += len(self._waiting)
             self._waiting = []

@@ -13,7 +13,7 @@ from zoo.pipeline.stage import Stage
 from zoo.pipeline.stages import stage_kind
 from zoo.pipeline.stages.dapt import KIND as DAPT
 from zoo.pipeline.stages.dapt import passage_entries, test_corpora
-from zoo.registry.schema import Backbone, BundledSource, CorpusEntry, FolderSource, PassageEntry
+from zoo.registry.schema import Backbone, CorpusEntry, PassageEntry
 
 
 def obstacles(plan: Plan, statuses: Sequence[Status], context: Context) -> dict[str, list[str]]:
@@ -93,8 +93,7 @@ class _Inputs:
         context = self._context
         if find_passages(entry, context.registry.folders[f"passages/{entry.id}"], context.settings.passages):
             return None
-        remote = any(not isinstance(source, (BundledSource, FolderSource)) for source in entry.sources)
-        return self._absent("passages", entry.id, "to fetch" if remote else "no source")
+        return self._absent("passages", entry.id, "to fetch" if entry.remote else "no source")
 
     def _absent(self, kind: str, name: str, place: str) -> str | None:
         if place == "to fetch" and not self._offline:

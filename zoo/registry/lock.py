@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from datetime import date
 from functools import cache
 from pathlib import Path
+from typing import Literal
 
 import yaml
 from pydantic import Field
@@ -128,16 +129,20 @@ def locked(backbone: Backbone, lock: Lock) -> Backbone:
     return backbone.model_copy(update={"revision": item.revision})
 
 
-def lock_corpus(path: Path, corpus: str, item: LockedCorpus) -> None:
-    """Add a corpus to a lock file.
+def lock_corpus(path: Path, name: str, item: LockedCorpus) -> None:
+    """Add a corpus to a lock file, as `lock_passages` does."""
+    _add(path, "corpora", name, item)
 
-    Two processes that add at one moment may lose one of the two; it is added again when that corpus is next read.
+
+def lock_passages(path: Path, name: str, item: LockedPassages) -> None:
+    """Add fetched passages to a lock file.
+
+    Two processes that add at one moment may lose one of the two; it is added again when it is next looked for.
 
     Raises:
-        ZooError: The file is malformed, or cannot be written; then it is as it was.
+        ZooError: The file is malformed or cannot be written; it stays as it was.
     """
-    lock = read_lock(path)
-    _write(path, lock.model_copy(update={"corpora": {**lock.corpora, corpus: item}}))
+    _add(path, "passages", name, item)
 
 
 def resolve(backbones: Sequence[Backbone], path: Path) -> tuple[dict[str, LockedRepo], dict[str, ZooError]]:
@@ -167,15 +172,11 @@ def resolve(backbones: Sequence[Backbone], path: Path) -> tuple[dict[str, Locked
     return found, refused
 
 
-def lock_passages(name: str, item: LockedPassages, path: Path) -> None:
-    """Add fetched passages to a lock file.
-
-    Raises:
-        ZooError: The file is malformed or cannot be written; it stays as it was.
-    """
+def _add(path: Path, part: Literal["corpora", "passages"], name: str, item: Entry) -> None:
     lock = read_lock(path)
-    if lock.passages.get(name) != item:
-        _write(path, lock.model_copy(update={"passages": {**lock.passages, name: item}}))
+    known = getattr(lock, part)
+    if known.get(name) != item:
+        _write(path, lock.model_copy(update={part: {**known, name: item}}))
 
 
 def _write(path: Path, lock: Lock) -> None:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import shutil
-import statistics
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -19,6 +18,7 @@ from pydantic import Field
 from zoo.energy import Energy, measure
 from zoo.errors import ZooError
 from zoo.evaluation.result import Confirmed, EpochRecord
+from zoo.evaluation.statistics import mean_and_spread
 from zoo.files import write_whole
 from zoo.records import Record
 from zoo.registry.recipes import Recipe, with_values
@@ -108,16 +108,11 @@ def ranked(study: optuna.Study, recipe: Recipe, repeats: Sequence[Repeat]) -> li
     for repeat in repeats:
         own = (recipe.seed, float(study.trials[repeat.trial].value or 0.0))
         runs.setdefault(repeat.trial, [own]).append((repeat.seed, repeat.dev_micro_f1 or 0.0))
-    found = [
-        Confirmed(
-            trial=trial,
-            seeds=[seed for seed, _ in pairs],
-            dev_micro_f1=[value for _, value in pairs],
-            mean=statistics.fmean(value for _, value in pairs),
-            standard_deviation=statistics.stdev(value for _, value in pairs),
-        )
-        for trial, pairs in runs.items()
-    ]
+    found = []
+    for trial, pairs in runs.items():
+        seeds, values = map(list, zip(*pairs, strict=True))
+        spread = mean_and_spread(values)
+        found.append(Confirmed(trial=trial, seeds=seeds, dev_micro_f1=values, mean=spread.mean, std=spread.std or 0.0))
     return sorted(found, key=lambda each: (-each.mean, each.trial))
 
 

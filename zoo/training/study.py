@@ -178,7 +178,7 @@ def _plot_confirmed(destination: Path, confirmed: Sequence[Confirmed]) -> list[s
 
     names = [f"trial {each.trial}" + (" (recipe)" if not each.trial else "") for each in confirmed]
     title, means = "dev F1 by seed; mean and standard deviation", [each.mean for each in confirmed]
-    deviations = [each.standard_deviation for each in confirmed]
+    deviations = [each.std for each in confirmed]
     dots = [(name, value) for name, each in zip(names, confirmed, strict=True) for value in each.dev_micro_f1]
     figure = go.Figure(layout={"title": title, "showlegend": False})
     figure.add_scatter(x=names, y=means, error_y={"array": deviations}, mode="markers", marker={"size": 12})

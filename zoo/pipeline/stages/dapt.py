@@ -16,7 +16,7 @@ from zoo.passages.load import FETCHED, find_passages
 from zoo.passages.mixture import MixtureCounts, draw_epoch, prepare_passages
 from zoo.passages.planned import not_fetched, planned_fingerprint
 from zoo.passages.stored import Texts
-from zoo.pipeline.context import Context
+from zoo.pipeline.context import NOT_KNOWN, Context
 from zoo.pipeline.fetching import with_fetching
 from zoo.pipeline.stage import (
     Job,
@@ -34,7 +34,7 @@ from zoo.training.dapt import DaptLog
 
 _TOKENS_PER_PASSAGE = 220
 _UNKNOWN_PASSAGES = 10_000
-NOT_FETCHED = "not known yet: passages that are to be fetched"
+NOT_FETCHED = f"{NOT_KNOWN}: passages that are to be fetched"
 """Stands in a stage's key for passages of which nothing is known before they are fetched."""
 
 

@@ -89,7 +89,7 @@ class Tune(StageKind[StudySummary]):
         best = f"best dev F1 {100 * record.best_dev_micro_f1:.2f} in trial {record.best_trial}"
         if record.confirmed:
             taken = record.confirmed[0]
-            seeds = f"{100 * taken.mean:.2f} ± {100 * taken.standard_deviation:.2f} over {len(taken.seeds)} seeds"
+            seeds = f"{100 * taken.mean:.2f} ± {100 * taken.std:.2f} over {len(taken.seeds)} seeds"
             best = f"trial {taken.trial} taken, dev F1 {seeds}"
         return f"{len(record.trials)} trials, {best}"
 
