@@ -244,6 +244,17 @@ class TestBuildAgain:
         assert elsewhere["scores"] == again["scores"]
 
 
+    def test_a_worker_has_the_environment_of_its_build(
+        self, zoo: Zoo, tiny_registry: Path, out: Path, tmp_path: Path
+    ) -> None:
+        """Not that of the process it is forked from, which an earlier build started."""
+        shutil.copytree(out, tmp_path / "out")
+        build = ["build", "tiny-bert/tiny", "--registry", tiny_registry, "--out", "out", *ONE_EPOCH]
+        done = zoo(*build, "--json", check=1, ZOO_KERNELS="sideways")
+        assert "unknown value 'sideways'" in json.loads(done.stdout)["failures"][0]["message"]
+        zoo(*build)
+
+
 class TestBoard:
     def test_the_table_and_the_files_agree(self, zoo: Zoo, out: Path) -> None:
         rows = json.loads(zoo("board", "--out", out, "--json").stdout)

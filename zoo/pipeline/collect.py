@@ -43,9 +43,8 @@ def find_garbage(context: Context, keep: Collection[str] = ()) -> list[Garbage]:
     store = context.store
     if store.is_in_use():
         raise ZooError("a build is running here", where=context.settings.out, fix="run zoo gc when it has ended")
-    used, bases = set(keep), set[Path]()
+    used = set(keep)
     for result in find_results(context.settings.out):
-        bases.add(context.layout.base_of(result))
         for each in result.each_seed():
             used |= {each.fingerprints[kind] for kind in KINDS if kind in each.fingerprints}
     found = [
@@ -58,7 +57,7 @@ def find_garbage(context: Context, keep: Collection[str] = ()) -> list[Garbage]:
             found.append(Garbage(folder, "begun and not finished", _size(folder)))
     for folder in sorted(context.settings.out.glob("bases/[!.]*")):
         fingerprint = read_base_info(folder).get("fingerprint")
-        if fingerprint and folder not in bases and fingerprint not in used:
+        if fingerprint and fingerprint not in used:
             found.append(Garbage(folder, "base that no checkpoint stands on", _size(folder)))
     for folder in (*context.settings.out.glob("checkpoints/*/.*"), *context.settings.out.glob("bases/.*")):
         found.append(Garbage(folder, "half-written by a killed build", _size(folder)))
