@@ -243,7 +243,6 @@ class TestBuildAgain:
         assert elsewhere["fingerprints"] == again["fingerprints"]  # the same seed, the same bytes
         assert elsewhere["scores"] == again["scores"]
 
-
     def test_a_worker_has_the_environment_of_its_build(
         self, zoo: Zoo, tiny_registry: Path, out: Path, tmp_path: Path
     ) -> None:
