@@ -22,10 +22,11 @@ ROOMS = (
         "project",
         "corpora",
         "passages",
+        "ontologies",
         "modeling",
         "kernels",
     ),
-    *("tagging", "evaluation", "training", "cards", "hub", "board", "export", "pipeline", "doctor", "cli"),
+    *("tagging", "linking", "evaluation", "training", "cards", "hub", "board", "export", "pipeline", "doctor", "cli"),
 )
 """Top to bottom: each imports only rooms above it."""
 MOST_LINES = 350

@@ -17,6 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from zoo.corpora.document import Document, Span
+from zoo.ontologies.link import Link
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -61,14 +62,19 @@ class Entity:
         end: One past the last character.
         type: Entity type.
         score: Mean softmax score of its tokens.
-        concept_ids: Identifiers in an ontology, best first, where it was linked.
+        link: What it was linked to in an ontology, where it was.
     """
 
     start: int
     end: int
     type: str
     score: float
-    concept_ids: tuple[str, ...] = ()
+    link: Link | None = None
+
+    @property
+    def concept_ids(self) -> tuple[str, ...]:
+        """Identifiers in an ontology; empty where it was not linked, or to none."""
+        return self.link.concept_ids if self.link else ()
 
     @property
     def key(self) -> tuple[int, int, str]:
@@ -255,7 +261,7 @@ def finish(text: str, per_window: Sequence[Sequence[Entity]]) -> list[Entity]:
         piece = text[entity.start : entity.end]
         if piece.strip():
             start, end = entity.end - len(piece.lstrip()), entity.start + len(piece.rstrip())
-            trimmed.append(Entity(start, end, entity.type, entity.score, entity.concept_ids))
+            trimmed.append(Entity(start, end, entity.type, entity.score, entity.link))
     return trimmed
 
 
