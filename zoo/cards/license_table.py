@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from zoo.cards.licenses import WORDS, LicenseVerdict, judge
+from zoo.cards.licenses import WORDS, LicenseVerdict, judge, may_quote
 from zoo.cards.markdown import escape_markdown as md
 
 if TYPE_CHECKING:
@@ -35,9 +35,20 @@ def license_rows(checkpoints: Sequence[Checkpoint], registry: Registry) -> list[
                 "reasons": list(verdict.reasons),
                 "notes": list(verdict.notes),
                 "attribution": list(verdict.attribution),
+                "vocabularies": vocabulary_lines(checkpoint, registry),
             }
         )
     return rows
+
+
+def vocabulary_lines(checkpoint: Checkpoint, registry: Registry) -> list[str]:
+    """What of the ontologies of a checkpoint is published with it, a line each; they never forbid a push."""
+    lines = []
+    for name in dict.fromkeys(checkpoint.ontologies.values()):
+        if (entry := registry.ontologies.get(name)) is not None:
+            goes = "its index goes along" if may_quote(entry.license) else "none of its content is published"
+            lines.append(f"{name}: {entry.license.spdx} ({entry.license.source}): {goes}")
+    return lines
 
 
 def license_page(suite: str, checkpoints: Sequence[Checkpoint], registry: Registry) -> str:
@@ -71,6 +82,7 @@ def license_page(suite: str, checkpoints: Sequence[Checkpoint], registry: Regist
         ("Why not publicly", "reasons"),
         ("What else holds", "notes"),
         ("Whom to name", "attribution"),
+        ("Vocabularies that mentions are linked to", "vocabularies"),
     ):
         if found := list(dict.fromkeys(line for row in rows for line in row[key])):
             lines += ["", f"## {heading}", "", *(f"- {md(line)}" for line in found)]

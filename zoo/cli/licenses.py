@@ -69,7 +69,12 @@ def _print_verdict(row: dict[str, Any]) -> None:
 
     under = f", under {row['license']}" if row["publishable"] == "public" else ""
     print_line(f"{row['id']}: may be published {WORDS[row['publishable']]}{under}", wrap=False)
-    for heading, key in (("why not publicly", "reasons"), ("notes", "notes"), ("name", "attribution")):
+    for heading, key in (
+        ("why not publicly", "reasons"),
+        ("notes", "notes"),
+        ("name", "attribution"),
+        ("vocabulary", "vocabularies"),
+    ):
         for line in row[key]:
             print_line(f"  {heading}: {line}", wrap=False)
     if row["publishable"] == "private":

@@ -51,11 +51,16 @@ def plan(
     missing = obstacles(made, statuses, context)
     sums = totals(statuses, estimates, country)
     stopped = {name for names in missing.values() for name in names}
+    unlinked: dict[str, list[str]] = {}
+    for name, linking in made.linking.items():
+        for note in linking.notes:
+            unlinked.setdefault(note, []).append(name)
     if as_json:
         print_json(
             {
                 "stages": [_record(status, estimates) for status in statuses],
                 "unreadable": {name: str(error) for name, error in made.unreadable.items()},
+                "unlinked": unlinked,
                 "obstacles": missing,
                 "totals": [_total_record(total) for total in sums],
                 "electricity": {"of": figures_of(country), "g_per_kwh": 1000 * grams_per_wh(country)},
@@ -84,8 +89,9 @@ def plan(
             "does not say; here it is the latter."
         )
     for what, names in missing.items():
-        of = names[0] if len(names) == 1 else f"{len(names)} checkpoints, the first {names[0]}"
-        print_line(f"cannot build {of}: {what}", wrap=False)
+        print_line(f"cannot build {_first(names)}: {what}", wrap=False)
+    for what, names in unlinked.items():
+        print_line(f"without linking, {_first(names)}: {what}", wrap=False)
     if not estimates:
         if not missing:
             print_line("everything is done; a build would do nothing")
@@ -103,6 +109,10 @@ def plan(
     )
     if stopped:
         print_line(f"{len(stopped)} of {len(checkpoints)} checkpoints wait for what is not here")
+
+
+def _first(names: Sequence[str]) -> str:
+    return names[0] if len(names) == 1 else f"{len(names)} checkpoints, the first {names[0]}"
 
 
 def _stage_row(status: Status, estimates: Mapping[str, Estimate]) -> list[str]:

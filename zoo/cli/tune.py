@@ -25,7 +25,6 @@ def tune(
 ) -> None:
     """Search a checkpoint's hyper-parameters for the best dev F1; killed, it goes on where it was."""
     from zoo.pipeline.fetching import with_fetching
-    from zoo.pipeline.plan import chain, make_plan
     from zoo.pipeline.progress import ConsoleReporter
     from zoo.pipeline.schedule import Schedule
     from zoo.pipeline.stages.tune import KIND
@@ -38,11 +37,8 @@ def tune(
         raise ZooError("the recipe says no search", where="tune.trials", fix="say how many with --trials")
     reporter = ConsoleReporter(console(stderr=as_json))
     with reporter:
-        made = make_plan([checkpoint], with_fetching(context, reporter))
-    for error in made.unreadable.values():
-        raise error
+        stage = KIND.plan(checkpoint, with_fetching(context, reporter))
     context.layout.check_writable()
-    stage = chain(made.last[checkpoint.id])[KIND.name]
     missing = [each for each in stage.inputs_first() if not context.store.has(each.kind, each.fingerprint)]
     schedule = Schedule(missing)
     with reporter, context.store.in_use():

@@ -43,6 +43,11 @@ class DocumentPredictions(Record):
     predicted: tuple[Mention, ...]
 
     @property
+    def entities(self) -> list[Entity]:
+        """What was found, as a tagger gives it."""
+        return [Entity(*mention.key, mention.score or 0.0) for mention in self.predicted]
+
+    @property
     def counts(self) -> Counts:
         """Strict counts."""
         return count([mention.key for mention in self.gold], [mention.key for mention in self.predicted])

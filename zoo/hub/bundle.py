@@ -11,6 +11,7 @@ from typing import Any
 
 import yaml
 
+from zoo.cards.licenses import may_quote
 from zoo.cards.metadata import dataset_ids
 from zoo.cards.render import render_base_card, render_card
 from zoo.errors import ZooError
@@ -28,6 +29,7 @@ from zoo.hub.manifest import (
 )
 from zoo.hub.privacy import check_private_text
 from zoo.hub.verification import Verification
+from zoo.linking.published import INDEXES, LINKER, NAMES_FILE, VECTORS, linker_adapters
 from zoo.modeling.adapters import ADAPTER_CONFIG, ADAPTER_WEIGHTS, BASE_INFO
 from zoo.modeling.backbones import read_base_info
 from zoo.registry.loader import Checkpoint, Registry
@@ -127,7 +129,7 @@ def checkpoint_bundle(
     on: Bundle,
     folders: Iterable[Path],
 ) -> Bundle:
-    """The repository of a checkpoint: adapter on the base's Hub id, the base's tokenizer, card, result, scores.
+    """The repository of a checkpoint: adapter on the base's Hub id, the base's tokenizer, card, result, scores, linker.
 
     No `config.json` and no merged weights: transformers would take the folder for a complete model.
 
@@ -155,6 +157,7 @@ def checkpoint_bundle(
         **_tokenizer_files(base),
         RESULT_FILE: result.to_json().encode(),
         f".eval_results/{result.corpus}.yaml": evaluation_results(result, checkpoint.corpus).encode(),
+        **(linker_files(folder / LINKER, result.base_repo_id, checkpoint.corpus, registry) if result.linking else {}),
     }
     return _bundle(
         "checkpoint",
@@ -166,6 +169,34 @@ def checkpoint_bundle(
         folders,
         BaseRecord(repo_id=on.repo_id, content=on.manifest.content),
     )
+
+
+def linker_files(linker: Path, base_repo_id: str, corpus: CorpusEntry, registry: Registry) -> dict[str, Content]:
+    """What of a linker may be published.
+
+    Names that it saw in training are text of the corpus. What is made of the names of an ontology goes along only where
+    its licence lets everybody share it, whatever lies in the folder.
+
+    Args:
+        linker: Its folder beside the checkpoint's adapter.
+        base_repo_id: What its adapter stands on.
+        corpus: What it was trained on.
+        registry: It has the ontologies.
+    """
+    files: dict[str, Content] = {}
+    for path in sorted(path for path in linker.rglob("*") if path.is_file()):
+        place = path.relative_to(linker)
+        if place.name == NAMES_FILE and not may_quote(corpus.license):
+            continue
+        if place.parts[0] in (INDEXES, VECTORS):
+            entry = registry.ontologies.get(place.parts[1])
+            if entry is None or not may_quote(entry.license):
+                continue
+        files[f"{LINKER}/{place.as_posix()}"] = path
+    for adapter in linker_adapters(linker):
+        config = json.loads((adapter / ADAPTER_CONFIG).read_bytes()) | {"base_model_name_or_path": base_repo_id}
+        files[f"{LINKER}/{adapter.name}/{ADAPTER_CONFIG}"] = _json(config)
+    return files
 
 
 def evaluation_results(result: Result, corpus: CorpusEntry) -> str:

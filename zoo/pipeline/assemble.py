@@ -27,6 +27,7 @@ from zoo.evaluation.result import (
     seed_folder,
 )
 from zoo.files import file_sha256, new_folder, write_whole
+from zoo.linking.published import LINKER, linker_adapters
 from zoo.modeling.adapters import ADAPTER_CONFIG, ADAPTER_WEIGHTS, named_base, point_at_base
 from zoo.modeling.backbones import read_base_info
 from zoo.pipeline.context import Context
@@ -40,6 +41,8 @@ from zoo.pipeline.stages.dapt import KIND as DAPT
 from zoo.pipeline.stages.dapt import DaptRecord, passage_entries
 from zoo.pipeline.stages.evaluate import KIND as EVALUATE
 from zoo.pipeline.stages.evaluate import Evaluation
+from zoo.pipeline.stages.link_evaluate import KIND as LINK_EVALUATE
+from zoo.pipeline.stages.link_evaluate import NOT_LINKED, Linking
 from zoo.pipeline.stages.train import KIND as TRAIN
 from zoo.pipeline.stages.tune import KIND as TUNE
 from zoo.registry.schema import CorpusEntry, PassageEntry
@@ -63,19 +66,24 @@ def checkpoint_folder(stage: Stage, context: Context) -> Path:
     return context.layout.checkpoint(checkpoint.backbone.id, checkpoint.corpus.id).resolve()
 
 
-def build_fingerprint(last: Stage, context: Context, others: Sequence[Stage] = ()) -> str:
+def build_fingerprint(
+    last: Stage, context: Context, others: Sequence[Stage] = (), linking: Linking = NOT_LINKED
+) -> str:
     """Sha256 of all that determines a checkpoint's folder.
 
     Args:
         last: Last stage of the seed whose adapter is published.
         context: Registry, settings.
         others: Last stages of its other seeds.
+        linking: How its mentions are linked.
     """
     checkpoint, settings = last.checkpoint, context.settings
+    linked = [linking.stage.fingerprint if linking.stage else None, *linking.notes]
     return digest(
         {
             "evaluate": last.fingerprint,
             **({"seeds": [stage.fingerprint for stage in others]} if others else {}),
+            **({"linking": linked} if any(linked) else {}),
             "names": asdict(settings.names),
             "country": settings.country,
             "backbone": checkpoint.backbone.model_dump(mode="json"),
@@ -88,20 +96,23 @@ def build_fingerprint(last: Stage, context: Context, others: Sequence[Stage] = (
     )
 
 
-def is_assembled(last: Stage, context: Context, others: Sequence[Stage] = ()) -> bool:
+def is_assembled(
+    last: Stage, context: Context, others: Sequence[Stage] = (), linking: Linking = NOT_LINKED
+) -> bool:
     """Whether a checkpoint's folder holds exactly what its stages gave; arguments as of `build_fingerprint`.
 
-    Where the output folder was moved or copied, its adapter is made to name the base that is there now.
+    Where the output folder was moved or copied, its adapters are made to name the base that is there now.
     """
     folder = checkpoint_folder(last, context)
     base = context.store.folder("base", chain(last)["base"].fingerprint) / "model"
     try:
         result = load_result(folder / RESULT_FILE)
-        if base.is_dir() and named_base(folder / "adapter") != str(base):
-            point_at_base(folder / "adapter", str(base))
+        for adapter in (folder / "adapter", *linker_adapters(folder / LINKER)):
+            if base.is_dir() and named_base(adapter) != str(base):
+                point_at_base(adapter, str(base))
     except ZooError:  # missing, damaged, or of another version: to be written anew
         return False
-    return result.fingerprints.get(BUILD) == build_fingerprint(last, context, others)
+    return result.fingerprints.get(BUILD) == build_fingerprint(last, context, others, linking)
 
 
 def assemble_base(stage: Stage, context: Context) -> Path:
@@ -133,18 +144,20 @@ def _is_used(base: Path, context: Context) -> bool:
     return any(result.fingerprints.get("base") == fingerprint for result in find_results(context.settings.out))
 
 
-def assemble(last: Stage, context: Context, others: Sequence[Stage] = ()) -> Result:
+def assemble(
+    last: Stage, context: Context, others: Sequence[Stage] = (), linking: Linking = NOT_LINKED
+) -> Result:
     """Write a checkpoint's folder, unless another build just did; it appears whole at the end.
 
     Arguments as of `build_fingerprint`. The adapter is that of `last`, whatever the scores of the others.
     """
     folder = checkpoint_folder(last, context)
     with context.store.lock("show", digest(str(folder))):
-        done = is_assembled(last, context, others)
-        return load_result(folder / RESULT_FILE) if done else _assemble(last, context, others)
+        done = is_assembled(last, context, others, linking)
+        return load_result(folder / RESULT_FILE) if done else _assemble(last, context, others, linking)
 
 
-def _assemble(last: Stage, context: Context, others: Sequence[Stage]) -> Result:
+def _assemble(last: Stage, context: Context, others: Sequence[Stage], linking: Linking) -> Result:
     checkpoint, settings, store = last.checkpoint, context.settings, context.store
     stages = chain(last)
     mark = _mark(stages["base"], context)
@@ -153,18 +166,25 @@ def _assemble(last: Stage, context: Context, others: Sequence[Stage]) -> Result:
     study = TUNE.read(folders["tune"]) if "tune" in folders else None
     dapt = DAPT.read(folders["dapt"]) if "dapt" in folders else None
     base = folders["base"] / "model"
-    energy = stage_energy((last, *others), context)
-    own = Energy.total([used for kind, used in energy.items() if not stage_kind(kind).of_backbone])
-    shared = Energy.total([used for kind, used in energy.items() if stage_kind(kind).of_backbone])
+    link = linking.stage
+    energy = stage_energy((last, *others, *([link] if link else [])), context)
+    own = Energy.total([used for kind, used in energy.items() if stage_kind(kind).serves == "checkpoint"])
+    shared = Energy.total([used for kind, used in energy.items() if stage_kind(kind).serves == "backbone"])
     assert own is not None
     sharers = _sharers(last, context)
     passages = passage_entries(checkpoint.recipe.dapt, context)
-    recipe = {**training.recipe, "seeds": checkpoint.recipe.seeds}  # the training is the same whatever their number
+    # the training is the same whatever these are
+    recipe = {**training.recipe, "seeds": checkpoint.recipe.seeds, "link": checkpoint.recipe.link.model_dump(mode="json")}
     assemble_base(stages["base"], context)
     with new_folder(checkpoint_folder(last, context)) as folder:
         shutil.copytree(folders["train"] / "adapter", folder / "adapter")
         point_at_base(folder / "adapter", str(base))
         shutil.copy(folders["evaluate"] / PREDICTIONS_FILE, folder)
+        if link:
+            linker = link.inputs["linker"]
+            shutil.copytree(store.get(linker.kind, linker.fingerprint) / LINKER, folder / LINKER)
+            for adapter in linker_adapters(folder / LINKER):
+                point_at_base(adapter, str(base))
         for other in others:
             predictions = seed_folder(folder, other.checkpoint.recipe.seed) / PREDICTIONS_FILE
             predictions.parent.mkdir(parents=True)
@@ -192,7 +212,8 @@ def _assemble(last: Stage, context: Context, others: Sequence[Stage]) -> Result:
             raw_text=evaluation.raw_text,
             robustness=evaluation.robustness,
             errors=evaluation.errors,
-            notes=[*training.warnings, *evaluation.notes],
+            linking=LINK_EVALUATE.read(store.get(link.kind, link.fingerprint)) if link else None,
+            notes=[*training.warnings, *evaluation.notes, *linking.notes],
             protocol=PROTOCOL,
             trained_parameters=training.trained_parameters,
             trained_share=training.trained_share,
@@ -216,10 +237,11 @@ def _assemble(last: Stage, context: Context, others: Sequence[Stage]) -> Result:
             fingerprints={
                 **evaluation.fingerprints,
                 **{kind: stage.fingerprint for kind, stage in stages.items()},
+                **(_linking_fingerprints(link) if link else {}),
                 "labels": digest(context.labels.labels),
                 "recipe": digest(recipe),
                 "adapter": file_sha256(folder / "adapter" / ADAPTER_WEIGHTS),
-                BUILD: build_fingerprint(last, context, others),
+                BUILD: build_fingerprint(last, context, others, linking),
             },
             created=datetime.now(timezone.utc).isoformat(timespec="seconds"),
         )
@@ -283,6 +305,14 @@ def _tune_summary(study: StudySummary) -> TuneSummary:
         confirmed=study.confirmed,
         importances=study.importances,
     )
+
+
+def _linking_fingerprints(link: Stage) -> dict[str, str]:
+    """Of the stages of linking; those of an ontology with its name: `index/mesh`."""
+    return {
+        f"{stage.kind}/{stage.name}" if stage_kind(stage.kind).serves == "ontology" else stage.kind: stage.fingerprint
+        for stage in link.inputs_first()
+    }
 
 
 def _sharers(last: Stage, context: Context) -> int:

@@ -46,7 +46,7 @@ def find_garbage(context: Context, keep: Collection[str] = ()) -> list[Garbage]:
     used = set(keep)
     for result in find_results(context.settings.out):
         for each in result.each_seed():
-            used |= {each.fingerprints[kind] for kind in KINDS if kind in each.fingerprints}
+            used |= {value for name, value in each.fingerprints.items() if name.partition("/")[0] in KINDS}
     found = [
         Garbage(folder, f"{artefact.kind} of {artefact.name}, {artefact.created}", _size(folder))
         for folder, artefact in store.artefacts()

@@ -11,10 +11,13 @@ from zoo.corpora.load import Corpus, open_corpus
 from zoo.errors import ZooError
 from zoo.modeling.backbones import BackboneFiles, locate_backbone
 from zoo.modeling.labels import LabelSpace
+from zoo.ontologies.load import Ontology, open_ontology
+from zoo.ontologies.sources import availability
 from zoo.pipeline.layout import Layout
 from zoo.pipeline.store import Store
 from zoo.registry.loader import Registry
 from zoo.registry.lock import LOCK_FILE, locked, read_lock
+from zoo.registry.ontology_entry import OntologyEntry
 from zoo.registry.schema import Backbone, CorpusEntry, PassageEntry, SplitInfo, SplitName
 from zoo.settings import Settings
 
@@ -71,6 +74,47 @@ class Context:
             f"corpora/{entry.id}",
             lambda: open_corpus(entry, self.registry, self.settings, offline=not self.may_fetch),
         )
+
+    def ontology(self, entry: OntologyEntry) -> Ontology:
+        """An ontology, read and checked; not kept, as it may have millions of names.
+
+        Raises:
+            ZooError: It cannot be had or is not the registered one.
+        """
+        return open_ontology(entry, self.registry, self.settings, offline=not self.may_fetch)
+
+    def ontology_fingerprint(self, entry: OntologyEntry) -> str:
+        """The fingerprint of an ontology: what registry or lock file demand, else of what is here, `NOT_KNOWN` if not.
+
+        Raises:
+            ZooError: It is neither demanded nor here, and may be fetched but cannot, or is not the demanded one.
+        """
+        locked = read_lock(Path(LOCK_FILE)).ontologies.get(entry.id)
+        demanded = entry.fingerprint or (locked.fingerprint if locked else None)
+        if demanded and self._place_of(entry) != "local copy":  # that one may be of any version
+            return demanded
+        return str(self.known(f"ontology {entry.id}", lambda: self._read_fingerprint(entry)))
+
+    def check_ontology(self, entry: OntologyEntry) -> None:
+        """See that an ontology can be had, in a context that may fetch by fetching and reading it.
+
+        Raises:
+            ZooError: It cannot.
+        """
+        place, offline = self._place_of(entry), self.settings.offline
+        if place == "no source" or (place == "to fetch" and offline):
+            why = f"{place}, and this machine is offline" if place == "to fetch" else place
+            fix = f"zoo ontologies show {entry.id}"
+            raise ZooError(f"the ontology {entry.id} is not on this machine ({why})", fix=fix)
+        if self.may_fetch:
+            self._read_fingerprint(entry)
+
+    def _place_of(self, entry: OntologyEntry) -> str:
+        folder, settings = self.registry.folders[f"ontologies/{entry.id}"], self.settings
+        return availability(entry, folder, settings.ontologies, cache=settings.cache)
+
+    def _read_fingerprint(self, entry: OntologyEntry) -> str:
+        return self._once(f"ontologies/{entry.id}", lambda: self.ontology(entry).fingerprint)
 
     def backbone(self, backbone: Backbone) -> BackboneFiles:
         """The files of a backbone.

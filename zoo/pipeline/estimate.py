@@ -138,7 +138,7 @@ def totals(statuses: Sequence[Status], estimates: Mapping[str, Estimate], countr
             seconds = sum(e.gpu_seconds[gpu.name] for e in each)
             energy_wh = seconds * gpu.board_w / 3600
             machines[gpu.name] = Total(seconds, energy_wh, energy_wh * grams, known=False)
-        checkpoints = len({stage.checkpoint.id for stage in stages if not stage_kind(stage.kind).of_backbone})
+        checkpoints = len({stage.checkpoint.id for stage in stages if stage_kind(stage.kind).serves == "checkpoint"})
         disk_bytes = sum(e.disk_bytes for e in each)
         found.append(BackboneTotal(backbone, checkpoints, len(stages), disk_bytes, machines))
     return found
@@ -160,7 +160,7 @@ def _measured(artefacts: Iterable[Artefact], context: Context) -> Iterable[_Meas
             continue
         kind = stage_kind(artefact.kind)
         try:
-            work = kind.work(_checkpoint(artefact.name, context), artefact.key, context)
+            work = kind.work(_checkpoint(artefact, context), artefact.key, context)
         except (ZooError, KeyError, TypeError):  # of another registry, or with the key of an older version
             continue
         if work:
@@ -168,7 +168,9 @@ def _measured(artefacts: Iterable[Artefact], context: Context) -> Iterable[_Meas
             yield _Measured(artefact.kind, artefact.name, seconds, work)
 
 
-def _checkpoint(name: str, context: Context) -> Checkpoint:
-    """The checkpoint of an artefact's name; of a backbone's, any."""
-    backbone, _, corpus = name.partition("/")
-    return context.registry.checkpoint(f"{backbone}/{corpus or next(iter(context.registry.corpora))}")
+def _checkpoint(artefact: Artefact, context: Context) -> Checkpoint:
+    """The checkpoint of an artefact; any, of what serves many."""
+    registry, (backbone, _, corpus) = context.registry, artefact.name.partition("/")
+    if stage_kind(artefact.kind).serves == "ontology":
+        backbone = next(iter(registry.backbones))
+    return registry.checkpoint(f"{backbone}/{corpus or next(iter(registry.corpora))}")

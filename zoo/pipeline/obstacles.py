@@ -50,9 +50,11 @@ class _Inputs:
 
     def _of(self, stage: Stage) -> Iterator[str | None]:
         checkpoint, context = stage.checkpoint, self._context
-        if not stage_kind(stage.kind).of_backbone:
+        serves = stage_kind(stage.kind).serves
+        if serves == "checkpoint":
             yield self._corpus(checkpoint.corpus)
-            return
+        if serves != "backbone":
+            return  # an ontology that cannot be had stops nothing: no stage is planned for it
         backbone = checkpoint.backbone
         yield self._once(f"backbones/{backbone.id}", lambda: self._look_for_backbone(backbone))
         if stage.kind == DAPT.name:

@@ -11,6 +11,7 @@ from zoo.errors import ZooError
 from zoo.pipeline.context import Context
 from zoo.pipeline.stage import Stage
 from zoo.pipeline.stages.evaluate import KIND as EVALUATE
+from zoo.pipeline.stages.link_evaluate import NOT_LINKED, Linking, plan_linking
 from zoo.pipeline.store import RESUME, Artefact, differences
 from zoo.registry.loader import Checkpoint
 
@@ -25,6 +26,7 @@ class Plan:
         checkpoints: What is to be built.
         unreadable: Checkpoint id -> why an input of it cannot be had.
         others: Checkpoint id -> the last stages of its other seeds, in order.
+        linking: Checkpoint id -> how its mentions are linked; what cannot be linked stops nothing else.
     """
 
     stages: tuple[Stage, ...]
@@ -32,15 +34,22 @@ class Plan:
     checkpoints: tuple[Checkpoint, ...]
     unreadable: Mapping[str, ZooError]
     others: Mapping[str, tuple[Stage, ...]]
+    linking: Mapping[str, Linking]
 
     def lasts(self, checkpoint_id: str) -> tuple[Stage, ...]:
-        """The last stages of all seeds of a checkpoint, the published one first."""
+        """The last stages of all seeds of a checkpoint, the published one first; linking comes beside them."""
         return (self.last[checkpoint_id], *self.others.get(checkpoint_id, ()))
 
     def of(self, checkpoint_id: str) -> Iterator[Stage]:
         """All stages that a checkpoint needs, inputs first; what several seeds need comes several times."""
         for last in self.lasts(checkpoint_id):
             yield from last.inputs_first()
+        if (link := self.linking_of(checkpoint_id).stage) is not None:
+            yield from link.inputs_first()
+
+    def linking_of(self, checkpoint_id: str) -> Linking:
+        """How the mentions of a checkpoint are linked."""
+        return self.linking.get(checkpoint_id, NOT_LINKED)
 
 
 def make_plan(checkpoints: Sequence[Checkpoint], context: Context) -> Plan:
@@ -48,6 +57,7 @@ def make_plan(checkpoints: Sequence[Checkpoint], context: Context) -> Plan:
     last: dict[str, Stage] = {}
     others: dict[str, tuple[Stage, ...]] = {}
     unreadable: dict[str, ZooError] = {}
+    linking: dict[str, Linking] = {}
     for checkpoint in checkpoints:
         try:
             first, *more = [EVALUATE.plan(checkpoint, context, seed) for seed in checkpoint.seeds]
@@ -55,13 +65,14 @@ def make_plan(checkpoints: Sequence[Checkpoint], context: Context) -> Plan:
             unreadable[checkpoint.id] = error
         else:
             last[checkpoint.id], others[checkpoint.id] = first, tuple(more)
-    plan = Plan((), last, tuple(checkpoints), unreadable, others)
+            linking[checkpoint.id] = plan_linking(checkpoint, context)
+    plan = Plan((), last, tuple(checkpoints), unreadable, others, linking)
     stages = {stage.fingerprint: stage for checkpoint_id in last for stage in plan.of(checkpoint_id)}
     return replace(plan, stages=tuple(stages.values()))
 
 
 def chain(stage: Stage) -> dict[str, Stage]:
-    """A stage and all it stands on, by kind."""
+    """A stage and all it stands on, by kind; of the kinds that serve an ontology, one."""
     return {each.kind: each for each in stage.inputs_first()}
 
 

@@ -20,6 +20,7 @@ from zoo.pipeline.progress import Reporter
 from zoo.pipeline.schedule import Engine, Failure, Schedule
 from zoo.pipeline.stage import Stage
 from zoo.pipeline.stages import stage_kind
+from zoo.pipeline.stages.link_evaluate import NOT_LINKED, Linking
 from zoo.registry.loader import Checkpoint
 
 
@@ -107,6 +108,10 @@ class _Run:
                 for last in plan.lasts(checkpoint_id):
                     if (failure := schedule.failures.get(last.fingerprint)) is not None:
                         self.failures.setdefault(checkpoint_id, _of_seed(failure, last))
+                link = plan.linking_of(checkpoint_id).stage
+                if link and (failure := schedule.failures.get(link.fingerprint)) and checkpoint_id not in self.failures:
+                    self._assemble_if_done(checkpoint_id, NOT_LINKED.because(failure.message))
+                    self.failures.setdefault(checkpoint_id, failure)
             if self.built or not (context.settings.out / "board.json").is_file():
                 try:
                     refresh_board(context.settings.out, context.registry)
@@ -121,23 +126,33 @@ class _Run:
         """A stage has ended well: assemble what it was the last of (several, where two ids name the same data)."""
         self.done.add(stage.fingerprint)
         for checkpoint_id in self.plan.last:
-            if any(last.fingerprint == stage.fingerprint for last in self.plan.lasts(checkpoint_id)):
+            link = self.plan.linking_of(checkpoint_id).stage
+            lasts = (*self.plan.lasts(checkpoint_id), *([link] if link else []))
+            if any(last.fingerprint == stage.fingerprint for last in lasts):
                 self._assemble_if_done(checkpoint_id)
 
-    def _assemble_if_done(self, checkpoint_id: str) -> None:
-        """Write a checkpoint's folder once all its seeds are scored, unless it is there."""
+    def _assemble_if_done(self, checkpoint_id: str, unlinked: Linking | None = None) -> None:
+        """Write a checkpoint's folder once all its seeds are scored and it is linked, unless it is there.
+
+        Args:
+            checkpoint_id: Which.
+            unlinked: Says that its linking has failed: the folder is written without, and not published.
+        """
         last, *others = self.plan.lasts(checkpoint_id)
-        if checkpoint_id in self.failures or not self.done.issuperset(s.fingerprint for s in (last, *others)):
+        linking = unlinked or self.plan.linking_of(checkpoint_id)
+        needed = {s.fingerprint for s in (last, *others, *([linking.stage] if linking.stage else []))}
+        if checkpoint_id in self.failures or not self.done.issuperset(needed):
             return
         try:
-            if is_assembled(last, self.context, others):
+            if is_assembled(last, self.context, others, linking):
                 self.unchanged.append(last.name)
             else:
-                self.built.append(assemble(last, self.context, others))
+                self.built.append(assemble(last, self.context, others, linking))
         except (ZooError, OSError) as error:
             self.failures[last.name] = Failure.of(last, error, self.context.settings.out)
             return
-        self.on_built(last.checkpoint)
+        if not unlinked:
+            self.on_built(last.checkpoint)
 
 
 def _missing(plan: Plan, context: Context, overwrite: bool) -> list[Stage]:
@@ -145,7 +160,7 @@ def _missing(plan: Plan, context: Context, overwrite: bool) -> list[Stage]:
     return [
         stage
         for stage in plan.stages
-        if (overwrite and not stage_kind(stage.kind).of_backbone)
+        if (overwrite and stage_kind(stage.kind).serves == "checkpoint")
         or not context.store.has(stage.kind, stage.fingerprint)
     ]
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from functools import cache, cached_property
 from importlib import metadata
 from pathlib import Path
-from typing import Any, ClassVar, Generic, TypeVar
+from typing import Any, ClassVar, Generic, Literal, TypeVar
 
 from zoo.files import write_whole
 from zoo.pipeline.context import NOT_KNOWN, Context
@@ -33,10 +33,10 @@ class Stage:
 
     Attributes:
         kind: What is done: a name of the table of kinds.
-        name: Backbone of what serves all its checkpoints, checkpoint id of the others.
+        name: Backbone or ontology of what serves many checkpoints, checkpoint id of the others.
         key: Everything that determines the outcome.
         needs: Stages whose artefacts it reads.
-        checkpoint: A checkpoint it serves; stages of a backbone serve all with the same key.
+        checkpoint: A checkpoint it serves; stages of a backbone or an ontology serve all with the same key.
         seed: Which of the several seeds of its checkpoint it is for; None: for the only one, or for all.
     """
 
@@ -64,8 +64,12 @@ class Stage:
 
     @property
     def inputs(self) -> dict[str, Stage]:
-        """What it needs, by kind."""
+        """What it needs, by kind; of a kind that it needs several of, `inputs_of` has all."""
         return {stage.kind: stage for stage in self.needs}
+
+    def inputs_of(self, kind: str) -> dict[str, Stage]:
+        """What it needs of a kind, by name."""
+        return {stage.name: stage for stage in self.needs if stage.kind == kind}
 
     def inputs_first(self) -> Iterator[Stage]:
         """All that it stands on, then itself; what is needed twice comes twice."""
@@ -96,6 +100,10 @@ class Job:
         """The artefact of an input."""
         return self.context.store.get(kind, self.stage.inputs[kind].fingerprint)
 
+    def inputs_of(self, kind: str) -> dict[str, Path]:
+        """The artefacts of all inputs of a kind, by name."""
+        return {name: self.context.store.get(kind, s.fingerprint) for name, s in self.stage.inputs_of(kind).items()}
+
 
 class StageKind(ABC, Generic[_Record]):
     """One kind of stage: its key, its work, its estimate, and the record it leaves.
@@ -103,7 +111,8 @@ class StageKind(ABC, Generic[_Record]):
     Attributes:
         name: In the table of kinds, in `result.json`, and as folder of the artefact store.
         code: Version of its code: raise it with a change that changes the outcome.
-        of_backbone: Whether one serves all checkpoints of a backbone; `--overwrite` spares those.
+        serves: What one is for: a checkpoint, or all checkpoints of a backbone or an ontology; `--overwrite` spares
+            those that serve many.
         record: Class of its record.
         record_file: File of the record in the artefact.
         default_rate: Seconds per unit of work where nothing of the kind was measured on this machine.
@@ -112,7 +121,7 @@ class StageKind(ABC, Generic[_Record]):
 
     name: ClassVar[str]
     code: ClassVar[int]
-    of_backbone: ClassVar[bool] = False
+    serves: ClassVar[Literal["checkpoint", "backbone", "ontology"]] = "checkpoint"
     record: type[_Record]
     record_file: ClassVar[str]
     default_rate: ClassVar[float] = 0.0
@@ -156,9 +165,9 @@ class StageKind(ABC, Generic[_Record]):
         Raises:
             ZooError: It is not.
         """
-        if self.of_backbone:
+        if self.serves == "backbone":
             context.backbone(checkpoint.backbone)
-        else:
+        elif self.serves == "checkpoint":
             context.corpus(checkpoint.corpus)
 
     def read(self, folder: Path) -> _Record:

@@ -48,6 +48,15 @@ class Checkpoint:
         """Seeds that it is trained with; the adapter of the first is the one that is published."""
         return range(self.recipe.seed, self.recipe.seed + self.recipe.seeds)
 
+    @property
+    def ontologies(self) -> dict[str, str]:
+        """Type -> ontology that its mentions are linked to: by the recipe, else the first that the corpus names."""
+        link, corpus = self.recipe.link, self.corpus
+        if not link.enabled:
+            return {}
+        named = link.ontologies or {name: known[0] for name, known in corpus.ontologies.items() if known}
+        return {name: named[name] for name in corpus.entity_types if name in named}
+
     def with_seed(self, seed: int) -> Checkpoint:
         """The same with another seed, everything else unchanged."""
         return replace(self, recipe=self.recipe.model_copy(update={"seed": seed}))

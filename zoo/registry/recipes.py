@@ -10,6 +10,7 @@ import yaml
 from pydantic import Discriminator, Field, Tag, ValidationError, model_validator
 
 from zoo.errors import ZooError, did_you_mean
+from zoo.registry.link_recipe import LinkRecipe
 from zoo.registry.reading import check
 from zoo.registry.schema import Entry
 
@@ -173,11 +174,12 @@ class Recipe(Entry):
     tune: TuneRecipe = TuneRecipe()
     lora: LoraRecipe = LoraRecipe()
     finetune: FinetuneRecipe = FinetuneRecipe()
+    link: LinkRecipe = LinkRecipe()
     evaluation: EvaluationRecipe = EvaluationRecipe()
 
 
-FAST: dict[str, Any] = {"dapt.passages": [], "tune.trials": 0, "seeds": 1}
-"""What `--fast` sets: no pre-training, no search, one training."""
+FAST: dict[str, Any] = {"dapt.passages": [], "tune.trials": 0, "seeds": 1, "link.reranker": False}
+"""What `--fast` sets: no pre-training, no search, one training, linking by names alone."""
 
 
 class RecipeOverride(Entry):
@@ -230,7 +232,7 @@ def resolved(recipe: Recipe, lora_targets: Sequence[str], *, documents: bool) ->
     return recipe.model_copy(update=changes)
 
 
-_MAPPINGS = frozenset({"tune.space"})
+_MAPPINGS = frozenset({"tune.space", "link.ontologies"})
 """Values that are mappings themselves: set as a whole."""
 
 

@@ -13,6 +13,10 @@ KINDS: dict[str, str] = {
     "tune": "zoo.pipeline.stages.tune",
     "train": "zoo.pipeline.stages.train",
     "evaluate": "zoo.pipeline.stages.evaluate",
+    "ontology": "zoo.pipeline.stages.ontology",
+    "index": "zoo.pipeline.stages.index",
+    "linker": "zoo.pipeline.stages.linker",
+    "link-evaluate": "zoo.pipeline.stages.link_evaluate",
 }
 """Name -> module whose `KIND` it is; inputs come before what needs them."""
 

@@ -34,7 +34,7 @@ class Base(StageKind[BaseRecord]):
 
     name = "base"
     code = 1
-    of_backbone = True
+    serves = "backbone"
     record = BaseRecord
     record_file = f"model/{BASE_INFO}"
 

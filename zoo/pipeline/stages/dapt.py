@@ -51,7 +51,7 @@ class Dapt(StageKind[DaptRecord]):
 
     name = "dapt"
     code = 4
-    of_backbone = True
+    serves = "backbone"
     record = DaptRecord
     record_file = "dapt.json"
     default_rate = 3.2e-5

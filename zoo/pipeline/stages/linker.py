@@ -1,0 +1,106 @@
+"""The linker of a checkpoint: what its training split and its ontologies teach of names, once for all its seeds."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from typing_extensions import override
+
+from zoo.errors import ZooError
+from zoo.linking.index import Index
+from zoo.linking.published import LINKER
+from zoo.pipeline.context import Context
+from zoo.pipeline.stage import Job, Stage, StageKind, library_versions, split_fingerprints
+from zoo.pipeline.stages.base import KIND as BASE
+from zoo.pipeline.stages.index import INDEX
+from zoo.pipeline.stages.index import KIND as INDEX_STAGE
+from zoo.registry.loader import Checkpoint
+from zoo.training.linker import LinkerRecord, train_linker
+
+_TOKENS_PER_PAIR = 16
+
+
+class LinkerStage(StageKind[LinkerRecord]):
+    """Gathers names and trains the reranker on the base."""
+
+    name = "linker"
+    code = 1
+    record = LinkerRecord
+    record_file = "training.json"
+    default_rate = 2.4e-5
+
+    @override
+    def plan(self, checkpoint: Checkpoint, context: Context) -> Stage:
+        """The linker for all types of a checkpoint whose ontology can be had.
+
+        Raises:
+            ZooError: None of them can be had, or an input of the base cannot.
+        """
+        indexes, missing = indexes_of(checkpoint, context)
+        if not indexes:
+            raise next(iter(missing.values()), ZooError(f"{checkpoint.id} has no type that is linked"))
+        base, corpus, recipe = BASE.plan(checkpoint, context), checkpoint.corpus, checkpoint.recipe
+        key = {
+            "base": base.fingerprint,
+            "ontologies": {name: stage.name for name, stage in indexes.items()},
+            "indexes": {stage.name: stage.fingerprint for stage in indexes.values()},
+            "splits": split_fingerprints(corpus, context, ("train", "dev")),
+            "types": corpus.types,
+            "overlaps": corpus.overlaps,
+            "link": recipe.link.model_dump(mode="json", exclude={"enabled", "ontologies"}),
+            "seed": recipe.seed,
+            "versions": library_versions(),
+            "code": self.code,
+        }
+        needs = (base, *{stage.name: stage for stage in indexes.values()}.values())
+        return Stage(self.name, checkpoint.id, key, needs, checkpoint)
+
+    @override
+    def run(self, job: Job) -> None:
+        checkpoint, context, progress = job.stage.checkpoint, job.context, job.progress
+        corpus, indexes = context.corpus(checkpoint.corpus), open_indexes(job)
+        if not any(span.concept_ids for document in corpus.splits["train"] for span in document.spans):
+            raise ZooError(
+                f"no mention of {corpus.entry.id} has a concept: nothing can be learned or scored",
+                where=corpus.source,
+                fix="set link.enabled=false, or take files with concept ids",
+            )
+        record = train_linker(
+            base=job.input("base") / "model",
+            family=context.registry.families[checkpoint.backbone.family],
+            ontologies={name: indexes[ontology] for name, ontology in job.stage.key["ontologies"].items()},
+            train=corpus.splits["train"],
+            dev=corpus.splits["dev"],
+            recipe=checkpoint.recipe.link,
+            seed=checkpoint.recipe.seed,
+            destination=job.work / LINKER,
+            progress=progress,
+        )
+        self.write(job.work, record)
+
+    @override
+    def work(self, checkpoint: Checkpoint, key: Mapping[str, Any], context: Context) -> float:
+        link = key["link"]
+        pairs = int(link["pairs_max"]) * int(link["epochs"]) if link["reranker"] else 0
+        return checkpoint.backbone.parameters_million * _TOKENS_PER_PAIR * pairs
+
+
+KIND = LinkerStage()
+
+
+def indexes_of(checkpoint: Checkpoint, context: Context) -> tuple[dict[str, Stage], dict[str, ZooError]]:
+    """Type -> index of its ontology, and type -> why it cannot be had."""
+    found: dict[str, Stage] = {}
+    missing: dict[str, ZooError] = {}
+    for name, ontology in checkpoint.ontologies.items():
+        try:
+            found[name] = INDEX_STAGE.plan(checkpoint, context, ontology)
+        except ZooError as error:
+            missing[name] = error
+    return found, missing
+
+
+def open_indexes(job: Job) -> dict[str, Index]:
+    """Ontology -> its index, of all that a stage needs."""
+    return {name: Index.open(folder / INDEX) for name, folder in job.inputs_of("index").items()}
