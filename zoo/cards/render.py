@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import re
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,8 +17,10 @@ from zoo.cards.rebuild import is_packaged
 from zoo.energy import Energy
 from zoo.evaluation.errors import MEANINGS
 from zoo.evaluation.result import Result
+from zoo.linking.published import VECTORS
 from zoo.registry.loader import Checkpoint, Registry
 from zoo.registry.schema import Backbone, CorpusEntry
+from zoo.registry.spdx import UNKNOWN
 
 if TYPE_CHECKING:
     from huggingface_hub import ModelCardData
@@ -29,7 +32,7 @@ _CLINICAL = re.compile(
     r"clinic|clínic|klini|hospital|discharge|patient|health record|case report|\bnotes?\b", re.IGNORECASE
 )
 """In title or description of a corpus: it is of clinical text itself."""
-_TEMPLATES = ("checkpoint.md.j2", "base.md.j2", "parts.md.j2")
+_TEMPLATES = ("checkpoint.md.j2", "base.md.j2", "concepts.md.j2", "parts.md.j2")
 
 
 def render_card(result: Result, checkpoint: Checkpoint, registry: Registry, *, verified: str | None = None) -> str:
@@ -52,8 +55,13 @@ def render_card(result: Result, checkpoint: Checkpoint, registry: Registry, *, v
     siblings = [name for name in suite_corpora(backbone.id, registry) if name != result.corpus]
     public = [name for name in siblings if judge(backbone, registry.corpora[name]).publishable]
     sibling = next(iter(public or siblings), "another-corpus")
+    linked = linked_ontologies(result, registry)
+    vectors = next((one for one in linked if one.published and f"{VECTORS}/{one.id}" in result.fingerprints), None)
     body = _template("checkpoint.md.j2").render(
         r=result,
+        linked=linked,
+        vectors=vectors,
+        mention=_example_mention(result, vectors.types if vectors else ()),
         backbone=backbone,
         corpus=corpus,
         origin=_origin(result, backbone),
@@ -119,6 +127,42 @@ def card_template() -> str:
     environment = _environment()
     assert environment.loader is not None
     return "\n".join(environment.loader.get_source(environment, name)[0] for name in _TEMPLATES)
+
+
+@dataclass(frozen=True)
+class LinkedOntology:
+    """An ontology that mentions of a checkpoint are linked to.
+
+    Attributes:
+        types: Entity types of those mentions.
+        license: SPDX id.
+        published: Whether its content may be published with a linker.
+    """
+
+    id: str
+    title: str
+    types: tuple[str, ...]
+    license: str
+    published: bool
+
+
+def linked_ontologies(result: Result, registry: Registry) -> list[LinkedOntology]:
+    """The ontologies that a result's mentions are linked to; one that the registry does not know is not published."""
+    used = result.linking.vocabularies if result.linking else {}
+    found = []
+    for name in dict.fromkeys(vocabulary.id for vocabulary in used.values()):
+        types, entry = tuple(kind for kind, one in used.items() if one.id == name), registry.ontologies.get(name)
+        if entry is None:
+            found.append(LinkedOntology(name, name, types, UNKNOWN, published=False))
+        else:
+            found.append(LinkedOntology(name, entry.title, types, entry.license.spdx, may_quote(entry.license)))
+    return found
+
+
+def _example_mention(result: Result, types: tuple[str, ...]) -> str:
+    """A mention of one of some types, of training where it may be quoted."""
+    examples = result.corpus_record.examples
+    return next((text for name in types for text in examples.get(name, [])), "Put a mention here")
 
 
 def _checked(metadata: ModelCardData, body: str, result: Result) -> str:

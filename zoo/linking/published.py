@@ -17,6 +17,8 @@ INDEXES = "index"
 """Folder in it of indexes, where they may be shared: `index/<ontology>/`."""
 VECTORS = "vectors"
 """Folder in it of names with what the reranker makes of them, where they may be shared: `vectors/<ontology>/`."""
+VECTORS_FILE = "vectors.npy"
+"""In such a folder: float16, a row a name, of length 1; `names.tsv` has concept and name of each row."""
 NAMES_FILE = "names.jsonl"
 """Names that were seen in training; missing where they may not be shared."""
 
@@ -48,3 +50,8 @@ def published_indexes(linker: Path) -> dict[str, Path]:
 def linker_adapters(linker: Path) -> list[Path]:
     """The adapter of a linker's reranker; empty where it has none."""
     return [path.parent for path in linker.glob(f"{ADAPTER}/{ADAPTER_CONFIG}")]
+
+
+def vector_files(linker: Path) -> dict[str, Path]:
+    """Ontology -> what the reranker makes of its names, of those that lie with a linker."""
+    return {path.parent.name: path for path in sorted(linker.glob(f"{VECTORS}/*/{VECTORS_FILE}"))}

@@ -31,6 +31,7 @@ from zoo.linking.published import LINKER, linker_adapters
 from zoo.modeling.adapters import ADAPTER_CONFIG, ADAPTER_WEIGHTS, named_base, point_at_base
 from zoo.modeling.backbones import read_base_info
 from zoo.pipeline.context import Context
+from zoo.pipeline.linked import copy_linker, linking_fingerprints, shared_ontologies
 from zoo.pipeline.plan import chain
 from zoo.pipeline.seeds import seed_scores, stage_energy
 from zoo.pipeline.stage import Stage, digest, library_versions
@@ -78,7 +79,8 @@ def build_fingerprint(
         linking: How its mentions are linked.
     """
     checkpoint, settings = last.checkpoint, context.settings
-    linked = [linking.stage.fingerprint if linking.stage else None, *linking.notes]
+    shared = shared_ontologies(linking.stage, context.registry) if linking.stage else []
+    linked = [linking.stage.fingerprint if linking.stage else None, shared, *linking.notes]
     return digest(
         {
             "evaluate": last.fingerprint,
@@ -181,10 +183,7 @@ def _assemble(last: Stage, context: Context, others: Sequence[Stage], linking: L
         point_at_base(folder / "adapter", str(base))
         shutil.copy(folders["evaluate"] / PREDICTIONS_FILE, folder)
         if link:
-            linker = link.inputs["linker"]
-            shutil.copytree(store.get(linker.kind, linker.fingerprint) / LINKER, folder / LINKER)
-            for adapter in linker_adapters(folder / LINKER):
-                point_at_base(adapter, str(base))
+            copy_linker(link, folder, base, context, _link)
         for other in others:
             predictions = seed_folder(folder, other.checkpoint.recipe.seed) / PREDICTIONS_FILE
             predictions.parent.mkdir(parents=True)
@@ -237,7 +236,7 @@ def _assemble(last: Stage, context: Context, others: Sequence[Stage], linking: L
             fingerprints={
                 **evaluation.fingerprints,
                 **{kind: stage.fingerprint for kind, stage in stages.items()},
-                **(_linking_fingerprints(link) if link else {}),
+                **(linking_fingerprints(link, folder) if link else {}),
                 "labels": digest(context.labels.labels),
                 "recipe": digest(recipe),
                 "adapter": file_sha256(folder / "adapter" / ADAPTER_WEIGHTS),
@@ -305,14 +304,6 @@ def _tune_summary(study: StudySummary) -> TuneSummary:
         confirmed=study.confirmed,
         importances=study.importances,
     )
-
-
-def _linking_fingerprints(link: Stage) -> dict[str, str]:
-    """Of the stages of linking; those of an ontology with its name: `index/mesh`."""
-    return {
-        f"{stage.kind}/{stage.name}" if stage_kind(stage.kind).serves == "ontology" else stage.kind: stage.fingerprint
-        for stage in link.inputs_first()
-    }
 
 
 def _sharers(last: Stage, context: Context) -> int:
