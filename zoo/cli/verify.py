@@ -107,6 +107,8 @@ def _print_verification(outcome: Verification) -> None:
     if outcome.pipeline_documents:
         same = outcome.pipeline_documents - outcome.pipeline_differs
         print_line(f"plain pipeline: the same entities in {same} of {outcome.pipeline_documents} documents", wrap=False)
+    if outcome.linking:
+        print_line(f"  {outcome.linking}", wrap=False)
     for claim in outcome.claims:
         print_line(f"  {claim}", wrap=False)
     for problem in outcome.problems:

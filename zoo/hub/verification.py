@@ -45,6 +45,18 @@ class Claim(Record):
         return f"{self.metric} on {self.dataset} {self.split}: the card says {claimed}{measured}: {self.status}{why}"
 
 
+class LinkingCheck(Record):
+    """What became of the linking scores of a result."""
+
+    status: Literal["reproduced", "differs", "not checked"]
+    why: str = ""
+    accuracy: float | None = Field(default=None, description="of annotated mentions, by BELB's rule, measured again")
+
+    def __str__(self) -> str:
+        measured = "" if self.accuracy is None else f": {self.accuracy:.4f} of the annotated mentions by BELB's rule"
+        return f"linking {self.status}{measured}{f' ({self.why})' if self.why else ''}"
+
+
 class Verification(Record):
     """The outcome."""
 
@@ -65,6 +77,7 @@ class Verification(Record):
     measured: Counts | None = Field(default=None, description="on test")
     pipeline_documents: int = Field(default=0, description="given to the plain pipeline one by one")
     pipeline_differs: int = Field(default=0, description="of them, those with other entities than in the score")
+    linking: LinkingCheck | None = Field(default=None, description="null: it links nothing")
     claims: list[Claim] = Field(default_factory=list, description="figures of the card's model-index")
     versions: dict[str, str] = Field(default_factory=dict)
     created: str = Field(description="UTC, ISO 8601")
@@ -73,10 +86,11 @@ class Verification(Record):
         """For the card."""
         counts = self.measured
         assert counts is not None
+        linked = ", and linked with the same accuracy" * bool(self.linking and self.linking.status == "reproduced")
         return (
             f"on {self.created[:10]} a fresh process downloaded revision {self.revision[:12]} from the Hub and scored "
             f"the test split again: the same {counts.tp:,} mentions found, {counts.fp:,} wrong, {counts.fn:,} missed "
-            f"as in the scores below (transformers {self.versions.get('transformers', '?')}, "
+            f"as in the scores below{linked} (transformers {self.versions.get('transformers', '?')}, "
             f"peft {self.versions.get('peft', '?')}). To repeat it: zoo verify {self.repo_id}"
         )
 

@@ -203,6 +203,7 @@ class _Rescoring:
     def _score_checkpoint(self, folder: Path) -> None:
         from zoo.evaluation.oracle import pipeline_entities
         from zoo.evaluation.scoring import gold_keys, tag_documents
+        from zoo.hub.verify_linking import link_again
 
         result = load_result(folder / RESULT_FILE)
         expected = result.scores.test.counts
@@ -212,7 +213,8 @@ class _Rescoring:
             self.problems.append(f"the test split of {result.corpus} here is another one than in its result")
             return
         tagger, documents = self._load(result), corpus.splits["test"]
-        keys = [[entity.key for entity in entities] for entities in tag_documents(tagger, documents)]
+        found = tag_documents(tagger, documents)
+        keys = [[entity.key for entity in entities] for entities in found]
         counts = _counts(gold_keys(documents), keys)
         if counts[ANY] != expected:
             self.problems.append(f"the test score differs: measured {counts[ANY]}; result.json says {expected}")
@@ -227,7 +229,9 @@ class _Rescoring:
         self.problems += [str(claim) for claim in claims if claim.status == "differs"]
         if not any(claim.status == "reproduced" for claim in claims):
             self.problems.append("the card has no figure of the test split")
-        self.facts |= {"documents": len(documents), "measured": counts[ANY], "claims": claims}
+        linking = link_again(folder, result, documents, found, self.registry, self.settings)
+        self.problems += [str(linking)] if linking and linking.status == "differs" else []
+        self.facts |= {"documents": len(documents), "measured": counts[ANY], "claims": claims, "linking": linking}
         self.facts |= {"pipeline_documents": len(plain), "pipeline_differs": differs}
 
     def other(self) -> str:

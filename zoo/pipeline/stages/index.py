@@ -34,14 +34,27 @@ class IndexStage(StageKind[IndexInfo]):
     def plan(self, checkpoint: Checkpoint, context: Context, ontology: str | None = None) -> Stage:
         """The index of one of the ontologies that a checkpoint is linked to; None: of the first."""
         read = ONTOLOGY.plan(checkpoint, context, ontology)
-        key = {"id": read.name, "ontology": read.fingerprint, "code": self.code}
+        entry = context.registry.ontology(read.name)
+        key = {
+            "id": entry.id,
+            "ontology": read.fingerprint,
+            "page": entry.page,
+            "types": entry.types,
+            "code": self.code,
+        }
         return Stage(self.name, read.name, key, (read,), checkpoint)
 
     @override
     def run(self, job: Job) -> None:
-        read = job.input("ontology")
-        concepts, record = read_concepts(read / CONCEPTS_FILE), ONTOLOGY.read(read)
-        Index.build(concepts, job.work / INDEX, ontology=record.id, version=record.version)
+        read, entry = job.input("ontology"), job.context.registry.ontology(job.stage.name)
+        Index.build(
+            read_concepts(read / CONCEPTS_FILE),
+            job.work / INDEX,
+            ontology=entry.id,
+            version=ONTOLOGY.read(read).version,
+            page=entry.page,
+            types=entry.types,
+        )
 
     @override
     def work(self, checkpoint: Checkpoint, key: Mapping[str, Any], context: Context) -> float:
