@@ -74,7 +74,7 @@ class LinkEvaluate(StageKind[LinkingScores]):
             vocabularies,
             context.corpus(checkpoint.corpus).splits,
             train_names="train" if checkpoint.recipe.link.train_names else "none",
-            found=[line.entities for line in read_predictions(job.input("evaluate"))],
+            found=[[mention.entity for mention in line.predicted] for line in read_predictions(job.input("evaluate"))],
             described=LINKER_STAGE.describe(LINKER_STAGE.read(job.input("linker"))),
             samples=checkpoint.recipe.evaluation.bootstrap_samples,
         )
