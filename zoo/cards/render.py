@@ -17,7 +17,6 @@ from zoo.cards.rebuild import is_packaged
 from zoo.energy import Energy
 from zoo.evaluation.errors import MEANINGS
 from zoo.evaluation.result import Result
-from zoo.linking.published import VECTORS
 from zoo.registry.loader import Checkpoint, Registry
 from zoo.registry.schema import Backbone, CorpusEntry
 from zoo.registry.spdx import UNKNOWN
@@ -56,7 +55,8 @@ def render_card(result: Result, checkpoint: Checkpoint, registry: Registry, *, v
     public = [name for name in siblings if judge(backbone, registry.corpora[name]).publishable]
     sibling = next(iter(public or siblings), "another-corpus")
     linked = linked_ontologies(result, registry)
-    vectors = next((one for one in linked if one.published and f"{VECTORS}/{one.id}" in result.fingerprints), None)
+    reranked = "linker_adapter" in result.fingerprints
+    vectors = next((one for one in linked if one.published and reranked), None)
     body = _template("checkpoint.md.j2").render(
         r=result,
         linked=linked,

@@ -29,7 +29,9 @@ from zoo.hub.manifest import (
 )
 from zoo.hub.privacy import check_private_text
 from zoo.hub.verification import Verification
-from zoo.linking.published import INDEXES, LINKER, NAMES_FILE, VECTORS, linker_adapters
+from zoo.linking.linker import TRAINED_VECTORS, VECTORS
+from zoo.linking.published import INDEXES, LINKER, linker_adapters
+from zoo.linking.trained_names import NAMES_FILE
 from zoo.modeling.adapters import ADAPTER_CONFIG, ADAPTER_WEIGHTS, BASE_INFO
 from zoo.modeling.backbones import read_base_info
 from zoo.registry.loader import Checkpoint, Registry
@@ -174,8 +176,8 @@ def checkpoint_bundle(
 def linker_files(linker: Path, base_repo_id: str, corpus: CorpusEntry, registry: Registry) -> dict[str, Content]:
     """What of a linker may be published.
 
-    Names that it saw in training are text of the corpus. What is made of the names of an ontology goes along only where
-    its licence lets everybody share it, whatever lies in the folder.
+    Names that it saw in training are text of the corpus: where that may not be quoted, there are none. What is made of
+    the names of an ontology goes along only where its licence lets everybody share it, whatever lies in the folder.
 
     Args:
         linker: Its folder beside the checkpoint's adapter.
@@ -186,13 +188,14 @@ def linker_files(linker: Path, base_repo_id: str, corpus: CorpusEntry, registry:
     files: dict[str, Content] = {}
     for path in sorted(path for path in linker.rglob("*") if path.is_file()):
         place = path.relative_to(linker)
-        if place.name == NAMES_FILE and not may_quote(corpus.license):
+        if place.name == TRAINED_VECTORS and not may_quote(corpus.license):
             continue
         if place.parts[0] in (INDEXES, VECTORS):
             entry = registry.ontologies.get(place.parts[1])
             if entry is None or not may_quote(entry.license):
                 continue
-        files[f"{LINKER}/{place.as_posix()}"] = path
+        withheld = place.name == NAMES_FILE and not may_quote(corpus.license)
+        files[f"{LINKER}/{place.as_posix()}"] = b"" if withheld else path
     for adapter in linker_adapters(linker):
         config = json.loads((adapter / ADAPTER_CONFIG).read_bytes()) | {"base_model_name_or_path": base_repo_id}
         files[f"{LINKER}/{adapter.name}/{ADAPTER_CONFIG}"] = _json(config)

@@ -14,7 +14,8 @@ from zoo.evaluation.result import Result
 from zoo.hub.verification import LinkingCheck
 from zoo.linking.index import Index
 from zoo.linking.linker import Linker
-from zoo.linking.published import LINKER, NAMES_FILE, published_indexes
+from zoo.linking.published import LINKER, published_indexes
+from zoo.linking.trained_names import NAMES_FILE
 from zoo.modeling.windows import Entity
 from zoo.ontologies.load import open_ontology
 from zoo.registry.loader import Registry
@@ -46,7 +47,7 @@ def link_again(
     if expected is None:
         return None
     linker = folder / LINKER
-    if expected.train_names != "none" and not (linker / NAMES_FILE).is_file():
+    if expected.train_names != "none" and not (linker / NAMES_FILE).stat().st_size:
         return LinkingCheck(status="not checked", why="the licence of the corpus keeps names of training to itself")
     with tempfile.TemporaryDirectory(prefix="zoo-link-") as scratch:
         try:

@@ -5,22 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 
 from zoo.linking.index import INDEX_FILE
-from zoo.linking.linker import LINKER_FILE
+from zoo.linking.linker import ADAPTER, LINKER_FILE
 from zoo.modeling.adapters import ADAPTER_CONFIG
 from zoo.tagging.models import download
 
 LINKER = "linker"
 """Its name beside the adapter of a checkpoint, and in a repository."""
-ADAPTER = "adapter"
-"""Folder in it of the reranker's adapter."""
 INDEXES = "index"
 """Folder in it of indexes, where they may be shared: `index/<ontology>/`."""
-VECTORS = "vectors"
-"""Folder in it of names with what the reranker makes of them, where they may be shared: `vectors/<ontology>/`."""
-VECTORS_FILE = "vectors.npy"
-"""In such a folder: float16, a row a name, of length 1; `names.tsv` has concept and name of each row."""
-NAMES_FILE = "names.jsonl"
-"""Names that were seen in training; missing where they may not be shared."""
 
 
 def find_linker(model: str | Path) -> Path | None:
@@ -50,8 +42,3 @@ def published_indexes(linker: Path) -> dict[str, Path]:
 def linker_adapters(linker: Path) -> list[Path]:
     """The adapter of a linker's reranker; empty where it has none."""
     return [path.parent for path in linker.glob(f"{ADAPTER}/{ADAPTER_CONFIG}")]
-
-
-def vector_files(linker: Path) -> dict[str, Path]:
-    """Ontology -> what the reranker makes of its names, of those that lie with a linker."""
-    return {path.parent.name: path for path in sorted(linker.glob(f"{VECTORS}/*/{VECTORS_FILE}"))}

@@ -8,7 +8,8 @@ from pathlib import Path
 
 from zoo.cards.licenses import may_quote
 from zoo.files import file_sha256
-from zoo.linking.published import INDEXES, LINKER, VECTORS, linker_adapters, vector_files
+from zoo.linking.linker import VECTORS
+from zoo.linking.published import INDEXES, LINKER, linker_adapters
 from zoo.modeling.adapters import ADAPTER_WEIGHTS, point_at_base
 from zoo.pipeline.context import Context
 from zoo.pipeline.stage import Stage
@@ -60,4 +61,4 @@ def linking_fingerprints(link: Stage, folder: Path) -> dict[str, str]:
     }
     for adapter in linker_adapters(folder / LINKER):
         found["linker_adapter"] = file_sha256(adapter / ADAPTER_WEIGHTS)
-    return found | {f"{VECTORS}/{name}": file_sha256(path) for name, path in vector_files(folder / LINKER).items()}
+    return found
