@@ -6,8 +6,9 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from zoo.cards.licenses import WORDS, LicenseVerdict, judge, may_quote
+from zoo.cards.licenses import WORDS, LicenseVerdict, judge
 from zoo.cards.markdown import escape_markdown as md
+from zoo.cards.ontology_licenses import may_publish_ontology
 
 if TYPE_CHECKING:
     from zoo.registry.loader import Checkpoint, Registry
@@ -46,7 +47,7 @@ def vocabulary_lines(checkpoint: Checkpoint, registry: Registry) -> list[str]:
     lines = []
     for name in dict.fromkeys(checkpoint.ontologies.values()):
         if (entry := registry.ontologies.get(name)) is not None:
-            goes = "its index goes along" if may_quote(entry.license) else "none of its content is published"
+            goes = "its index goes along" if may_publish_ontology(entry) else "none of its content is published"
             lines.append(f"{name}: {entry.license.spdx} ({entry.license.source}): {goes}")
     return lines
 

@@ -13,6 +13,7 @@ from zoo.cards.current import current_result
 from zoo.cards.licenses import judge, judge_result, may_quote
 from zoo.cards.markdown import escape_markdown, hide_local_paths, web_link
 from zoo.cards.metadata import base_metadata, checkpoint_metadata, example_sentence, language_name
+from zoo.cards.ontology_licenses import may_publish_ontology, ontology_attribution
 from zoo.cards.rebuild import is_packaged
 from zoo.energy import Energy
 from zoo.evaluation.errors import MEANINGS
@@ -136,26 +137,32 @@ class LinkedOntology:
     Attributes:
         types: Entity types of those mentions.
         license: SPDX id.
-        published: Whether its content may be published with a linker.
+        attribution: Whom to name; empty where its content may not be published with a linker.
     """
 
     id: str
     title: str
     types: tuple[str, ...]
     license: str
-    published: bool
+    attribution: str
+
+    @property
+    def published(self) -> bool:
+        """Whether its content may be published with a linker."""
+        return bool(self.attribution)
 
 
 def linked_ontologies(result: Result, registry: Registry) -> list[LinkedOntology]:
     """The ontologies that a result's mentions are linked to; one that the registry does not know is not published."""
     used = result.linking.vocabularies if result.linking else {}
     found = []
-    for name in dict.fromkeys(vocabulary.id for vocabulary in used.values()):
+    for name, version in dict.fromkeys((vocabulary.id, vocabulary.version) for vocabulary in used.values()):
         types, entry = tuple(kind for kind, one in used.items() if one.id == name), registry.ontologies.get(name)
         if entry is None:
-            found.append(LinkedOntology(name, name, types, UNKNOWN, published=False))
+            found.append(LinkedOntology(name, name, types, UNKNOWN, ""))
         else:
-            found.append(LinkedOntology(name, entry.title, types, entry.license.spdx, may_quote(entry.license)))
+            named = ontology_attribution(entry, version) if may_publish_ontology(entry) else ""
+            found.append(LinkedOntology(name, entry.title, types, entry.license.spdx, named))
     return found
 
 

@@ -13,6 +13,7 @@ import yaml
 
 from zoo.cards.licenses import may_quote
 from zoo.cards.metadata import dataset_ids
+from zoo.cards.ontology_licenses import may_publish_ontology
 from zoo.cards.render import render_base_card, render_card
 from zoo.errors import ZooError
 from zoo.evaluation.result import RESULT_FILE, Result
@@ -192,7 +193,7 @@ def linker_files(linker: Path, base_repo_id: str, corpus: CorpusEntry, registry:
             continue
         if place.parts[0] in (INDEXES, VECTORS):
             entry = registry.ontologies.get(place.parts[1])
-            if entry is None or not may_quote(entry.license):
+            if entry is None or not may_publish_ontology(entry):
                 continue
         withheld = place.name == NAMES_FILE and not may_quote(corpus.license)
         files[f"{LINKER}/{place.as_posix()}"] = b"" if withheld else path

@@ -6,7 +6,7 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 
-from zoo.cards.licenses import may_quote
+from zoo.cards.ontology_licenses import may_publish_ontology
 from zoo.files import file_sha256
 from zoo.linking.linker import VECTORS
 from zoo.linking.published import INDEXES, LINKER, linker_adapters
@@ -22,7 +22,7 @@ from zoo.registry.loader import Registry
 def shared_ontologies(link: Stage, registry: Registry) -> list[str]:
     """The ontologies of a linker that may be published with it, as the registry stands now."""
     entries = [registry.ontology(name) for name in link.inputs_of("index")]
-    return [entry.id for entry in entries if may_quote(entry.license)]
+    return [entry.id for entry in entries if may_publish_ontology(entry)]
 
 
 def copy_linker(link: Stage, folder: Path, base: Path, context: Context, link_file: Callable[[str, str], None]) -> None:
