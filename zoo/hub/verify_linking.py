@@ -14,7 +14,7 @@ from zoo.evaluation.result import Result
 from zoo.hub.verification import LinkingCheck
 from zoo.linking.index import Index
 from zoo.linking.linker import Linker
-from zoo.linking.published import LINKER, published_indexes
+from zoo.linking.published import LINKER, published_indexes, with_vectors
 from zoo.linking.trained_names import NAMES_FILE
 from zoo.modeling.windows import Entity
 from zoo.ontologies.load import open_ontology
@@ -55,7 +55,7 @@ def link_again(
         except ZooError as error:
             return LinkingCheck(status="not checked", why=f"for want of the vocabulary: {error.what}")
         measured = measure_linking(
-            Linker.load(linker, indexes),
+            Linker.load(with_vectors(linker, indexes, Path(scratch) / LINKER), indexes),
             {
                 name: Vocabulary(
                     id=used.id,

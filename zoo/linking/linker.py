@@ -282,7 +282,6 @@ def _is_known(found: Mapping[str, Evidence]) -> bool:
 
 
 def _base_of(adapter: Path) -> Base:
-    from zoo.modeling.adapters import find_base
-    from zoo.tagging.models import Base
+    from zoo.tagging.models import Base, locate
 
-    return Base.load(Path(find_base(adapter)))
+    return Base.load(locate(adapter).base)

@@ -8,7 +8,6 @@ from pathlib import Path
 
 from zoo.cards.ontology_licenses import may_publish_ontology
 from zoo.files import file_sha256
-from zoo.linking.linker import VECTORS
 from zoo.linking.published import INDEXES, LINKER, linker_adapters
 from zoo.modeling.adapters import ADAPTER_WEIGHTS, point_at_base
 from zoo.pipeline.context import Context
@@ -44,8 +43,6 @@ def copy_linker(link: Stage, folder: Path, base: Path, context: Context, link_fi
         if name in shared:
             source = store.get(index.kind, index.fingerprint) / INDEX
             shutil.copytree(source, linker / INDEXES / name, copy_function=link_file)
-        else:
-            shutil.rmtree(linker / VECTORS / name, ignore_errors=True)
 
 
 def linking_fingerprints(link: Stage, folder: Path) -> dict[str, str]:
