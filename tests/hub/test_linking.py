@@ -112,14 +112,14 @@ def test_a_linker_that_links_otherwise_is_not_verified(published: tuple[Loopback
     with loopback_hub() as other:
         other.load(folder / "hub")
         files = other.files(REPO)
-        names = [json.loads(line) for line in files["linker/names.jsonl"].splitlines()]
-        for name in names:
-            name["concept_ids"] = ["T:D05"]
-        changed = "".join(json.dumps(name) + "\n" for name in names).encode()
+        linker = json.loads(files["linker/linker.json"])
+        for ranking in linker["rankings"].values():
+            ranking |= {"none": 1000.0, "threshold": 0.5}  # it would always abstain
+        changed = json.dumps(linker).encode()
         manifest = read_manifest(files["manifest.json"], REPO)
-        records = {**manifest.files, "linker/names.jsonl": file_record(changed)}
+        records = {**manifest.files, "linker/linker.json": file_record(changed)}
         manifest = manifest.model_copy(update={"files": records, "content": content_digest(records, manifest.base)})
-        other.put(REPO, {"linker/names.jsonl": changed, "manifest.json": manifest.to_json().encode()})
+        other.put(REPO, {"linker/linker.json": changed, "manifest.json": manifest.to_json().encode()})
         found = _verify(folder / "registry", other, tmp_path, check=1)
     assert found["linking"]["status"] == "differs"
     assert found["problems"] == [problem for problem in found["problems"] if problem.startswith("linking differs")]
