@@ -41,7 +41,9 @@ class RuleScore(Record):
     rule: Literal["BELB", "BioSyn"]
     mentions: int = Field(ge=0, description="that are scored")
     left_out: int = Field(ge=0, description="without id; by BioSyn's rule also those with one that no concept has")
-    outside: int = Field(ge=0, description="of those scored: none of their ids is in the vocabulary; they are wrong")
+    outside: int = Field(
+        ge=0, description="of those scored: no id is in the vocabulary; a name of training may have it"
+    )
     accuracy_at_1: float = Field(ge=0, le=1)
     accuracy_at_5: float = Field(ge=0, le=1)
     accuracy_at_20: float = Field(ge=0, le=1)
