@@ -25,6 +25,7 @@ class Column:
         numeric: Set to the right.
         low_first: The first click sorts upwards.
         default: Shown unless the reader chooses columns.
+        where_measured: Shown only where a row has a value.
     """
 
     key: str
@@ -35,6 +36,7 @@ class Column:
     numeric: bool = True
     low_first: bool = False
     default: bool = True
+    where_measured: bool = False
 
 
 def percent(value: float | None) -> str:
@@ -102,6 +104,18 @@ COLUMNS: tuple[Column, ...] = (
     Column(
         "raw", "Raw text", "F1 on the original documents through the plain pipeline, percent",
         lambda e: e.raw_f1, lambda e: percent(e.raw_f1),
+    ),
+    Column(
+        "linked", "Linked F1", "F1 of start, end, type and concept ids, percent; mentions found and linked",
+        lambda e: e.linked_f1, lambda e: percent(e.linked_f1), where_measured=True,
+    ),
+    Column(
+        "concepts", "Concepts", "Accuracy of concepts of annotated mentions by BELB's rule, percent",
+        lambda e: e.linking_accuracy, lambda e: percent(e.linking_accuracy), where_measured=True,
+    ),
+    Column(
+        "vocabulary", "Linked to", "Vocabulary and version of each type", lambda e: e.linked_to or None,
+        lambda e: e.linked_to or MISSING, False, True, where_measured=True,
     ),
     Column(
         "robustness", "Noise loss", "Mean loss of F1 under typos, other case, shorthand and line breaks, in points",

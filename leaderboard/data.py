@@ -216,7 +216,7 @@ def _from_row(row: Mapping[str, Any], detail: Mapping[str, Any]) -> Entry:
     result = detail.get("result") or {}
     memory, raw = result.get("memorisation") or {}, result.get("raw_text") or {}
     decoding, latency = result.get("decoding") or {}, detail.get("latency") or {}
-    noisy = result.get("robustness") or {}
+    noisy, linking = result.get("robustness") or {}, result.get("linking") or {}
     losses = [score["loss"] for name, score in noisy.items() if name != "original"]
     trained, share = row.get("trained_parameters"), row.get("trained_share")
     return Entry(
@@ -239,6 +239,11 @@ def _from_row(row: Mapping[str, Any], detail: Mapping[str, Any]) -> Entry:
         unseen_f1=(memory.get("unseen") or {}).get("f1"),
         seen_f1=(memory.get("seen") or {}).get("f1"),
         raw_f1=(raw.get("score") or {}).get("micro_f1"),
+        linked_f1=(linking.get("end_to_end") or {}).get("f1"),
+        linking_accuracy=linking["gold"]["belb"]["accuracy_at_1"] if linking else None,
+        linked_to="; ".join(
+            f"{name}: {used['id']} {used['version']}" for name, used in linking.get("vocabularies", {}).items()
+        ),
         robustness=fmean(losses) if losses else None,
         trained_parameters=trained,
         parameters=round(trained / share) if trained and share else None,

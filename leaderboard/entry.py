@@ -45,6 +45,9 @@ class Entry:
     unseen_f1: float | None = None
     seen_f1: float | None = None
     raw_f1: float | None = None
+    linked_f1: float | None = None
+    linking_accuracy: float | None = None
+    linked_to: str = ""
     robustness: float | None = None
     trained_parameters: int | None = None
     parameters: int | None = None

@@ -71,6 +71,7 @@ def _facts(entry: Entry, result: Mapping[str, Any]) -> str:
             if result
             else MISSING,
         ),
+        *([("Concepts", _concepts(entry))] if entry.linked_to else []),
         ("Seeds", _seeds(entry)),
         ("Built", entry.created[:10] or MISSING),
     ]
@@ -78,6 +79,13 @@ def _facts(entry: Entry, result: Mapping[str, Any]) -> str:
         '<dl class="facts">'
         + "".join(f"<div><dt>{escape(name)}</dt><dd>{escape(value)}</dd></div>" for name, value in facts)
         + "</dl>"
+    )
+
+
+def _concepts(entry: Entry) -> str:
+    return (
+        f"{entry.linked_to}; F1 with concept ids {percent(entry.linked_f1)}, concepts of annotated mentions "
+        f"{percent(entry.linking_accuracy)} (BELB's rule)"
     )
 
 

@@ -41,7 +41,7 @@ def _meaning(view: View) -> str:
 
 def _speed(page: Page, view: View) -> str:
     """On which processors the times of a page were measured."""
-    if not any(column.key == "speed" for column in chosen_columns(view)):
+    if not any(column.key == "speed" for column in chosen_columns(view, page.entries)):
         return ""
     names = sorted({entry.processor for section in page.sections for entry in section.entries if entry.processor})
     if len(names) < 2:
@@ -58,7 +58,7 @@ def _summary(page: Page, view: View) -> str:
 
 
 def _table(page: Page, view: View) -> str:
-    columns = chosen_columns(view)
+    columns = chosen_columns(view, page.entries)
     head = "".join(_heading(column, view) for column in columns)
     body = "".join(_section(section, columns) for section in page.sections)
     return (

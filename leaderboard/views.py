@@ -141,11 +141,11 @@ def with_always(columns: Iterable[str]) -> tuple[str, ...]:
     return tuple(column.key for column in COLUMNS if column.key in chosen)
 
 
-def chosen_columns(view: View) -> list[Column]:
-    """The columns of a view; sorted over different sets of corpora, each row says its own."""
-    if view.view == "overall" and view.sort != "rank":
-        return [BY_KEY[key] for key in with_always((*view.columns, "corpus"))]
-    return [BY_KEY[key] for key in with_always(view.columns)]
+def chosen_columns(view: View, entries: Sequence[Entry]) -> list[Column]:
+    """The columns of a view of entries; sorted over different sets of corpora, each row says its own."""
+    own = ("corpus",) if view.view == "overall" and view.sort != "rank" else ()
+    chosen = [BY_KEY[key] for key in with_always((*view.columns, *own))]
+    return [c for c in chosen if not c.where_measured or any(c.value(entry) is not None for entry in entries)]
 
 
 def select(board: Board, view: View) -> list[Entry]:
@@ -246,10 +246,11 @@ def select_reported(board: Board, view: View) -> list[Reported]:
 
 def export_rows(board: Board, view: View) -> list[dict[str, Value]]:
     """All entries of a view with the columns it shows; fractions of 1, intervals in fields of their own."""
-    rows = []
-    for entry in select(board, view):
+    rows, entries = [], select(board, view)
+    columns = chosen_columns(view, entries)
+    for entry in entries:
         row: dict[str, Value] = {}
-        for column in chosen_columns(view):
+        for column in columns:
             row[column.key] = column.value(entry)
             if column.key == "rank":
                 row["rank_shared"] = entry.shared

@@ -15,7 +15,7 @@ import pytest
 import yaml
 from pydantic import ValidationError
 
-from tests.records import checkpoint, passages, registry, result, result_data, split_score
+from tests.records import checkpoint, linking_data, passages, registry, result, result_data, split_score
 from zoo.cards.markdown import escape_markdown, hide_local_paths, web_link
 from zoo.cards.metadata import hub_license, language_name
 from zoo.cards.render import render_base_card, render_card
@@ -54,6 +54,7 @@ def unpublishable() -> str:
         raw_text=None,
         robustness=None,
         errors=None,
+        linking=None,
         dapt=None,
         tune=None,
         energy_stages={},
@@ -295,6 +296,25 @@ def test_what_was_not_measured_is_said(section: str) -> None:
     assert after.startswith("Not measured")
 
 
+def test_figures_of_two_rules_share_no_table() -> None:
+    section = published().split("## Linking\n")[1].split("\n## ")[0]
+    tables = re.findall(r"(?:^\|.*\n)+", section, re.MULTILINE)
+    by_belb, by_biosyn = "85.30 | 82.00 to 88.70", "89.60 | 86.30 to 93.00"
+    assert sum(by_belb in table for table in tables) == sum(by_biosyn in table for table in tables) == 1
+    assert not any(by_belb in table and by_biosyn in table for table in tables)
+    assert "No linking to an ontology" in unpublishable() and "No linking to an ontology" not in published()
+
+
+def test_a_linker_of_one_type_has_no_line_of_all_and_says_when_nothing_is_answered() -> None:
+    scores = linking_data()
+    scores["per_type"].pop("Chemical")
+    scores["abstention"] |= {"threshold": None, "answered_share": 0.0, "precision": 0.0}
+    text = card(result(linking={**scores, "end_to_end": None, "nil": None, "train_names": "none"}))
+    assert "| Disease | 82.70 |" in text and "| all | 85.30 |" not in text
+    assert "no score on dev gives 95 % precision" in text and "**End to end**" not in text
+    assert "No names of the corpus itself are used." in text
+
+
 def test_every_section_of_the_issue_is_there() -> None:
     headings = re.findall(r"^##+ (.*)$", published(), re.MULTILINE)
     assert headings == [
@@ -306,6 +326,7 @@ def test_every_section_of_the_issue_is_there() -> None:
         "How much is memory",
         "Raw text",
         "Robustness",
+        "Linking",
         "What it gets wrong",
         "Reported by others",
         "Training data",

@@ -80,6 +80,27 @@ def test_url_source_is_fetched_and_named(server: FileServer, tmp_path: Path) -> 
     assert len(server.requests) == 3
 
 
+def test_splits_may_be_parts_of_one_file(server: FileServer, tmp_path: Path) -> None:
+    mention = {"start": 0, "end": 7, "type": "Chemical", "fragments": [[0, 3], [2, 7]]}  # it is mended, and counted
+    lines = [json.dumps({"id": str(n), "text": "Aspirin", "spans": [mention] if n in (1, 4) else []}) for n in range(5)]
+    file = server.put("/both.jsonl", "\n".join(lines).encode()).model_dump()
+    source = {"kind": "url", "files": dict.fromkeys(SPLITS, file)}
+    source["documents"] = {"train": [0, 3], "dev": [3, 5], "test": [4, 9]}
+    corpus = load(entry(source, format="jsonl"), tmp_path)
+    assert ["".join(d.id for d in corpus.splits[split]) for split in SPLITS] == ["012", "34", "4"]
+    assert list(corpus.repairs.values()) == [3], "what is mended before a part is not counted again"
+    assert len(server.requests) == 1
+    source["documents"] = {"dev": [9, 12]}
+    with pytest.raises(ZooError, match="no document"):
+        load(entry(source, format="jsonl"), tmp_path)
+
+
+def test_types_are_left_out_and_counted(server: FileServer, tmp_path: Path) -> None:
+    corpus = load(entry(url_source(server), types={"Gene": "Gene"}, left_out=["Chemical"]), tmp_path)
+    assert not any(document.spans for document in corpus.splits["train"])
+    assert corpus.repairs == {"mention of the type Chemical, which the entry leaves out": 3}
+
+
 def test_all_sources_yield_the_same_fingerprints(server: FileServer, tmp_path: Path) -> None:
     write_local(tmp_path / "data")
     fetched = load(entry(url_source(server)), tmp_path)

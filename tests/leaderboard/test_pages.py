@@ -90,6 +90,11 @@ class TestModelPage:
             assert words in page
         assert "<b>severe</b>" not in page and "&lt;b&gt;severe" in page and "<i>gout" not in page
 
+    def test_it_says_what_mentions_are_linked_to(self, board: Board) -> None:
+        entry = replace(board.entries[0], linked_f1=0.713, linking_accuracy=0.853, linked_to="Disease: medic 2012")
+        assert "Disease: medic 2012; F1 with concept ids 71.3" in render_model(entry)
+        assert "concept ids" not in render_model(board.entries[0])
+
     def test_a_record_without_details_says_so(self, board: Board) -> None:
         bare = replace(board.entries[0], details={})
         assert "run zoo board again" in render_model(bare)

@@ -14,7 +14,8 @@ from columns import COLUMNS, DEFAULT, escape, figure
 from data import Board, Reported, load_board
 from table import render_board
 from tests.leaderboard.boards import row, save
-from views import PAGE_ROWS, View, export_csv, export_json, paginate, sections, select, select_reported
+from tests.records import linking_data
+from views import PAGE_ROWS, View, export_csv, export_json, export_rows, paginate, sections, select, select_reported
 
 OTHERS = (
     Reported("Other BERT", "notes", ("Disease",), 0.88, None, 0.9, "https://example.org/a Table 1", "unknown split"),
@@ -143,6 +144,24 @@ def test_exports_hold_all_pages_and_the_columns_shown(board: Board) -> None:
     data = json.loads(export_json(board, view))
     assert [r["f1"] for r in data["rows"]] == [0.8, 0.7, 0.6]
     assert [item["model"] for item in data["reported_by_others"]] == ["Other BERT"] and data["ranking"] == "RANKS"
+
+
+def test_linking_has_columns_where_a_row_of_the_view_links(tmp_path: Path) -> None:
+    save(tmp_path)
+    data = json.loads((tmp_path / "board.json").read_text())
+    first = next(item for item in data["details"] if item["checkpoint_id"] == "small/notes")
+    first["result"]["linking"] = linking_data()
+    (tmp_path / "board.json").write_text(json.dumps(data))
+    board = load_board(tmp_path)
+    assert {"linked", "concepts", "vocabulary"} <= set(export_rows(board, View())[0])
+    assert not {"linked", "concepts", "vocabulary"} & set(export_rows(board, View(corpora=("mixed",)))[0])
+    html = render_board(board, View())
+    assert "Linked F1" in html and "71.3" in html and "85.3" in html and "Disease: medic 2012-07-06" in html
+    assert "Linked F1" not in render_board(board, View(corpora=("mixed",)))
+    assert names(board, sort="linked", descending=True)[0] == "small/notes"
+    by_type = next(entry for entry in board.per_type if entry.name == "small/notes")
+    assert by_type.linked_f1 == 0.713, "one type: the figure of the type is that of the corpus"
+    assert all(entry.linked_f1 is None for entry in board.overall)
 
 
 def test_a_spreadsheet_takes_no_cell_for_a_formula(tmp_path: Path) -> None:

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import gzip
 import re
 from collections import Counter
 from collections.abc import Iterator
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
 
 from zoo.corpora.document import Document, count_mentions, count_tokens
+from zoo.corpora.download import cached_path
 from zoo.corpora.load import Corpus, load_corpus
+from zoo.corpora.retry import FetchOptions
+from zoo.files import git_blob_sha1
 from zoo.passages.load import read_passage_files
 from zoo.registry.loader import PACKAGED, load_registry
 from zoo.registry.reading import read_yaml
-from zoo.registry.schema import SPLITS, BundledSource, CorpusEntry
+from zoo.registry.schema import SPLITS, BundledSource, CorpusEntry, UrlSource
 
 
 def words(text: str) -> list[str]:
@@ -188,6 +193,47 @@ def test_no_passage_holds_a_sample_document() -> None:
         for document in load_sample(name).splits["test"]:
             for sentence in SENTENCE_END.split(document.text):
                 assert len(sentence) < 40 or sentence not in passages, (document.id, sentence)
+
+
+LINKED = words("ncbi-disease-abstracts bc5cdr-abstracts linnaeus-articles species-800-abstracts craft")
+CDR_HALVES = "standoff/bc5cdr/train_dev_pmids.tsv"
+
+
+def load_linked(name: str, shared_data: Path, tmp_path: Path) -> Corpus:
+    """A corpus for linking, its pinned files in the cache, or (of one without a source) as local copies."""
+    entry = registered()[name]
+    here = {sha256(data).hexdigest(): data for data in map(unpacked, shared_data.glob("standoff/*/*.gz"))}
+    for source in entry.sources:
+        assert isinstance(source, UrlSource)
+        for file in source.files.values():
+            path = cached_path(file, tmp_path)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(here[file.sha256 or ""])
+            assert (git_blob_sha1(path), path.stat().st_size) == (file.git_blob_sha1, file.size_bytes)
+    local = None if entry.sources else shared_data / "nested"
+    return load_corpus(entry, registry_folder=PACKAGED, local=local, cache=tmp_path, options=FetchOptions(offline=True))
+
+
+def unpacked(path: Path) -> bytes:
+    return gzip.decompress(path.read_bytes())
+
+
+@pytest.mark.parametrize("name", LINKED)
+def test_a_corpus_for_linking_is_what_its_entry_says(name: str, shared_data: Path, tmp_path: Path) -> None:
+    corpus = load_linked(name, shared_data, tmp_path)
+    assert corpus.verified and corpus.split_infos() == corpus.entry.splits
+    assert set(corpus.entry.ontologies) == set(corpus.entry.entity_types)
+    linked = [bool(span.concept_ids) for document in documents_of(corpus) for span in document.spans]
+    assert sum(linked) / len(linked) > 0.99
+
+
+def test_the_halves_of_bc5cdr_are_its_official_splits(shared_data: Path, tmp_path: Path) -> None:
+    corpus = load_linked("bc5cdr-abstracts", shared_data, tmp_path)
+    lines = (shared_data / CDR_HALVES).read_text().splitlines()[1:]
+    official = {pmid: split for pmid, _, split in (line.split("\t") for line in lines)}
+    for split in ("train", "dev"):
+        assert {official[document.id] for document in corpus.splits[split]} == {split}
+        assert len(corpus.splits[split]) == 500
 
 
 @pytest.mark.parametrize("name", sorted(set(registered()) - set(SAMPLES)))

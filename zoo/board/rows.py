@@ -189,6 +189,7 @@ def _row(entrant: _Entrant, rank: int, shared_by: int) -> dict[str, Any]:
         "test_precision": fmean(test.precision for test in tests),
         "test_recall": fmean(test.recall for test in tests),
         "dev_micro_f1": fmean(result.scores.dev.micro_f1 for result in results),
+        **_linking(first),
         "dropped_share": first.corpus_record.dropped_test_share,
         "trained_parameters": first.trained_parameters,
         "trained_share": first.trained_share,
@@ -203,6 +204,17 @@ def _row(entrant: _Entrant, rank: int, shared_by: int) -> dict[str, Any]:
         "created": max(result.created for result in results),
         "recipe": entrant.recipe,
         "test_fingerprint": first.fingerprints["split_test"],
+    }
+
+
+def _linking(result: Result) -> dict[str, Any]:
+    """End to end and of gold mentions by one rule, of the adapter that is published; null: it does not link."""
+    scores = result.linking
+    pairs = scores.vocabularies.items() if scores else ()
+    return {
+        "linked_f1": scores.end_to_end.f1 if scores and scores.end_to_end else None,
+        "linking_belb_accuracy": scores.gold.belb.accuracy_at_1 if scores else None,
+        "linked_to": "; ".join(f"{name}: {used.id} {used.version}" for name, used in pairs),
     }
 
 

@@ -18,7 +18,7 @@ from zoo.registry.schema import Language
 if TYPE_CHECKING:
     from zoo.evaluation.result import Result
 
-FIGURE_SECTIONS = frozenset({"", "Scores", "Pre-training", "Energy"})
+FIGURE_SECTIONS = frozenset({"", "Scores", "Linking", "Pre-training", "Energy"})
 """Sections whose tables hold measured figures only; the first is what stands before all headings."""
 BASE_STAGES = ("dapt", "base")
 """Stages whose energy is that of a base."""

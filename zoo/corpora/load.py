@@ -215,6 +215,9 @@ def _mapped(
     for document in documents:
         spans = []
         for span in document.spans:
+            if span.type in entry.left_out:
+                repairs[f"mention of the type {span.type}, which the entry leaves out"] += 1
+                continue
             name = entry.types.get(span.type, others)
             if name is None:
                 raise ZooError(

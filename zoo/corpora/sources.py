@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from itertools import islice
 from pathlib import Path
 
 from zoo.corpora.document import Document
 from zoo.corpora.download import OFFLINE_FIX, cached_path, describe, fetch
+from zoo.corpora.readers import read_split
 from zoo.corpora.retry import FetchOptions
 from zoo.errors import ZooError
 from zoo.registry.schema import (
@@ -97,7 +99,7 @@ def locate(
                         return Located("local folder", folder, folder=folder)
                     raise ZooError(f"the folder of the corpus {entry.id} does not exist", where=folder)
                 case UrlSource():
-                    return _url(source, cache, options)
+                    return _url(source, entry, cache, options)
                 case ArchiveSource():
                     return _archive(source, entry, cache, options)
                 case PackedSource():
@@ -153,10 +155,27 @@ def _cached(files: Iterable[RemoteFile], cache: Path) -> bool:
     return all(cached_path(file, cache).is_file() for file in files)
 
 
-def _url(source: UrlSource, cache: Path, options: FetchOptions) -> Located:
+def _url(source: UrlSource, entry: CorpusEntry, cache: Path, options: FetchOptions) -> Located:
     files = {split: fetch(file, cache, options=options) for split, file in source.files.items()}
     home = ", ".join(dict.fromkeys(describe(file) for file in source.files.values()))
-    return Located(home, home, files=files, fetched=True)
+
+    def reader(split: SplitName, start: int, end: int) -> Reader:
+        return lambda repairs: _part(split, entry, files[split], start, end, repairs)
+
+    readers = {split: reader(split, *part) for split, part in source.documents.items() if split in files}
+    return Located(home, home, files=files, readers=readers, fetched=True)
+
+
+def _part(
+    split: SplitName, entry: CorpusEntry, path: Path, start: int, end: int, repairs: Counter[str]
+) -> Iterator[Document]:
+    """The documents `[start, end)` of a file; what is repaired in those before them is not counted."""
+    documents = named_after(split, read_split(path, entry, repairs), path)
+    before = repairs.copy()
+    deque(islice(documents, start), maxlen=0)
+    repairs.clear()
+    repairs.update(before)
+    yield from islice(documents, max(0, end - start))
 
 
 def _archive(source: ArchiveSource, entry: CorpusEntry, cache: Path, options: FetchOptions) -> Located:

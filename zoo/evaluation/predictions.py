@@ -14,10 +14,19 @@ from pydantic import Field
 from zoo.corpora.document import Document
 from zoo.evaluation.spans import Counts, Key, count
 from zoo.modeling.windows import Entity
+from zoo.ontologies.link import Candidate, Link
 from zoo.records import Record, read_bytes
 
 PREDICTIONS_FILE = "predictions.jsonl"
 _FIX = "build the checkpoint again"
+
+
+class LinkCandidate(Record):
+    """A concept that a mention may stand for; without its name, which a vocabulary's licence may keep to itself."""
+
+    concept_id: str
+    score: float
+    step: str
 
 
 class Mention(Record):
@@ -28,11 +37,23 @@ class Mention(Record):
     type: str
     score: float | None = Field(default=None, description="confidence of a predicted one")
     concept_ids: tuple[str, ...] = Field(default=(), description="identifiers in an ontology, where it has them")
+    ontology: str = Field(default="", description="what a predicted one was linked to; empty: it was not")
+    link_score: float | None = Field(default=None, description="probability that its first concept is right")
+    candidates: tuple[LinkCandidate, ...] = Field(default=(), description="concepts that were looked at, best first")
 
     @property
     def key(self) -> Key:
         """What strict scoring compares."""
         return (self.start, self.end, self.type)
+
+    @property
+    def entity(self) -> Entity:
+        """A predicted one as a tagger found it, with its link."""
+        link = None
+        if self.link_score is not None:
+            candidates = tuple(Candidate(c.concept_id, "", c.score, c.step) for c in self.candidates)
+            link = Link(self.concept_ids, self.link_score, candidates, self.ontology)
+        return Entity(*self.key, self.score or 0.0, link)
 
 
 class DocumentPredictions(Record):
@@ -41,6 +62,11 @@ class DocumentPredictions(Record):
     id: str
     gold: tuple[Mention, ...]
     predicted: tuple[Mention, ...]
+
+    @property
+    def entities(self) -> list[Entity]:
+        """What was predicted, as a tagger found it."""
+        return [mention.entity for mention in self.predicted]
 
     @property
     def counts(self) -> Counts:
@@ -63,12 +89,25 @@ def write_predictions(path: Path, documents: Sequence[Document], predictions: Se
                 gold=tuple(
                     Mention(start=s.start, end=s.end, type=s.type, concept_ids=s.concept_ids) for s in document.spans
                 ),
-                predicted=tuple(
-                    Mention(start=e.start, end=e.end, type=e.type, score=round(e.score, 4), concept_ids=e.concept_ids)
-                    for e in entities
-                ),
+                predicted=tuple(map(_predicted, entities)),
             )
             file.write(json.dumps(line.model_dump(mode="json", exclude_defaults=True)) + "\n")
+
+
+def _predicted(entity: Entity) -> Mention:
+    mention = Mention(start=entity.start, end=entity.end, type=entity.type, score=round(entity.score, 4))
+    if (link := entity.link) is None:
+        return mention
+    return mention.model_copy(
+        update={
+            "concept_ids": link.concept_ids,
+            "ontology": link.ontology,
+            "link_score": round(link.score, 4),
+            "candidates": tuple(
+                LinkCandidate(concept_id=c.concept_id, score=round(c.score, 4), step=c.step) for c in link.candidates
+            ),
+        }
+    )
 
 
 def read_predictions(folder: Path) -> list[DocumentPredictions]:

@@ -11,6 +11,7 @@ from pydantic import Field
 from zoo.energy import Energy
 from zoo.errors import ZooError
 from zoo.evaluation.error_summary import ErrorSummary
+from zoo.evaluation.linking import LinkingScores
 from zoo.evaluation.memorisation import SeenUnseen, WithoutLeaked
 from zoo.evaluation.oracle import RawTextScore
 from zoo.evaluation.scoring import SplitScore
@@ -213,6 +214,9 @@ class Result(Record):
         default=None, description="kind of change -> score, `original` first; null: not measured"
     )
     errors: ErrorSummary | None = Field(default=None, description="mistakes on test by class; null: not measured")
+    linking: LinkingScores | None = Field(
+        default=None, description="concepts of test mentions, of this adapter; null: not linked"
+    )
     notes: list[str] = Field(description="what was not measured, and why")
     protocol: str = Field(description="what a score means, in one line")
     trained_parameters: int

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 Key = tuple[int, int, str]
@@ -40,14 +40,14 @@ class Counts:
         return 2 * self.tp / (2 * self.tp + self.fp + self.fn) if self.tp + self.fp + self.fn else 0.0
 
 
-def count(gold: Collection[Key], predicted: Collection[Key]) -> Counts:
-    """Compare the spans of one document as sets."""
+def count(gold: Collection[Hashable], predicted: Collection[Hashable]) -> Counts:
+    """Compare the spans of one document as sets; keys may hold more than a span, such as concept ids."""
     gold, predicted = set(gold), set(predicted)
     hits = len(gold & predicted)
     return Counts(hits, len(predicted) - hits, len(gold) - hits)
 
 
-def count_documents(gold: Sequence[Collection[Key]], predicted: Sequence[Collection[Key]]) -> list[Counts]:
+def count_documents(gold: Sequence[Collection[Hashable]], predicted: Sequence[Collection[Hashable]]) -> list[Counts]:
     """Counts of each document."""
     return [count(g, p) for g, p in zip(gold, predicted, strict=True)]
 

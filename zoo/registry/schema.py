@@ -9,7 +9,7 @@ from __future__ import annotations
 from datetime import date
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, NonNegativeInt, model_validator
 
 from zoo.registry.formats import PASSAGE_HOMES, CorpusFormat, PassageFormat
 
@@ -120,10 +120,13 @@ class BundledSource(Entry):
 
 
 class UrlSource(Entry):
-    """One file a split, fetched over HTTP."""
+    """Files fetched over HTTP: one a split, or parts of one file where `documents` says so."""
 
     kind: Literal["url"]
     files: dict[SplitName, RemoteFile]
+    documents: dict[SplitName, tuple[NonNegativeInt, NonNegativeInt]] = Field(
+        default_factory=dict, description="split -> `[start, end)` of the documents of its file that it is; else all"
+    )
 
 
 class FolderSource(Entry):
@@ -223,6 +226,8 @@ class CorpusEntry(Entry):
         description="what one document of this corpus is; the bootstrap draws it"
     )
     types: dict[str, TypeName] = Field(min_length=1, description="type in the files -> type of the label space")
+    left_out: tuple[str, ...] = Field(default=(), description="types in the files that are not read, but counted")
+    ontologies: dict[TypeName, tuple[Identifier, ...]] = Field(default_factory=dict, description="of its concept ids")
     overlaps: Literal["keep", "longest", "error"] = Field(
         default="error",
         description="nested, overlapping, discontinuous mentions: keep all, the longest (counting the rest), or refuse",

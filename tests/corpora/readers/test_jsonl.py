@@ -62,7 +62,6 @@ def span(**fields: Any) -> str:
         (span(fragments="0 7"), "pairs of integers"),
         (span(fragments=[[0, 3, 7]]), "pairs of integers"),
         (span(fragments=[[0, 7]]), "not the parts"),
-        (span(fragments=[[0, 3], [2, 7]]), "not the parts"),
         (span(fragments=[[0, 3], [4, 6]]), "not the parts"),
         (span(fragments=[[4, 7], [0, 3]]), "not the parts"),
         (line(id="first"), "stands in line 1 already"),
@@ -73,6 +72,19 @@ def test_malformed_lines_are_named(text: str, what: str, tmp_path: Path) -> None
     with pytest.raises(ZooError, match=what) as caught:
         list(read_jsonl(tmp_path / "x.jsonl"))
     assert str(caught.value.where).endswith("x.jsonl:3")
+
+
+@pytest.mark.parametrize(
+    ("fragments", "joined"), [([[0, 3], [2, 7]], ()), ([[0, 2], [3, 5], [4, 6], [4, 7]], ((0, 2), (3, 7)))]
+)
+def test_fragments_that_share_characters_are_joined_and_counted(
+    fragments: list[list[int]], joined: tuple[tuple[int, int], ...], tmp_path: Path
+) -> None:
+    (tmp_path / "x.jsonl").write_text(span(fragments=fragments))
+    repairs: Counter[str] = Counter()
+    (document,) = read_jsonl(tmp_path / "x.jsonl", repairs=repairs)
+    assert document.spans == (Span(0, 7, "Chemical", fragments=joined),)
+    assert repairs == {"fragments that share characters joined": 1}
 
 
 def test_what_is_read_has_a_fingerprint(tmp_path: Path) -> None:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -55,11 +56,11 @@ def make_document(data: Any, where: str, repairs: Counter[str]) -> Document | No
     if not isinstance(items, list):
         # A missing list is not an empty one: under a misspelt name all mentions would be lost without a word.
         raise ZooError("the line has no list 'spans'", where=where, fix=f"{_SHAPE}; without mentions it is []")
-    spans = sorted(_span(item, len(data["text"]), where) for item in items)
+    spans = sorted(_span(item, len(data["text"]), where, repairs) for item in items)
     return Document(str(name), data["text"], tuple(spans))
 
 
-def _span(item: Any, length: int, where: str) -> Span:  # noqa: ANN401 - parsed JSON
+def _span(item: Any, length: int, where: str, repairs: Counter[str]) -> Span:  # noqa: ANN401 - parsed JSON
     if not isinstance(item, dict):
         raise ZooError(f"a span is not an object: {item!r}", where=where, fix=_SHAPE)
     start, end, name = item.get("start"), item.get("end"), item.get("type")
@@ -74,21 +75,36 @@ def _span(item: Any, length: int, where: str) -> Span:  # noqa: ANN401 - parsed 
     concepts = item.get("concept_ids", [])
     if not isinstance(concepts, list) or not all(isinstance(concept, str) for concept in concepts):
         raise ZooError(f"'concept_ids' is not a list of texts: {concepts!r}", where=where, fix=_SHAPE)
-    return Span(start, end, name, tuple(concepts), _fragments(item.get("fragments", []), start, end, where))
+    fragments = _fragments(item.get("fragments", []), start, end, where)
+    if any(one[1] > other[0] for one, other in pairwise(fragments)):
+        repairs["fragments that share characters joined"] += 1
+        fragments = _joined(fragments)
+    return Span(start, end, name, tuple(concepts), fragments)
+
+
+def _joined(fragments: Iterable[tuple[int, int]]) -> tuple[tuple[int, int], ...]:
+    """Fragments in order, those that share characters as one; a single one is no fragment."""
+    joined: list[tuple[int, int]] = []
+    for start, end in fragments:
+        if joined and start < joined[-1][1]:
+            joined[-1] = (joined[-1][0], max(end, joined[-1][1]))
+        else:
+            joined.append((start, end))
+    return tuple(joined) if len(joined) > 1 else ()
 
 
 def _fragments(items: Any, start: int, end: int, where: str) -> tuple[tuple[int, int], ...]:  # noqa: ANN401 - parsed JSON
-    """The parts of a discontinuous mention: at least two, in order, apart, from its start to its end."""
+    """The parts of a discontinuous mention: at least two, in order of their start, from its start to its end."""
     if items == []:
         return ()
     pairs = items if isinstance(items, list) else [items]
     if not all(isinstance(pair, list) and len(pair) == 2 and all(type(edge) is int for edge in pair) for pair in pairs):
         raise ZooError(f"'fragments' is not a list of pairs of integers: {items!r}", where=where, fix=_SHAPE)
-    edges = [edge for pair in pairs for edge in pair]
-    if len(pairs) < 2 or edges != sorted(set(edges)) or (edges[0], edges[-1]) != (start, end):
+    whole = bool(pairs) and (pairs[0][0], max(edge for _, edge in pairs)) == (start, end)
+    if len(pairs) < 2 or pairs != sorted(pairs) or any(one >= other for one, other in pairs) or not whole:
         raise ZooError(
             f"the fragments {items} are not the parts of the span [{start}, {end})",
             where=where,
-            fix="fragments are two or more, in order, apart, and go from the span's start to its end",
+            fix="fragments are two or more, in order, and go from the span's start to its end",
         )
     return tuple((pair[0], pair[1]) for pair in pairs)
