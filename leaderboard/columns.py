@@ -110,8 +110,8 @@ COLUMNS: tuple[Column, ...] = (
         lambda e: e.linked_f1, lambda e: percent(e.linked_f1), where_measured=True,
     ),
     Column(
-        "concepts", "Concepts", "Accuracy of concepts of annotated mentions, percent; BELB's rule, ids outside the "
-        "vocabulary wrong", lambda e: e.linking_accuracy, lambda e: percent(e.linking_accuracy), where_measured=True,
+        "concepts", "Concepts", "Accuracy of concepts of annotated mentions by BELB's rule, percent",
+        lambda e: e.linking_accuracy, lambda e: percent(e.linking_accuracy), where_measured=True,
     ),
     Column(
         "vocabulary", "Linked to", "Vocabulary and version of each type", lambda e: e.linked_to or None,

@@ -38,7 +38,7 @@ def test_links_are_kept_with_candidates_and_without_names(tmp_path: Path) -> Non
     write_predictions(tmp_path / PREDICTIONS_FILE, [DOCUMENT], [[linked, abstained, alone]])
     assert "asthma" not in (tmp_path / PREDICTIONS_FILE).read_text().lower()
     (line,) = read_predictions(tmp_path)
-    first, second, third = (mention.entity for mention in line.predicted)
+    first, second, third = line.entities
     assert first.link is not None and first.link.score == 0.9123 and first.concept_ids == ("MESH:D001249",)
     assert [(c.concept_id, c.step) for c in first.link.candidates] == [("MESH:D001249", "exact"), ("OMIM:1", "ngrams")]
     assert second.link is not None and second.concept_ids == () and len(second.link.candidates) == 1

@@ -1,8 +1,10 @@
-"""`zoo evaluate`: score a model on a corpus."""
+"""`zoo evaluate`: score a model on a corpus, and what links its mentions."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
+
+import typer
 
 from zoo.cli.opening import load_tagger, open_corpus, open_registry
 from zoo.cli.options import (
@@ -15,35 +17,117 @@ from zoo.cli.options import (
     SplitOption,
     parse_renames,
 )
-from zoo.cli.output import print_json, print_table, score_cells
+from zoo.cli.output import (
+    download_bars,
+    interval,
+    percent,
+    print_json,
+    print_line,
+    print_step,
+    print_table,
+    score_cells,
+)
+from zoo.errors import ZooError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from zoo.corpora.load import Corpus
+    from zoo.evaluation.linking import LinkingScores, RuleScore
     from zoo.evaluation.scoring import SplitScore
+    from zoo.modeling.windows import Entity
+    from zoo.registry.loader import Registry
+    from zoo.registry.schema import SplitName
+    from zoo.settings import Settings
+    from zoo.tagging.tagger import Tagger
 
 
 def evaluate(
     model: ModelArgument,
     corpus: CorpusArgument,
     split: SplitOption = "test",
+    link: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--link",
+            metavar="[TYPE=]ONTOLOGY",
+            help="Link mentions, too, and score that: an ontology, or your own .csv, .tsv or .obo file.",
+        ),
+    ] = None,
     mapping: MapOption = None,
     precision: PrecisionOption = "float32",
     registry: RegistryOption = None,
     as_json: AsJson = False,
 ) -> None:
-    """Score a model on a corpus: strict micro-F1 with a 95% document-bootstrap interval."""
+    """Score a model on a corpus: strict micro-F1 with a 95% document-bootstrap interval; --link scores concepts."""
     found, settings = open_registry(registry)
     entry = found.corpus(corpus)
     renames = parse_renames(mapping)
-    documents = open_corpus(entry, found, settings).documents(split)
+    opened = open_corpus(entry, found, settings)
+    documents = opened.documents(split)
+    if link and not any(span.concept_ids for document in documents for span in document.spans):
+        others = ", ".join(name for name, other in found.corpora.items() if other.ontologies)
+        raise ZooError(f"no mention of {corpus} has a concept id", where="--link", fix=f"corpora that have: {others}")
     from zoo.evaluation.scoring import rename_types, score_predictions, tag_documents
 
-    predictions = rename_types(tag_documents(load_tagger(model, renames), documents, precision=precision), renames)
+    tagger = load_tagger(model, renames)
+    predictions = rename_types(tag_documents(tagger, documents, precision=precision), renames)
     score = score_predictions(documents, predictions, samples=10_000)
+    linking = _link(link, model, tagger, opened, split, predictions, found, settings) if link else None
     if as_json:
         about = {"model": model, "corpus": corpus, "split": split, "number_format": precision}
-        print_json({**about, **score.model_dump(mode="json")})
-    else:
-        _print_score(score)
+        concepts = {"linking": linking.model_dump(mode="json")} if linking else {}
+        print_json({**about, **score.model_dump(mode="json"), **concepts})
+        return
+    _print_score(score)
+    if linking:
+        _print_linking(linking)
+
+
+def _link(
+    links: Sequence[str],
+    model: str,
+    tagger: Tagger,
+    corpus: Corpus,
+    split: SplitName,
+    predictions: Sequence[Sequence[Entity]],
+    registry: Registry,
+    settings: Settings,
+) -> LinkingScores:
+    """Scores of what links the mentions of a model, as `--link` says."""
+    from zoo.evaluation.linking import measure_linking
+    from zoo.evaluation.linking_rules import Vocabulary
+    from zoo.linking.chain import Chain
+    from zoo.linking.indexes import open_index
+    from zoo.linking.opening import open_linking, parse_links
+
+    types = corpus.entry.entity_types
+    with download_bars() as progress:
+        linking = open_linking(
+            links, [model], [tagger.base], types, registry, settings, say=print_step, progress=progress
+        )
+    chain = Chain(linking.linkers[0])
+    opened = [open_index(name, registry, settings) for _, name in parse_links(links)]
+    fingerprints = {each.index.info.ontology: each.fingerprint for each in opened}
+    vocabularies = {}
+    for name, index in chain.ontologies.items():
+        entry = registry.ontologies.get(index.info.ontology)
+        vocabularies[name] = Vocabulary(
+            id=index.info.ontology,
+            version=index.info.version,
+            fingerprint=fingerprints[index.info.ontology],
+            concept=index.concept,
+            id_prefix=entry.id_prefix if entry else "",
+        )
+    return measure_linking(
+        chain,
+        vocabularies,
+        corpus.splits,
+        train_names="train" if chain.knows_names else "none",
+        split=split,
+        found=predictions,
+        described="the trained linker" if chain.knows_names else "names alone",
+    )
 
 
 def _print_score(score: SplitScore) -> None:
@@ -52,3 +136,50 @@ def _print_score(score: SplitScore) -> None:
         [name, *score_cells(s.f1, s.precision, s.recall), str(s.gold_mentions)] for name, s in score.per_type.items()
     ]
     print_table(["type", "strict F1", "95% interval", "P", "R", "mentions"], rows)
+
+
+def _print_linking(scores: LinkingScores) -> None:
+    for name, used in scores.vocabularies.items():
+        print_line(f"\n{name}: {used.id}, version {used.version or 'not known'}, {used.fingerprint[:12]}")
+    names = {"none": "no names", "train": "names of train", "train+dev": "names of train and dev"}
+    print_line(f"linked by {scores.linker}, with {names[scores.train_names]} of the corpus it was trained on")
+    for rule in ("belb", "biosyn"):
+        each = [("all", scores.gold), *(scores.per_type.items() if len(scores.per_type) > 1 else ())]
+        print_line()
+        head = f"annotated mentions, {getattr(scores.gold, rule).rule}'s rule"
+        columns = [head, "accuracy", "95% interval", "at 5", "at 20", "mentions", "left out", "outside"]
+        print_table(columns, [[name, *_rule_cells(getattr(gold, rule))] for name, gold in each])
+    print_line()
+    groups = [("seen in train or dev", scores.gold.seen), ("unseen", scores.gold.unseen)]
+    columns = ["mentions by their text, BELB's rule", "accuracy", "95% interval", "mentions"]
+    print_table(columns, [[name, percent(g.accuracy), interval(*g.ci95), str(g.mentions)] for name, g in groups])
+    if both := scores.end_to_end:
+        print_line()
+        rows = [
+            ["with concept ids", *score_cells(both.f1, both.precision, both.recall, both.ci95)],
+            ["without", percent(both.recognition_f1), interval(*both.recognition_ci95), "", ""],
+        ]
+        print_table(["found and linked", "strict F1", "95% interval", "P", "R"], rows)
+    _print_abstention(scores)
+
+
+def _print_abstention(scores: LinkingScores) -> None:
+    abstention = scores.abstention
+    if abstention.threshold is not None:
+        aim = f"{percent(abstention.target_precision)} % precision on dev"
+        share, precision = percent(abstention.answered_share), percent(abstention.precision)
+        print_line(
+            f"\nanswering from a score of {abstention.threshold:.3f} on ({aim}): {share} % of mentions, "
+            f"{precision} % of them rightly"
+        )
+    if nil := scores.nil:
+        print_line(
+            f"linked to none: precision {percent(nil.precision)}, recall {percent(nil.recall)} "
+            f"({nil.gold_mentions} annotated without an id)"
+        )
+
+
+def _rule_cells(score: RuleScore) -> list[str]:
+    at = [percent(value) for value in (score.accuracy_at_5, score.accuracy_at_20)]
+    counts = [str(value) for value in (score.mentions, score.left_out, score.outside)]
+    return [percent(score.accuracy_at_1), interval(*score.ci95), *at, *counts]

@@ -21,7 +21,7 @@ _OTHERS = "*"
 
 @dataclass(frozen=True)
 class Judged:
-    """A gold mention that was linked; a place is that of the first right id of the vocabulary, from 1."""
+    """A gold mention that was linked; a place is that of the first right id, from 1."""
 
     document: int
     type: str
@@ -61,7 +61,7 @@ def judge(
                     form=form_of(document, span.key),
                     gold=gold,
                     concepts=concepts,
-                    place=first_right({concept.id for concept in concepts}, ranked),
+                    place=first_right(gold, ranked),
                     biosyn_place=biosyn_place(text, vocabulary.resolve(counted), linked, ranked),
                     in_biosyn=bool(counted) and all(map(vocabulary.knows, counted)),
                     score=entity.link.score if entity.link else 0.0,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Literal
+from typing import Literal, Protocol
 
 from pydantic import Field
 
@@ -17,10 +17,10 @@ from zoo.evaluation.spans import Counts, count_documents, total
 from zoo.evaluation.statistics import bootstrap_interval
 from zoo.modeling.windows import Entity
 from zoo.records import Record
+from zoo.registry.schema import SplitName
 
-if TYPE_CHECKING:
-    from zoo.linking.linker import Linker
-
+_KNOWN: tuple[SplitName, ...] = ("train", "dev")
+"""Splits whose mentions count as seen."""
 TrainNames = Literal["none", "train", "train+dev"]
 
 
@@ -41,7 +41,9 @@ class RuleScore(Record):
     rule: Literal["BELB", "BioSyn"]
     mentions: int = Field(ge=0, description="that are scored")
     left_out: int = Field(ge=0, description="without id; by BioSyn's rule also those with one that no concept has")
-    outside: int = Field(ge=0, description="of those scored: none of their ids is in the vocabulary; they are wrong")
+    outside: int = Field(
+        ge=0, description="of those scored: no id is in the vocabulary; a name of training may have it"
+    )
     accuracy_at_1: float = Field(ge=0, le=1)
     accuracy_at_5: float = Field(ge=0, le=1)
     accuracy_at_20: float = Field(ge=0, le=1)
@@ -101,20 +103,27 @@ class LinkingScores(Record):
     nil: NilScore | None = Field(default=None, description="null: every gold mention has an id")
 
 
+class Links(Protocol):
+    """What links mentions: `Linker`, or several of them."""
+
+    def link(self, texts: Sequence[str], entities: Sequence[Sequence[Entity]]) -> list[list[Entity]]:
+        """The entities of each text, in order of their start, with their links."""
+
+
 def mentions_of(documents: Sequence[Document]) -> list[list[Entity]]:
     """Gold mentions as a linker takes them."""
     return [[Entity(*span.key, 1.0) for span in document.spans] for document in documents]
 
 
 def measure_linking(
-    linker: Linker,
+    linker: Links,
     vocabularies: Mapping[str, Vocabulary],
-    splits: Mapping[str, Sequence[Document]],
+    splits: Mapping[SplitName, Sequence[Document]],
     *,
     train_names: TrainNames,
-    split: str = "test",
+    split: SplitName = "test",
     found: Sequence[Sequence[Entity]] | None = None,
-    calibration: Linker | None = None,
+    calibration: Links | None = None,
     described: str = "",
     samples: int = 10_000,
 ) -> LinkingScores:
@@ -134,7 +143,7 @@ def measure_linking(
     """
     documents = splits[split]
 
-    def linked(by: Linker, documents: Sequence[Document], mentions: Sequence[Sequence[Entity]]) -> list[list[Entity]]:
+    def linked(by: Links, documents: Sequence[Document], mentions: Sequence[Sequence[Entity]]) -> list[list[Entity]]:
         return by.link([document.text for document in documents], mentions)
 
     by = calibration or (linker if train_names != "train+dev" else None)
@@ -145,7 +154,7 @@ def measure_linking(
         documents,
         linked(linker, documents, mentions_of(documents)),
         vocabularies,
-        known=(document for name in ("train", "dev") if name != split for document in splits.get(name, ())),
+        known=(document for name in _KNOWN if name != split for document in splits.get(name, ())),
         found=None if found is None else linked(linker, documents, found),
         threshold=threshold,
         train_names=train_names,

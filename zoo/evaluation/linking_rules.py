@@ -2,7 +2,8 @@
 
 BELB (Garda et al. 2023; `scripts/evaluate.py` of sg-wbi/belhd): one prediction a mention, of a ranked list; it is right
 if it is any of the mention's ids, so a composite mention counts when one of its parts is met. Mentions without id are
-left out. BELB leaves out mentions whose ids are not in its version of the vocabulary, too; here they count as wrong.
+left out. BELB leaves out mentions whose ids are not in its version of the vocabulary, too; here they count, and are
+right only where a name of training has brought the id along.
 
 BioSyn (Sung et al. 2020; `utils.py`, `preprocess/query_preprocess.py` of dmis-lab/BioSyn): mentions of which any id is
 not in the vocabulary are left out, and ids of OMIM beside ids of MeSH. A composite mention whose text its patterns

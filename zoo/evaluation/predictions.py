@@ -64,6 +64,11 @@ class DocumentPredictions(Record):
     predicted: tuple[Mention, ...]
 
     @property
+    def entities(self) -> list[Entity]:
+        """What was predicted, as a tagger found it."""
+        return [mention.entity for mention in self.predicted]
+
+    @property
     def counts(self) -> Counts:
         """Strict counts."""
         return count([mention.key for mention in self.gold], [mention.key for mention in self.predicted])

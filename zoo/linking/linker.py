@@ -112,6 +112,11 @@ class Linker:
             lexicons[type] = Lexicon(type, index, trained, vectors, own)
         return cls(lexicons, info.rankings, encoder)
 
+    @property
+    def knows_names(self) -> bool:
+        """Whether it has names of training."""
+        return any(lexicon.trained.names for lexicon in self._lexicons.values())
+
     def link(self, texts: Sequence[str], entities: Sequence[Sequence[Entity]]) -> list[list[Entity]]:
         """The same entities, each with its link; those of types without an ontology stay as they are.
 
