@@ -101,7 +101,7 @@ class Linkers:
 
 def _shown(index: Index, concept_id: str) -> Shown:
     concept = index.concept(concept_id)
-    page = index.page(concept_id)
+    page = index.page(concept_id) or ""
     return Shown(concept.name, concept.definition, page) if concept else Shown(concept_id, "", page)
 
 

@@ -53,6 +53,8 @@ def link(
     from zoo.linking.opening import concept_names
 
     concept_name = concept_names(linker.ontologies.values())
+    if type_ == "*" and len(linker.ontologies) == 1:
+        (type_,) = linker.ontologies
 
     def linked(found: list[str]) -> list[Link]:
         return linker.link_names(found, type_)

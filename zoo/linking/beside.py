@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from zoo.linking.index import INDEX_FILE
-from zoo.linking.linker import LINKER_FILE, LinkerInfo
+from zoo.linking.linker import LINKER_FILE, read_linker
 from zoo.tagging.models import download, resolve_model
 
 LINKER_FOLDER = "linker"
@@ -25,15 +25,6 @@ def find_linker(model: str | Path) -> Path | None:
     folder = Path(name) if Path(name).is_dir() else download(name, [f"{LINKER_FOLDER}/*"])
     places = [folder / LINKER_FOLDER, *([folder.parent / LINKER_FOLDER] if folder.name == "adapter" else [])]
     return next((place.resolve() for place in places if (place / LINKER_FILE).is_file()), None)
-
-
-def read_linker(folder: Path) -> LinkerInfo:
-    """What a trained linker links to.
-
-    Raises:
-        ZooError: It is none.
-    """
-    return LinkerInfo.from_file(folder / LINKER_FILE, what="not a linker")
 
 
 def find_indexes(folder: Path, cache: Path | None) -> dict[str, Path]:

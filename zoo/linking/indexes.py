@@ -14,7 +14,8 @@ import zoo
 from zoo.corpora.retry import FetchOptions
 from zoo.errors import ZooError, did_you_mean
 from zoo.files import file_sha256, new_folder, write_whole
-from zoo.linking.index import INDEX_FILE, Index
+from zoo.linking.beside import index_folder
+from zoo.linking.index import Index
 from zoo.ontologies.load import Ontology, open_ontology, read_ontology
 from zoo.ontologies.readers import recognise
 from zoo.ontologies.sources import Located, find_copy, locate
@@ -27,6 +28,8 @@ from zoo.settings import Settings
 if TYPE_CHECKING:
     from zoo.corpora.retry import Progress
 
+INDEXES = "indexes"
+"""Folder of indexes in the cache."""
 _LOCK_SECONDS = 3600.0
 """Longest that one process waits for another that builds the same index."""
 
@@ -37,18 +40,18 @@ class Opened:
 
     Attributes:
         index: The index.
-        key: Name of the ontology and part of its hash.
+        fingerprint: Of the ontology.
         types: Types that the ontology is for; empty: all.
     """
 
     index: Index
-    key: str
+    fingerprint: str
     types: tuple[str, ...]
 
-
-def index_folder(name: str, fingerprint: str, settings: Settings) -> Path:
-    """Where the index of an ontology with this fingerprint lies, whether it is there or not."""
-    return settings.cache / "indexes" / f"{name}-{fingerprint[:12]}"
+    @property
+    def key(self) -> str:
+        """Name of the ontology and part of its fingerprint."""
+        return self.index.folder.name
 
 
 def open_index(
@@ -71,30 +74,40 @@ def open_index(
     Raises:
         ZooError: There is no such ontology or file, it is malformed, or the index cannot be written.
     """
-    own = _own_file(name, registry)
+    own, cache = _own_file(name, registry), settings.cache / INDEXES
     entry = _own_entry(own) if own else registry.ontology(name)
     options = FetchOptions.of(settings, progress=progress)
     known, note = (None if own else _pinned(entry, settings)), None
     if known is None:
         files = (own,) if own else _locate(entry, registry, settings, options).files
-        note = settings.cache / "indexes" / ".read" / _hash(entry, files)
+        note = cache / ".read" / _hash(entry, files)
         known = note.read_text(encoding="ascii") if note.is_file() else None
-    folder = index_folder(entry.id, known, settings) if known else None
-    if folder is None or not (folder / INDEX_FILE).is_file():
+    index = _cached(index_folder(entry.id, known, cache)) if known else None
+    if known is None or index is None:
         say(f"reading {entry.title}")
         ontology = (
             read_ontology(entry, Located("a file of one's own", (own,), format=entry.format))
             if own
             else open_ontology(entry, registry, settings, progress=progress)
         )
-        folder = index_folder(entry.id, ontology.fingerprint, settings)
+        known = ontology.fingerprint
+        folder = index_folder(entry.id, known, cache)
         with _locked(folder):
-            if not (folder / INDEX_FILE).is_file():
+            if (index := _cached(folder)) is None:
                 build_index(ontology, folder, say)
+                index = Index.open(folder)
             if note:
                 note.parent.mkdir(exist_ok=True)
-                write_whole(note, ontology.fingerprint)
-    return Opened(Index.open(folder), folder.name, tuple(entry.types))
+                write_whole(note, known)
+    return Opened(index, known, tuple(entry.types))
+
+
+def _cached(folder: Path) -> Index | None:
+    """The index in a folder of the cache; None where there is none, or one of another version of the format."""
+    try:
+        return Index.open(folder)
+    except ZooError:
+        return None
 
 
 def build_index(ontology: Ontology, destination: Path, say: Callable[[str], None] = lambda _: None) -> None:
@@ -112,6 +125,7 @@ def build_index(ontology: Ontology, destination: Path, say: Callable[[str], None
                 ontology=ontology.entry.id,
                 version=ontology.version,
                 page=ontology.entry.page,
+                types={kind: prefixes for kind, prefixes in ontology.entry.types.items() if prefixes},
             )
     except OSError as error:
         raise ZooError(

@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from zoo.errors import ZooError
-from zoo.linking.beside import find_linker, read_linker
+from zoo.linking.beside import find_linker
 from zoo.linking.index import Index
 from zoo.linking.indexes import Opened, open_index
-from zoo.linking.linker import Linker
+from zoo.linking.linker import OTHER_TYPES, Linker, read_linker
 from zoo.registry.loader import Registry, load_registry
 from zoo.settings import Settings
 from zoo.tagging.texts import Tagged
@@ -21,8 +21,6 @@ if TYPE_CHECKING:
     from zoo.corpora.retry import Progress
     from zoo.tagging.models import Base
 
-ANY = "*"
-"""In the place of a type: all types that no other ontology is for."""
 
 
 def parse_links(values: Sequence[str]) -> list[tuple[str, str]]:
@@ -123,12 +121,12 @@ def open_linking(
     opened: dict[str, Opened] = {}
     for kind, name in parse_links(links):
         found = opened.setdefault(name, open_index(name, registry, settings, say=say, progress=progress))
-        for each in [kind] if kind else (found.types or [ANY]):
-            if each in wanted and not kind and each == ANY:
+        for each in [kind] if kind else (found.types or [OTHER_TYPES]):
+            if each in wanted and not kind and each == OTHER_TYPES:
                 raise ZooError("two ontologies for all types", where="--link", fix=_EXAMPLE)
             if kind or each not in wanted:
                 wanted[each] = found
-    if types and ANY not in wanted and not set(types) & wanted.keys():
+    if types and OTHER_TYPES not in wanted and not set(types) & wanted.keys():
         raise ZooError(
             f"the ontology is for {', '.join(wanted)}; the model finds {', '.join(types)}",
             where="--link",
@@ -137,29 +135,48 @@ def open_linking(
     indexes = {found.index.info.ontology: found.index for found in opened.values()}
     linkers, key = [], [f"{kind}={found.key}" for kind, found in sorted(wanted.items())]
     for model, base in zip(models, bases, strict=True):
-        own, used = _linkers(model, base, wanted)
+        own, used = _linkers(model, base, wanted, say)
         linkers.append(own)
         key.append(used)
         say(f"linking with {used}" + (f" ({model})" if len(models) > 1 else ""))
     return Linking(linkers, indexes, key)
 
 
-def _linkers(model: str | Path, base: Base | None, wanted: Mapping[str, Opened]) -> tuple[list[Linker], str]:
-    """The trained linker of a model, where it covers an ontology that is wanted, a lexical one for other types."""
-    lexical, linkers, used = dict(wanted), [], []
-    folder = find_linker(model)
-    if folder is not None:
-        covered = read_linker(folder)
-        asked = {kind: wanted.get(kind, wanted.get(ANY)) for kind in covered}
-        if all(found is not None and found.index.info.ontology == covered[kind] for kind, found in asked.items()):
-            indexes = {found.index.info.ontology: found.index for found in asked.values() if found}
-            linkers.append(Linker.load(folder, indexes, base=base))
-            used.append(f"the trained linker {folder} ({', '.join(indexes)})")
-            lexical = {kind: found for kind, found in wanted.items() if kind not in covered}
-    if lexical:
-        linkers.append(Linker.lexical({kind: found.index for kind, found in lexical.items()}))
-        used.append(f"names alone ({', '.join(dict.fromkeys(found.key for found in lexical.values()))})")
+def _linkers(
+    model: str | Path, base: Base | None, wanted: Mapping[str, Opened], say: Callable[[str], None]
+) -> tuple[list[Linker], str]:
+    """The trained linker of a model, where it is for what is wanted, and one by names alone for other types."""
+    trained = _trained(model, base, wanted, say)
+    linkers, used, left = [], [], dict(wanted)
+    if trained:
+        linker, folder = trained
+        linkers.append(linker)
+        used.append(f"the trained linker {folder}")
+        left = {kind: found for kind, found in wanted.items() if kind not in linker.ontologies}
+    if left:
+        linkers.append(Linker.lexical({kind: found.index for kind, found in left.items()}))
+        used.append(f"names alone ({', '.join(dict.fromkeys(found.key for found in left.values()))})")
     return linkers, " and ".join(used)
+
+
+def _trained(
+    model: str | Path, base: Base | None, wanted: Mapping[str, Opened], say: Callable[[str], None]
+) -> tuple[Linker, Path] | None:
+    """The trained linker beside a model and its folder, if each of its ontologies is wanted for the same type."""
+    folder = find_linker(model)
+    if folder is None:
+        return None
+    info = read_linker(folder)
+    indexes = {}
+    for kind, ontology in info.ontologies.items():
+        found = wanted.get(kind, wanted.get(OTHER_TYPES))
+        if found is None or found.index.info.ontology != ontology:
+            return None
+        if not info.fingerprints.get(ontology, found.fingerprint) == found.fingerprint:
+            say(f"the trained linker {folder} is for another version of {ontology}")
+            return None
+        indexes[ontology] = found.index
+    return Linker.load(folder, indexes, base=base), folder
 
 
 def open_linker(
@@ -189,9 +206,9 @@ def open_linker(
     settings = settings or Settings.load()
     registry = registry or load_registry(settings.registry)
     found = open_index(ontology, registry, settings, say=say, progress=progress)
-    folder = find_linker(model) if model is not None else None
-    if folder is not None and set(read_linker(folder).values()) == {found.index.info.ontology}:
-        say(f"linking with the trained linker {folder}")
-        return Linker.load(folder, {found.index.info.ontology: found.index}, base=base)
+    trained = _trained(model, base, {OTHER_TYPES: found}, say) if model is not None else None
+    if trained:
+        say(f"linking with the trained linker {trained[1]}")
+        return trained[0]
     say(f"linking with names alone ({found.key})")
-    return Linker.lexical({ANY: found.index})
+    return Linker.lexical(dict.fromkeys((OTHER_TYPES, *found.types), found.index))
