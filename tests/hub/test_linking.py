@@ -70,7 +70,11 @@ def test_nothing_of_a_closed_vocabulary_is_in_the_repository(published: tuple[Lo
     hub, folder, _ = published
     files = hub.files(REPO)
     artefacts = folder / "out" / "artefacts"
-    (index,) = [path for path in (artefacts / "index").iterdir() if json.loads((path / "index/index.json").read_bytes())["ontology"] == CLOSED]
+    (index,) = [
+        path
+        for path in (artefacts / "index").iterdir()
+        if json.loads((path / "index/index.json").read_bytes())["ontology"] == CLOSED
+    ]
     (linker,) = (artefacts / "linker").iterdir()
     vectors = Vectors.open(linker / "linker" / "vectors" / CLOSED)
     secret = [names[-1].encode() for names in CHEMICALS.values()]
@@ -104,7 +108,9 @@ def test_without_the_vocabulary_the_rest_is_verified(published: tuple[LoopbackHu
     assert f"{CLOSED} is here in another version than 1" in _verify(registry, hub, tmp_path)["linking"]["why"]
 
 
-def test_a_linker_that_links_otherwise_is_not_verified(published: tuple[LoopbackHub, Path, Any], tmp_path: Path) -> None:
+def test_a_linker_that_links_otherwise_is_not_verified(
+    published: tuple[LoopbackHub, Path, Any], tmp_path: Path
+) -> None:
     """Its result says more than its files do: with a manifest that fits them, so that only linking again tells."""
     from zoo.hub.manifest import content_digest, file_record, read_manifest
 
@@ -134,7 +140,9 @@ def test_the_snippet_of_the_card_finds_concepts_without_the_toolkit(
     clean = {k: v for k, v in os.environ.items() if not k.startswith(("ZOO_", "HF_", "TRANSFORMERS_", "PYTHONPATH"))}
     env = {**clean, "HF_ENDPOINT": hub.url, "HF_HOME": str(tmp_path / "home"), "HF_HUB_DISABLE_XET": "1"}
     code = snippet + "\nimport sys\nassert 'zoo' not in sys.modules\n"
-    done = subprocess.run([sys.executable, "-c", code], env=env, cwd=tmp_path, capture_output=True, text=True, timeout=300)
+    done = subprocess.run(
+        [sys.executable, "-c", code], env=env, cwd=tmp_path, capture_output=True, text=True, timeout=300
+    )
     assert done.returncode == 0, done.stderr
     lines = done.stdout.strip().splitlines()
     assert len(lines) == 5 and all(line.startswith("T:D0") for line in lines)
@@ -142,13 +150,15 @@ def test_the_snippet_of_the_card_finds_concepts_without_the_toolkit(
     assert mention.lower() in lines[0].lower() and float(lines[0].split()[-1]) > 0.99
 
 
-def test_a_published_linker_is_found_by_the_id_of_its_model(published: tuple[LoopbackHub, Path, Any], tmp_path: Path) -> None:
+def test_a_published_linker_is_found_by_the_id_of_its_model(
+    published: tuple[LoopbackHub, Path, Any], tmp_path: Path
+) -> None:
     hub, _, _ = published
     code = (
-        "from zoo.linking.published import find_linker, published_indexes\n"
+        "from zoo.linking.beside import find_indexes, find_linker\n"
         "from zoo.linking.linker import read_linker\n"
         f"linker = find_linker('{REPO}')\n"
-        "print(sorted(read_linker(linker).ontologies.values()), sorted(published_indexes(linker)))\n"
+        "print(sorted(read_linker(linker).ontologies.values()), sorted(find_indexes(linker, None)))\n"
         "print(find_linker('openmed/tiny-bert-ner'))\n"
     )
     env = {**os.environ, "HF_HUB_OFFLINE": "0", "HF_ENDPOINT": hub.url, "HF_HOME": str(tmp_path / "home")}

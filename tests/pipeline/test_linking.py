@@ -77,7 +77,10 @@ def test_one_ontology_and_one_index_serve_all_checkpoints(registry: Path) -> Non
         ({"link.margin": 0.3}, OF_CHECKPOINTS),
         ({"link.reranker": False}, OF_CHECKPOINTS),
         ({"link.ontologies": {"Disease": OPEN}}, {f"ontology {CLOSED}", f"index {CLOSED}"} | OF_CHECKPOINTS),
-        ({"link.ontologies": {"Disease": OPEN, "Chemical": OPEN}}, {f"ontology {CLOSED}", f"index {CLOSED}"} | OF_CHECKPOINTS),
+        (
+            {"link.ontologies": {"Disease": OPEN, "Chemical": OPEN}},
+            {f"ontology {CLOSED}", f"index {CLOSED}"} | OF_CHECKPOINTS,
+        ),
     ],
 )
 def test_recipes_of_linking_change_linking_alone(registry: Path, setting: dict[str, Any], expected: set[str]) -> None:
@@ -109,7 +112,9 @@ def test_what_cannot_be_had_is_left_out_and_named_once(registry: Path) -> None:
     assert named(plan)[f"linker {ID}"].key["ontologies"] == {"Disease": OPEN}
     notes = plan.linking_of(ID).notes
     assert notes == plan.linking_of(OTHER).notes
-    assert len(notes) == 1 and notes[0].startswith(f"Chemical is not linked: the ontology {CLOSED} is not on this machine")
+    assert len(notes) == 1 and notes[0].startswith(
+        f"Chemical is not linked: the ontology {CLOSED} is not on this machine"
+    )
     done = CliRunner().invoke(app, ["plan", ID, OTHER, "--registry", str(registry), "--out", str(registry / "out")])
     assert done.exit_code == 0, done.output
     assert done.output.count(f"the ontology {CLOSED} is not on this machine") == 1

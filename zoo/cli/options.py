@@ -30,7 +30,9 @@ SetOption = Annotated[
 ]
 FastOption = Annotated[
     bool,
-    typer.Option("--fast", help="No pre-training, search or reranker, one seed: for a first look. --set comes over it."),
+    typer.Option(
+        "--fast", help="No pre-training, search or reranker, one seed: for a first look. --set comes over it."
+    ),
 ]
 ModelArgument = Annotated[
     str, typer.Argument(metavar="MODEL", help="Checkpoint folder, adapter, model folder or Hub id.")

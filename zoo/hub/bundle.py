@@ -30,8 +30,9 @@ from zoo.hub.manifest import (
 )
 from zoo.hub.privacy import check_private_text
 from zoo.hub.verification import Verification
+from zoo.linking.beside import LINKER_FOLDER
 from zoo.linking.linker import TRAINED_VECTORS, VECTORS
-from zoo.linking.published import INDEXES, LINKER, linker_adapters
+from zoo.linking.published import INDEXES, linker_adapters
 from zoo.linking.trained_names import NAMES_FILE
 from zoo.modeling.adapters import ADAPTER_CONFIG, ADAPTER_WEIGHTS, BASE_INFO
 from zoo.modeling.backbones import read_base_info
@@ -160,7 +161,11 @@ def checkpoint_bundle(
         **_tokenizer_files(base),
         RESULT_FILE: result.to_json().encode(),
         f".eval_results/{result.corpus}.yaml": evaluation_results(result, checkpoint.corpus).encode(),
-        **(linker_files(folder / LINKER, result.base_repo_id, checkpoint.corpus, registry) if result.linking else {}),
+        **(
+            linker_files(folder / LINKER_FOLDER, result.base_repo_id, checkpoint.corpus, registry)
+            if result.linking
+            else {}
+        ),
     }
     return _bundle(
         "checkpoint",
@@ -196,10 +201,10 @@ def linker_files(linker: Path, base_repo_id: str, corpus: CorpusEntry, registry:
             if entry is None or not may_publish_ontology(entry):
                 continue
         withheld = place.name == NAMES_FILE and not may_quote(corpus.license)
-        files[f"{LINKER}/{place.as_posix()}"] = b"" if withheld else path
+        files[f"{LINKER_FOLDER}/{place.as_posix()}"] = b"" if withheld else path
     for adapter in linker_adapters(linker):
         config = json.loads((adapter / ADAPTER_CONFIG).read_bytes()) | {"base_model_name_or_path": base_repo_id}
-        files[f"{LINKER}/{adapter.name}/{ADAPTER_CONFIG}"] = _json(config)
+        files[f"{LINKER_FOLDER}/{adapter.name}/{ADAPTER_CONFIG}"] = _json(config)
     return files
 
 

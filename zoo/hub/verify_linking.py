@@ -12,9 +12,10 @@ from zoo.evaluation.linking import LinkingScores, measure_linking
 from zoo.evaluation.linking_rules import Vocabulary
 from zoo.evaluation.result import Result
 from zoo.hub.verification import LinkingCheck
+from zoo.linking.beside import LINKER_FOLDER, find_indexes
 from zoo.linking.index import Index
 from zoo.linking.linker import Linker
-from zoo.linking.published import LINKER, published_indexes, with_vectors
+from zoo.linking.published import with_vectors
 from zoo.linking.trained_names import NAMES_FILE
 from zoo.modeling.windows import Entity
 from zoo.ontologies.load import open_ontology
@@ -46,7 +47,7 @@ def link_again(
     expected = result.linking
     if expected is None:
         return None
-    linker = folder / LINKER
+    linker = folder / LINKER_FOLDER
     if expected.train_names != "none" and not (linker / NAMES_FILE).stat().st_size:
         return LinkingCheck(status="not checked", why="the licence of the corpus keeps names of training to itself")
     with tempfile.TemporaryDirectory(prefix="zoo-link-") as scratch:
@@ -55,7 +56,7 @@ def link_again(
         except ZooError as error:
             return LinkingCheck(status="not checked", why=f"for want of the vocabulary: {error.what}")
         measured = measure_linking(
-            Linker.load(with_vectors(linker, indexes, Path(scratch) / LINKER), indexes),
+            Linker.load(with_vectors(linker, indexes, Path(scratch) / LINKER_FOLDER), indexes),
             {
                 name: Vocabulary(
                     id=used.id,
@@ -95,7 +96,7 @@ def _indexes(
     Raises:
         ZooError: An ontology is not here, or in another version.
     """
-    published = published_indexes(linker)
+    published = find_indexes(linker, None)
     for used in {vocabulary.id: vocabulary for vocabulary in expected.vocabularies.values()}.values():
         if used.id not in published:
             entry = registry.ontology(used.id)

@@ -27,7 +27,8 @@ from zoo.evaluation.result import (
     seed_folder,
 )
 from zoo.files import file_sha256, new_folder, write_whole
-from zoo.linking.published import LINKER, linker_adapters
+from zoo.linking.beside import LINKER_FOLDER
+from zoo.linking.published import linker_adapters
 from zoo.modeling.adapters import ADAPTER_CONFIG, ADAPTER_WEIGHTS, named_base, point_at_base
 from zoo.modeling.backbones import read_base_info
 from zoo.pipeline.context import Context
@@ -98,9 +99,7 @@ def build_fingerprint(
     )
 
 
-def is_assembled(
-    last: Stage, context: Context, others: Sequence[Stage] = (), linking: Linking = NOT_LINKED
-) -> bool:
+def is_assembled(last: Stage, context: Context, others: Sequence[Stage] = (), linking: Linking = NOT_LINKED) -> bool:
     """Whether a checkpoint's folder holds exactly what its stages gave; arguments as of `build_fingerprint`.
 
     Where the output folder was moved or copied, its adapters are made to name the base that is there now.
@@ -109,7 +108,7 @@ def is_assembled(
     base = context.store.folder("base", chain(last)["base"].fingerprint) / "model"
     try:
         result = load_result(folder / RESULT_FILE)
-        for adapter in (folder / "adapter", *linker_adapters(folder / LINKER)):
+        for adapter in (folder / "adapter", *linker_adapters(folder / LINKER_FOLDER)):
             if base.is_dir() and named_base(adapter) != str(base):
                 point_at_base(adapter, str(base))
     except ZooError:  # missing, damaged, or of another version: to be written anew
@@ -146,9 +145,7 @@ def _is_used(base: Path, context: Context) -> bool:
     return any(result.fingerprints.get("base") == fingerprint for result in find_results(context.settings.out))
 
 
-def assemble(
-    last: Stage, context: Context, others: Sequence[Stage] = (), linking: Linking = NOT_LINKED
-) -> Result:
+def assemble(last: Stage, context: Context, others: Sequence[Stage] = (), linking: Linking = NOT_LINKED) -> Result:
     """Write a checkpoint's folder, unless another build just did; it appears whole at the end.
 
     Arguments as of `build_fingerprint`. The adapter is that of `last`, whatever the scores of the others.
@@ -176,7 +173,11 @@ def _assemble(last: Stage, context: Context, others: Sequence[Stage], linking: L
     sharers = _sharers(last, context)
     passages = passage_entries(checkpoint.recipe.dapt, context)
     # the training is the same whatever these are
-    recipe = {**training.recipe, "seeds": checkpoint.recipe.seeds, "link": checkpoint.recipe.link.model_dump(mode="json")}
+    recipe = {
+        **training.recipe,
+        "seeds": checkpoint.recipe.seeds,
+        "link": checkpoint.recipe.link.model_dump(mode="json"),
+    }
     assemble_base(stages["base"], context)
     with new_folder(checkpoint_folder(last, context)) as folder:
         shutil.copytree(folders["train"] / "adapter", folder / "adapter")

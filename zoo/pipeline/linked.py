@@ -8,7 +8,8 @@ from pathlib import Path
 
 from zoo.cards.ontology_licenses import may_publish_ontology
 from zoo.files import file_sha256
-from zoo.linking.published import INDEXES, LINKER, linker_adapters
+from zoo.linking.beside import LINKER_FOLDER
+from zoo.linking.published import INDEXES, linker_adapters
 from zoo.modeling.adapters import ADAPTER_WEIGHTS, point_at_base
 from zoo.pipeline.context import Context
 from zoo.pipeline.stage import Stage
@@ -34,8 +35,8 @@ def copy_linker(link: Stage, folder: Path, base: Path, context: Context, link_fi
         context: Registry and store.
         link_file: Links or copies a file of an index: it may be large, and many checkpoints have it.
     """
-    store, stage, linker = context.store, link.inputs[LINKER_STAGE.name], folder / LINKER
-    shutil.copytree(store.get(stage.kind, stage.fingerprint) / LINKER, linker)
+    store, stage, linker = context.store, link.inputs[LINKER_STAGE.name], folder / LINKER_FOLDER
+    shutil.copytree(store.get(stage.kind, stage.fingerprint) / LINKER_FOLDER, linker)
     for adapter in linker_adapters(linker):
         point_at_base(adapter, str(base))
     shared = shared_ontologies(link, context.registry)
@@ -56,6 +57,6 @@ def linking_fingerprints(link: Stage, folder: Path) -> dict[str, str]:
         f"{stage.kind}/{stage.name}" if stage_kind(stage.kind).serves == "ontology" else stage.kind: stage.fingerprint
         for stage in link.inputs_first()
     }
-    for adapter in linker_adapters(folder / LINKER):
+    for adapter in linker_adapters(folder / LINKER_FOLDER):
         found["linker_adapter"] = file_sha256(adapter / ADAPTER_WEIGHTS)
     return found

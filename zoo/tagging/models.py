@@ -26,6 +26,7 @@ _LOADING = threading.Lock()
 """transformers and PEFT change functions of PyTorch while they load: one load at a time."""
 _FILES = ("*.json", "*.txt", "*.model", "*.safetensors")
 _PICKLES = ("*.bin",)
+_BELOW = ("*/*",)
 
 
 @dataclass(frozen=True)
@@ -96,24 +97,23 @@ def _on_disk(name: str, pickles: bool) -> Path:
 
 
 def _download(repo_id: str, pickles: bool) -> Path:
-    """The files of a repository that a model is loaded from."""
-    folder = download(repo_id, _FILES, leave=("*/*",))
+    folder = download(repo_id, _FILES, ignored=_BELOW)
     if not pickles or any(folder.glob("*.safetensors")):
         return folder
-    return download(repo_id, (*_FILES, *_PICKLES), leave=("*/*",))
+    return download(repo_id, (*_FILES, *_PICKLES), ignored=_BELOW)
 
 
-def download(repo_id: str, patterns: Sequence[str], *, leave: Sequence[str] = ()) -> Path:
-    """Files of a repository of the Hub; where it cannot be reached, those of the cache, at once.
+def download(repo_id: str, patterns: Sequence[str], *, ignored: Sequence[str] = ()) -> Path:
+    """Files of a model's repository; where the Hub cannot be reached, those of the cache, at once.
 
     Args:
-        repo_id: The repository.
-        patterns: Which files; `*` stands for slashes, too.
-        leave: Which of them not.
+        repo_id: `owner/name` on the Hub.
+        patterns: Which files.
+        ignored: Which of these not.
 
     Raises:
         ZooError: There is no such repository.
-        HubError: The Hub refuses, or cannot be reached and the cache does not have it.
+        HubError: The Hub refuses, or cannot be reached.
     """
     from huggingface_hub import snapshot_download
     from huggingface_hub.errors import (
@@ -124,7 +124,7 @@ def download(repo_id: str, patterns: Sequence[str], *, leave: Sequence[str] = ()
     )
 
     try:
-        return Path(snapshot_download(repo_id, allow_patterns=list(patterns), ignore_patterns=list(leave)))
+        return Path(snapshot_download(repo_id, allow_patterns=list(patterns), ignore_patterns=list(ignored)))
     except (RepositoryNotFoundError, HFValidationError) as error:
         raise ZooError(
             f"the Hub has no model {repo_id!r}, or it is private: {str(error).splitlines()[0]}",

@@ -12,8 +12,8 @@ from zoo.errors import ZooError
 from zoo.evaluation.linking import LinkingScores, measure_linking
 from zoo.evaluation.linking_rules import Vocabulary
 from zoo.evaluation.predictions import read_predictions
+from zoo.linking.beside import LINKER_FOLDER
 from zoo.linking.linker import Linker
-from zoo.linking.published import LINKER
 from zoo.pipeline.context import Context
 from zoo.pipeline.stage import Job, Stage, StageKind, split_fingerprints
 from zoo.pipeline.stages.evaluate import KIND as EVALUATE
@@ -70,7 +70,7 @@ class LinkEvaluate(StageKind[LinkingScores]):
             for name, ontology in key["ontologies"].items()
         }
         scores = measure_linking(
-            Linker.load(job.input("linker") / LINKER, indexes),
+            Linker.load(job.input("linker") / LINKER_FOLDER, indexes),
             vocabularies,
             context.corpus(checkpoint.corpus).splits,
             train_names="train" if checkpoint.recipe.link.train_names else "none",

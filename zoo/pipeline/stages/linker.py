@@ -8,8 +8,8 @@ from typing import Any
 from typing_extensions import override
 
 from zoo.errors import ZooError
+from zoo.linking.beside import LINKER_FOLDER
 from zoo.linking.index import Index
-from zoo.linking.published import LINKER
 from zoo.pipeline.context import Context
 from zoo.pipeline.stage import Job, Stage, StageKind, library_versions, split_fingerprints
 from zoo.pipeline.stages.base import KIND as BASE
@@ -74,7 +74,7 @@ class LinkerStage(StageKind[LinkerRecord]):
             dev=corpus.splits["dev"],
             recipe=checkpoint.recipe.link,
             seed=checkpoint.recipe.seed,
-            destination=job.work / LINKER,
+            destination=job.work / LINKER_FOLDER,
             progress=progress,
         )
         self.write(job.work, record)
