@@ -21,7 +21,7 @@ from zoo.pipeline.stages import KINDS, stage_kind
 
 RECORD = Path(__file__).parent / "pipeline" / "stage_code.json"
 COMMAND = "python -m tests.confirm_code"
-ROOMS = ("corpora", "passages", "modeling", "kernels", "tagging", "training", "evaluation")
+ROOMS = ("corpora", "passages", "ontologies", "modeling", "kernels", "tagging", "linking", "training", "evaluation")
 """Rooms that read, train and score. The values of the registry are in the keys themselves."""
 NO_OUTCOME = frozenset({"zoo.evaluation.result"})
 """Declarations of what is shown."""

@@ -114,7 +114,7 @@ def test_a_linker_that_links_otherwise_is_not_verified(
     """Its result says more than its files do: with a manifest that fits them, so that only linking again tells."""
     from zoo.hub.manifest import content_digest, file_record, read_manifest
 
-    hub, folder, _ = published
+    _, folder, _ = published
     with loopback_hub() as other:
         other.load(folder / "hub")
         files = other.files(REPO)

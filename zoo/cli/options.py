@@ -31,7 +31,7 @@ SetOption = Annotated[
 FastOption = Annotated[
     bool,
     typer.Option(
-        "--fast", help="No pre-training, search or reranker, one seed: for a first look. --set comes over it."
+        "--fast", help="No pre-training, search or encoder of names, one seed: a first look. --set comes over it."
     ),
 ]
 ModelArgument = Annotated[

@@ -8,6 +8,7 @@ import json
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 from zoo.ontologies.concept import Concept, Synonym
 
@@ -27,7 +28,8 @@ def read_concepts(path: Path) -> Iterator[Concept]:
     """The concepts of a file, one at a time."""
     with gzip.open(path, "rt", encoding="utf-8") as lines:
         for line in lines:
-            fields = json.loads(line)
-            synonyms = tuple(Synonym(**synonym) for synonym in fields.pop("synonyms"))
-            texts = {name: fields.pop(name) for name in ("id", "name", "definition")}
-            yield Concept(**texts, synonyms=synonyms, **{name: tuple(values) for name, values in fields.items()})
+            fields: dict[str, Any] = json.loads(line)
+            fields["synonyms"] = [Synonym(**synonym) for synonym in fields["synonyms"]]
+            for name, value in fields.items():
+                fields[name] = tuple(value) if isinstance(value, list) else value
+            yield Concept(**fields)

@@ -32,7 +32,7 @@ from zoo.linking.published import linker_adapters
 from zoo.modeling.adapters import ADAPTER_CONFIG, ADAPTER_WEIGHTS, named_base, point_at_base
 from zoo.modeling.backbones import read_base_info
 from zoo.pipeline.context import Context
-from zoo.pipeline.linked import copy_linker, linking_fingerprints, shared_ontologies
+from zoo.pipeline.linked import copy_linker, linker_notes, linking_fingerprints, shared_ontologies
 from zoo.pipeline.plan import chain
 from zoo.pipeline.seeds import seed_scores, stage_energy
 from zoo.pipeline.stage import Stage, digest, library_versions
@@ -172,12 +172,8 @@ def _assemble(last: Stage, context: Context, others: Sequence[Stage], linking: L
     assert own is not None
     sharers = _sharers(last, context)
     passages = passage_entries(checkpoint.recipe.dapt, context)
-    # the training is the same whatever these are
-    recipe = {
-        **training.recipe,
-        "seeds": checkpoint.recipe.seeds,
-        "link": checkpoint.recipe.link.model_dump(mode="json"),
-    }
+    own_recipe = checkpoint.recipe.model_dump(mode="json", include={"seeds", "link"})  # the training depends on neither
+    recipe = {**training.recipe, **own_recipe}
     assemble_base(stages["base"], context)
     with new_folder(checkpoint_folder(last, context)) as folder:
         shutil.copytree(folders["train"] / "adapter", folder / "adapter")
@@ -213,7 +209,12 @@ def _assemble(last: Stage, context: Context, others: Sequence[Stage], linking: L
             robustness=evaluation.robustness,
             errors=evaluation.errors,
             linking=LINK_EVALUATE.read(store.get(link.kind, link.fingerprint)) if link else None,
-            notes=[*training.warnings, *evaluation.notes, *linking.notes],
+            notes=[
+                *training.warnings,
+                *evaluation.notes,
+                *linking.notes,
+                *(linker_notes(link, context) if link else []),
+            ],
             protocol=PROTOCOL,
             trained_parameters=training.trained_parameters,
             trained_share=training.trained_share,

@@ -46,6 +46,13 @@ def copy_linker(link: Stage, folder: Path, base: Path, context: Context, link_fi
             shutil.copytree(source, linker / INDEXES / name, copy_function=link_file)
 
 
+def linker_notes(link: Stage, context: Context) -> list[str]:
+    """What the training of a linker has to say."""
+    stage = link.inputs[LINKER_STAGE.name]
+    record = LINKER_STAGE.read(context.store.get(stage.kind, stage.fingerprint))
+    return [f"linking of {note}" for note in record.notes]
+
+
 def linking_fingerprints(link: Stage, folder: Path) -> dict[str, str]:
     """Fingerprints of a checkpoint's linker: of its stages, those of an ontology with its name, and of its files.
 

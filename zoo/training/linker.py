@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from pydantic import Field
@@ -20,15 +21,19 @@ from zoo.linking.abbreviations import expand, find_abbreviations
 from zoo.linking.candidates import Evidence, Lexicon, embed_names
 from zoo.linking.encoder import NameEncoder
 from zoo.linking.index import Index
-from zoo.linking.linker import ADAPTER, LINKER_FILE, VECTORS, Linker, LinkerInfo
+from zoo.linking.linker import ADAPTER, LINKER_FILE, VECTORS, Linker, LinkerInfo, read_linker
 from zoo.linking.ranking import LEXICAL, Ranking, fit_ranking
 from zoo.linking.trained_names import NAMES_FILE, ConceptIds, TrainedNames, count_names, write_names
 from zoo.linking.vectors import Vectors
+from zoo.modeling.backbones import read_base_info
 from zoo.modeling.windows import Entity
 from zoo.records import Record
 from zoo.registry.link_recipe import LinkRecipe
 from zoo.registry.schema import Family
 from zoo.training.name_encoder import EncoderLog, Pair, synonym_pairs, train_encoder
+
+if TYPE_CHECKING:
+    from zoo.tagging.models import Base
 
 _FEWEST_MENTIONS = 30
 """Linked mentions of the dev split that a ranking is fitted on; with fewer, that without training is taken."""
@@ -55,6 +60,7 @@ def train_linker(
     recipe: LinkRecipe,
     seed: int,
     destination: Path,
+    fingerprints: Mapping[str, str] | None = None,
     snapshot_path: Path | None = None,
     progress: Progress = lambda done, steps, note: None,
 ) -> LinkerRecord:
@@ -69,6 +75,7 @@ def train_linker(
         recipe: Hyper-parameters.
         seed: Seed.
         destination: The folder.
+        fingerprints: Ontology -> sha256 of its concepts, where it is known.
         snapshot_path: File that the state of the encoder's training is kept in.
         progress: Called with the steps done, all steps, and at times a line of text.
 
@@ -116,7 +123,12 @@ def train_linker(
         for type, index in ontologies.items()
     }
     write_names(destination / NAMES_FILE, kept)
-    info = LinkerInfo(ontologies={type: index.info.ontology for type, index in ontologies.items()}, rankings=rankings)
+    info = LinkerInfo(
+        ontologies={type: index.info.ontology for type, index in ontologies.items()},
+        fingerprints=dict(fingerprints or {}),
+        rankings=rankings,
+        base=str(read_base_info(base).get("fingerprint", "")),
+    )
     write_whole(destination / LINKER_FILE, info.to_json())
     return LinkerRecord(
         ontologies=info.ontologies,
@@ -125,6 +137,20 @@ def train_linker(
         encoder=log,
         notes=notes,
     )
+
+
+def without_dev(folder: Path, ontologies: Mapping[str, Index], train: Sequence[Document], base: Base) -> Linker:
+    """A trained linker with the names of the training split alone: what is chosen on dev must not know dev by heart.
+
+    Args:
+        folder: The linker.
+        ontologies: Entity type -> index of the ontology it is linked to.
+        train: The training split.
+        base: The base in memory that its adapter stands on.
+    """
+    seen = {type: TrainedNames(count_names(named_mentions(train, type, index))) for type, index in ontologies.items()}
+    encoder = NameEncoder(base, folder / ADAPTER) if (folder / ADAPTER).is_dir() else None
+    return _linker(ontologies, seen, read_linker(folder).rankings, folder, encoder)
 
 
 def write_vectors(

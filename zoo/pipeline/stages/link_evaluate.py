@@ -18,8 +18,11 @@ from zoo.pipeline.context import Context
 from zoo.pipeline.stage import Job, Stage, StageKind, split_fingerprints
 from zoo.pipeline.stages.evaluate import KIND as EVALUATE
 from zoo.pipeline.stages.linker import KIND as LINKER_STAGE
-from zoo.pipeline.stages.linker import indexes_of, open_indexes
+from zoo.pipeline.stages.linker import by_type, concepts_fingerprint, indexes_of, open_indexes
+from zoo.registry.link_recipe import LinkRecipe
 from zoo.registry.loader import Checkpoint
+from zoo.tagging.models import Base
+from zoo.training.linker import without_dev
 
 _DISK_BYTES = 1e5
 _UNKNOWN_MENTIONS = 1_000
@@ -56,26 +59,29 @@ class LinkEvaluate(StageKind[LinkingScores]):
 
     @override
     def run(self, job: Job) -> None:
-        checkpoint, context, key = job.stage.checkpoint, job.context, job.stage.inputs["linker"].key
-        context.store.get("base", key["base"])  # beside the adapter, which names it
+        checkpoint, context, stage = job.stage.checkpoint, job.context, job.stage.inputs["linker"]
+        folder, corpus = job.input("linker") / LINKER_FOLDER, context.corpus(checkpoint.corpus)
+        base = Base.load(context.store.get("base", stage.key["base"]) / "model")
         indexes = open_indexes(job)
         vocabularies = {
             name: Vocabulary(
                 id=ontology,
                 version=indexes[ontology].info.version,
-                fingerprint=_fingerprint(job.stage, ontology),
+                fingerprint=concepts_fingerprint(stage, ontology),
                 concept=indexes[ontology].concept,
                 id_prefix=context.registry.ontology(ontology).id_prefix,
             )
-            for name, ontology in key["ontologies"].items()
+            for name, ontology in stage.key["ontologies"].items()
         }
+        names = checkpoint.recipe.link.train_names
         scores = measure_linking(
-            Linker.load(job.input("linker") / LINKER_FOLDER, indexes),
+            Linker.load(folder, indexes, base=base),
             vocabularies,
-            context.corpus(checkpoint.corpus).splits,
-            train_names="train" if checkpoint.recipe.link.train_names else "none",
-            found=[[mention.entity for mention in line.predicted] for line in read_predictions(job.input("evaluate"))],
-            described=LINKER_STAGE.describe(LINKER_STAGE.read(job.input("linker"))),
+            corpus.splits,
+            train_names="train+dev" if names else "none",
+            found=[line.entities for line in read_predictions(job.input("evaluate"))],
+            calibration=without_dev(folder, by_type(stage, indexes), corpus.splits["train"], base) if names else None,
+            described=_words(checkpoint.recipe.link),
             samples=checkpoint.recipe.evaluation.bootstrap_samples,
         )
         self.write(job.work, scores)
@@ -120,9 +126,9 @@ class Linking:
 NOT_LINKED = Linking()
 
 
-def _fingerprint(stage: Stage, ontology: str) -> str:
-    """Of the concepts of an ontology."""
-    return str(stage.inputs_of("index")[ontology].inputs["ontology"].key["concepts"])
+def _words(recipe: LinkRecipe) -> str:
+    """What links, for people."""
+    return "names, trigrams" + (" and an encoder of names on the same base" if recipe.reranker else "")
 
 
 def plan_linking(checkpoint: Checkpoint, context: Context) -> Linking:

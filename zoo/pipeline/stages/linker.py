@@ -15,6 +15,7 @@ from zoo.pipeline.stage import Job, Stage, StageKind, library_versions, split_fi
 from zoo.pipeline.stages.base import KIND as BASE
 from zoo.pipeline.stages.index import INDEX
 from zoo.pipeline.stages.index import KIND as INDEX_STAGE
+from zoo.pipeline.store import RESUME
 from zoo.registry.loader import Checkpoint
 from zoo.training.linker import LinkerRecord, train_linker
 
@@ -58,7 +59,7 @@ class LinkerStage(StageKind[LinkerRecord]):
 
     @override
     def run(self, job: Job) -> None:
-        checkpoint, context, progress = job.stage.checkpoint, job.context, job.progress
+        checkpoint, context = job.stage.checkpoint, job.context
         corpus, indexes = context.corpus(checkpoint.corpus), open_indexes(job)
         if not any(span.concept_ids for document in corpus.splits["train"] for span in document.spans):
             raise ZooError(
@@ -66,17 +67,29 @@ class LinkerStage(StageKind[LinkerRecord]):
                 where=corpus.source,
                 fix="set link.enabled=false, or take files with concept ids",
             )
+
+        def report(done: int, steps: int, note: str) -> None:
+            if steps:
+                job.progress.steps(steps, done)
+            if note:
+                job.progress.note(note)
+                job.save_energy()
+
         record = train_linker(
             base=job.input("base") / "model",
             family=context.registry.families[checkpoint.backbone.family],
-            ontologies={name: indexes[ontology] for name, ontology in job.stage.key["ontologies"].items()},
+            ontologies=by_type(job.stage, indexes),
             train=corpus.splits["train"],
             dev=corpus.splits["dev"],
             recipe=checkpoint.recipe.link,
             seed=checkpoint.recipe.seed,
             destination=job.work / LINKER_FOLDER,
-            progress=progress,
+            fingerprints={name: concepts_fingerprint(job.stage, name) for name in indexes},
+            snapshot_path=job.work / RESUME / "encoder.safetensors",
+            progress=report,
         )
+        for note in record.notes:
+            job.progress.warn(note)
         self.write(job.work, record)
 
     @override
@@ -84,6 +97,12 @@ class LinkerStage(StageKind[LinkerRecord]):
         link = key["link"]
         pairs = int(link["pairs_max"]) * int(link["epochs"]) if link["reranker"] else 0
         return checkpoint.backbone.parameters_million * _TOKENS_PER_PAIR * pairs
+
+    @override
+    def describe(self, record: LinkerRecord) -> str:
+        names = f"{sum(record.names.values()):,} names of training"
+        encoder = record.encoder
+        return names + (f", an encoder trained on {encoder.pairs:,} pairs" if encoder else "")
 
 
 KIND = LinkerStage()
@@ -104,3 +123,13 @@ def indexes_of(checkpoint: Checkpoint, context: Context) -> tuple[dict[str, Stag
 def open_indexes(job: Job) -> dict[str, Index]:
     """Ontology -> its index, of all that a stage needs."""
     return {name: Index.open(folder / INDEX) for name, folder in job.inputs_of("index").items()}
+
+
+def by_type(linker: Stage, indexes: Mapping[str, Index]) -> dict[str, Index]:
+    """Entity type -> index, of the types of a linker."""
+    return {name: indexes[ontology] for name, ontology in linker.key["ontologies"].items()}
+
+
+def concepts_fingerprint(stage: Stage, ontology: str) -> str:
+    """Sha256 of the concepts of an ontology that a stage stands on."""
+    return str(stage.inputs_of("index")[ontology].inputs["ontology"].key["concepts"])
