@@ -358,6 +358,21 @@ def test_all_results_on_a_base_give_one_card_of_it() -> None:
     assert render_base_card(other, entry.backbone, registry(entry)) == base()
 
 
+def test_the_snippet_of_linking_is_there_where_an_encoder_and_an_open_vocabulary_are() -> None:
+    """MEDIC, which the diseases are linked to, may not be published: its names are in no repository to compare with."""
+    trained = {**result().fingerprints, "linker_adapter": "a" * 64}
+    text = card(result(fingerprints=trained))
+    (snippet,) = [part for part in re.findall(r"```python\n(.*?)```", text, re.DOTALL) if "sqlite3" in part]
+    compile(snippet, "card", "exec")
+    assert 'allow_patterns=["linker/*"]' in snippet and "index/mesh/concepts.sqlite" in snippet
+    assert "medic" not in snippet
+    assert "--link Chemical=mesh --link Disease=medic" in text and "your own copy is read" in text
+    assert "sqlite3" not in card(result()), "without an encoder"
+    closed = {**linking_data()["vocabularies"], "Chemical": linking_data()["vocabularies"]["Disease"]}
+    assert "sqlite3" not in card(result(fingerprints=trained, linking=linking_data(vocabularies=closed)))
+    assert "linker/" not in card(result(linking=None))
+
+
 def test_what_was_verified_is_a_line_of_the_card() -> None:
     entry = checkpoint()
     text = render_card(result(), entry, registry(entry), verified="all 15 scores, 2026-11-23")
