@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections import Counter
 from dataclasses import replace
 from pathlib import Path
@@ -13,6 +14,7 @@ from typer.testing import CliRunner
 
 from tests.builds import write_registry
 from tests.linked import CLOSED, DISEASES, ID, OPEN, add_linked_corpus, write_ontology
+from tests.publishing import run_zoo
 from zoo.cli import app
 from zoo.pipeline.context import Context
 from zoo.pipeline.plan import Plan, make_plan
@@ -140,3 +142,85 @@ def test_a_corpus_that_names_no_ontology_is_not_linked(registry: Path) -> None:
     plan = make_plan([context.registry.checkpoint("tiny-electra/other")], context)
     assert [stage.kind for stage in plan.stages] == ["base", "train", "evaluate"]
     assert not plan.linking_of("tiny-electra/other").notes
+
+
+@pytest.fixture(scope="module")
+def linked_registry(tiny_registry: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The tiny backbones with the linked corpus; few epochs, as nothing needs to be found."""
+    folder = tmp_path_factory.mktemp("linked") / "registry"
+    shutil.copytree(tiny_registry, folder)
+    return add_linked_corpus(folder)
+
+
+def built(registry: Path, out: Path, *settings: str, check: int = 0) -> tuple[dict[str, Any], str]:
+    values = ["finetune.epochs=2", "evaluation.bootstrap_samples=200", *settings]
+    args = [part for value in values for part in ("--set", value)]
+    done = run_zoo("build", ID, "--registry", registry, "--out", out, "--json", *args, cwd=registry.parent, check=check)
+    return json.loads(done.stdout), done.stderr
+
+
+def linking_of(out: Path) -> tuple[dict[str, Any], Path]:
+    folder = out / "checkpoints" / ID
+    return json.loads((folder / "result.json").read_bytes()), folder
+
+
+def test_a_build_links_once_and_gc_keeps_what_it_stands_on(linked_registry: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    told, _ = built(linked_registry, out)
+    result, folder = linking_of(out)
+    assert not told["failures"] and result["linking"]["gold"]["belb"]["accuracy_at_1"] > 0.9
+    assert {"ontology", "index", "linker", "link-evaluate"} < set(result["energy_stages"])
+    own = ("train", "evaluate", "linker", "link-evaluate")
+    parts = sum(result["energy_stages"][kind]["energy_wh"] for kind in own)
+    assert result["energy"]["energy_wh"] == pytest.approx(parts), "what serves many is not a checkpoint's own"
+    assert result["fingerprints"][f"index/{OPEN}"] and result["fingerprints"]["linker_adapter"]
+    assert (folder / "linker/index" / OPEN / "index.json").is_file()
+    assert not (folder / "linker/index" / CLOSED).exists()
+    kinds = Counter(path.parent.parent.name for path in (out / "artefacts").glob("[!.]*/*/artefact.json"))
+    assert kinds["ontology"] == kinds["index"] == 2
+    assert "0 folders would be removed" in run_zoo("gc", "--dry-run", "--out", out, cwd=tmp_path).stdout
+
+    again, _ = built(linked_registry, out)
+    assert again["unchanged"] == [ID] and not again["results"]
+    changed, _ = built(linked_registry, out, "link.reranker=false")
+    assert len(changed["results"]) == 1 and "linker_adapter" not in changed["results"][0]["fingerprints"]
+    assert changed["results"][0]["fingerprints"]["train"] == result["fingerprints"]["train"]
+    assert "2 folders would be removed" in run_zoo("gc", "--dry-run", "--out", out, cwd=tmp_path).stdout
+    assert "link.reranker=false" in changed["results"][0]["rebuild_command"]
+
+
+def test_recognition_is_built_without_the_vocabulary(linked_registry: Path, tmp_path: Path) -> None:
+    registry = tmp_path / "registry"
+    shutil.copytree(linked_registry, registry)
+    shutil.rmtree(registry / "terms")
+    told, _ = built(registry, tmp_path / "out")
+    result, folder = linking_of(tmp_path / "out")
+    assert not told["failures"] and result["linking"] is None and not (folder / "linker").exists()
+    assert [note for note in result["notes"] if note.startswith("Chemical is not linked: the ontology")]
+    card = (folder / "README.md").read_text()
+    assert "Disease is not linked: the ontology" in card and "No linking to an ontology." in card
+    assert str(tmp_path) not in card
+
+    write_ontology(
+        registry / "terms" / f"{OPEN}.csv", DISEASES
+    )  # it comes later: linked then, and nothing trained again
+    told, _ = built(registry, tmp_path / "out")
+    linked, _ = linking_of(tmp_path / "out")
+    assert set(linked["linking"]["vocabularies"]) == {"Disease"}
+    assert linked["fingerprints"]["train"] == result["fingerprints"]["train"]
+
+
+def test_a_linker_that_fails_takes_no_recognition_with_it(linked_registry: Path, tmp_path: Path) -> None:
+    registry = tmp_path / "registry"
+    shutil.copytree(linked_registry, registry)
+    for path in (registry / "data-linked").glob("*.jsonl"):
+        lines = [json.loads(line) for line in path.read_text().splitlines()]
+        for line in lines:
+            for span in line["spans"]:
+                del span["concept_ids"]
+        path.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    told, _ = built(registry, tmp_path / "out", check=1)
+    result, _ = linking_of(tmp_path / "out")
+    assert "no mention of linked has a concept" in told["failures"][0]["message"]
+    assert result["linking"] is None and result["scores"]["test"]["gold_mentions"]
+    assert "not linked: no mention of linked has a concept: nothing can be learned or scored" in result["notes"]

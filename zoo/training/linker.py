@@ -150,7 +150,7 @@ def without_dev(folder: Path, ontologies: Mapping[str, Index], train: Sequence[D
     """
     seen = {type: TrainedNames(count_names(named_mentions(train, type, index))) for type, index in ontologies.items()}
     encoder = NameEncoder(base, folder / ADAPTER) if (folder / ADAPTER).is_dir() else None
-    return _linker(ontologies, seen, read_linker(folder).rankings, folder, encoder)
+    return assemble_linker(ontologies, seen, read_linker(folder).rankings, folder, encoder)
 
 
 def write_vectors(
