@@ -38,7 +38,7 @@ def index(tmp_path: Path) -> Index:
         version="2024",
         page="https://example.org/{local_id}?of={id}",
         id_prefix="MESH",
-        types={"Disease": ["C"], "Chemical": ["D"]},
+        types={"Disease": ["C"], "Chemical": ["D"], "Cell": []},
     )
     assert (info.concepts, info.names) == (4, 8)
     return Index.open(tmp_path / "index")
@@ -71,6 +71,7 @@ def test_types_admit_concepts(index: Index) -> None:
     assert not index.admits("Disease", "MESH:D001241")
     assert index.admits("Disease", "MESH:D000001"), "a concept without semantic types is admitted everywhere"
     assert index.admits("Gene", "MESH:D001241"), "a type that nothing is said about admits all"
+    assert index.admits("Cell", "MESH:D001241"), "and so does one without beginnings"
 
 
 def test_threads_and_processes_share_it(index: Index) -> None:

@@ -105,6 +105,12 @@ def _indexes(
                 raise ZooError(f"{used.id} is here in another version than {used.version}")
             folder = scratch / used.id
             Index.build(
-                here.concepts, folder, ontology=used.id, version=used.version, page=entry.page, types=entry.types
+                here.concepts,
+                folder,
+                ontology=used.id,
+                version=used.version,
+                page=entry.page,
+                types=entry.types,
+                id_prefix=entry.id_prefix,
             )
         yield used.id, Index.open(published.get(used.id, scratch / used.id))

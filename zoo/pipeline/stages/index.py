@@ -40,6 +40,7 @@ class IndexStage(StageKind[IndexInfo]):
             "ontology": read.fingerprint,
             "page": entry.page,
             "types": entry.types,
+            "id_prefix": entry.id_prefix,
             "code": self.code,
         }
         return Stage(self.name, read.name, key, (read,), checkpoint)
@@ -54,6 +55,7 @@ class IndexStage(StageKind[IndexInfo]):
             version=ONTOLOGY.read(read).version,
             page=entry.page,
             types=entry.types,
+            id_prefix=entry.id_prefix,
         )
 
     @override
