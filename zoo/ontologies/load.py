@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import gc
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -111,7 +113,8 @@ def read_ontology(entry: OntologyEntry, located: Located) -> Ontology:
     """
     reading = Reading()
     raw = read_files(located.files, entry, reading, format=located.format)
-    concepts = tidy(raw, reading, id_prefix=entry.id_prefix, own_prefixes=entry.own_prefixes)
+    with _without_collector():
+        concepts = tidy(raw, reading, id_prefix=entry.id_prefix, own_prefixes=entry.own_prefixes)
     if not concepts:
         raise ZooError("the files hold no concept", where=located.files[0])
     found = fingerprint(concepts)
@@ -126,6 +129,18 @@ def read_ontology(entry: OntologyEntry, located: Located) -> Ontology:
         reading.places,
         {url: file_sha256(path) for url, path in located.fetched.items()},
     )
+
+
+@contextmanager
+def _without_collector() -> Iterator[None]:
+    """Without garbage collection: it would look through millions of new concepts again and again, and all stay."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
 
 
 def held_to_lock(ontology: Ontology, path: Path) -> Ontology:

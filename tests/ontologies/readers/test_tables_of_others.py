@@ -16,7 +16,7 @@ CTD = """# MDI Biological Laboratory
 # Fields:
 # DiseaseName\tDiseaseID\tAltDiseaseIDs\tDefinition\tParentIDs\tTreeNumbers\tSynonyms\tSlimMappings
 #
-10p Deletion\tMESH:C538288\tDO:DOID:0080320|OMIM:601362\tRare.\tMESH:D002872\tC16.131/C538288\tDel(10p)|Monosomy 10p\tGen
+10p Deletion\tMESH:C538288\tDO:DOID:0080320|OMIM:601362\tRare.\tMESH:D002872\tC16.131/C538288\tDel(10p)|Monosomy 10p\tG
 Tooth Agenesis, Selective, 6\tOMIM:613097
 """
 GENES = (
