@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from zoo.corpora.concepts import normalise_concept
 from zoo.corpora.load import open_corpus
+from zoo.linking.index import Index
 from zoo.ontologies.load import open_ontology
 from zoo.registry.loader import load_registry
 from zoo.settings import Settings
@@ -29,3 +32,12 @@ def test_every_mention_is_a_name_of_its_concept(corpus: str, ontology: str) -> N
                 assert document.text[span.start : span.end].casefold() in names[concept_id]
     assert mentions > 300
     assert all(parent in names for concept in concepts for parent in concept.parents)
+
+
+def test_an_entity_type_without_semantic_types_admits_every_concept(tmp_path: Path) -> None:
+    registry = load_registry()
+    ontology = open_ontology(registry.ontology("sample-diseases"), registry, Settings(), offline=True)
+    assert ontology.entry.types == {"Disease": ()} and ontology.concepts[0].types == ("sample_disease",)
+    given = {"ontology": ontology.entry.id, "version": ontology.version, "types": ontology.entry.types}
+    Index.build(ontology.concepts, tmp_path, **given)
+    assert Index.open(tmp_path).admits("Disease", ontology.concepts[0].id)

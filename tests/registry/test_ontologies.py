@@ -44,14 +44,6 @@ def test_pages(name: str, concept: str, page: str) -> None:
     assert load_registry().ontology(name).page_of(concept) == page
 
 
-def test_the_type_filter() -> None:
-    mesh = load_registry().ontology("mesh")
-    assert mesh.admits("Disease", ["C04.588"]) and mesh.admits("Disease", ["A01", "F03.600"])
-    assert not mesh.admits("Disease", ["D02.1"]) and mesh.admits("Chemical", ["D02.1"])
-    assert mesh.admits("Disease", []) and mesh.admits("Gene", ["C04"])
-    assert load_registry().ontology("doid").admits("Disease", ["disease_ontology"])
-
-
 def test_an_overlay_replaces_and_adds(tmp_path: Path) -> None:
     (tmp_path / "ontologies").mkdir()
     path = tmp_path / "ontologies" / "codes.yaml"
