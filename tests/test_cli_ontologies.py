@@ -111,6 +111,18 @@ def test_fetch_then_work_offline(zoo: Zoo, tmp_path: Path, server: FileServer) -
     assert len(server.requests) == 1
 
 
+def test_what_its_home_has_replaced_is_taken_on_demand(zoo: Zoo, tmp_path: Path, server: FileServer) -> None:
+    registry = write_entry(tmp_path / "registry", server.put("/codes.tsv", TABLE).url)
+    online = {"HF_HUB_OFFLINE": "0", "ZOO_CACHE": str(tmp_path / "cache")}
+    fetch = ("ontologies", "fetch", "demo", "--registry", registry, "--json")
+    zoo(*fetch, **online)
+    server.put("/codes.tsv", TABLE + b"X:3\tmeasles\n")
+    assert json.loads(zoo(*fetch, **online).stdout)[0]["concepts"] == 2
+    assert "offline" in zoo(*fetch, "--again", check=2, **{**online, "ZOO_OFFLINE": "1"}).stderr
+    assert json.loads(zoo(*fetch, "--again", **online).stdout)[0]["concepts"] == 3
+    assert yaml.safe_load((tmp_path / "zoo.lock.yaml").read_text())["ontologies"]["demo"]["concepts"] == 3
+
+
 def test_one_that_fails_does_not_stop_the_others(zoo: Zoo, tmp_path: Path, server: FileServer) -> None:
     registry = write_entry(tmp_path / "registry", server.put("/bad.tsv", TABLE, Reply(status=404)).url, "bad")
     write_entry(registry, server.put("/good.tsv", TABLE).url, "good")

@@ -131,6 +131,8 @@ def test_a_cut_download_is_no_ontology(opened: Open, server: FileServer, tmp_pat
     with pytest.raises(ZooError, match="gzip data is damaged"):
         opened(sources=url(file.url))
     assert not Path(LOCK_FILE).exists()
+    server.put("/codes.tsv.gz", gzip.compress(TABLE))
+    assert opened(sources=url(file.url)).locked  # what was wrong is not kept
 
 
 @pytest.mark.parametrize(
@@ -150,6 +152,22 @@ def test_a_copy_that_says_no_version_is_told_by_its_fingerprint(opened: Open, tm
     (tmp_path / "own" / "demo.tsv").write_bytes(TABLE)
     ontology = opened(local=tmp_path / "own", version="2026")
     assert ontology.version == f"fingerprint {ontology.fingerprint[:12]}"
+
+
+@pytest.mark.parametrize("name", ["demo@2012-07-06.tsv", "Demo@2012-07-06.TSV.gz", "demo@2012-07-06/anything.tsv"])
+def test_the_name_of_a_copy_may_say_its_version(opened: Open, tmp_path: Path, name: str) -> None:
+    path = tmp_path / "own" / name
+    path.parent.mkdir(parents=True)
+    path.write_bytes(gzip.compress(TABLE) if name.endswith("gz") else TABLE)
+    (tmp_path / "own" / "demo-2.tsv").write_bytes(b"of another ontology")
+    assert opened(local=tmp_path / "own").version == "2012-07-06"
+
+
+def test_several_copies_are_refused(opened: Open, tmp_path: Path) -> None:
+    for name in ("demo.tsv", "demo@2.obo"):
+        (tmp_path / name).write_bytes(TABLE)
+    with pytest.raises(ZooError, match=r"2 copies of the ontology demo: demo.tsv, demo@2.obo"):
+        opened(local=tmp_path)
 
 
 def test_no_such_folder_of_copies_and_no_source_at_all(opened: Open, tmp_path: Path) -> None:

@@ -104,8 +104,8 @@ def _files(
         ontology = registry.ontology(name)
         folder = registry.folders[f"ontologies/{name}"]
         here = where_ontology(ontology, folder, settings.ontologies, cache=settings.cache) != "to fetch"
-        for number, files in enumerate(ontology.sources):
-            yield from ((name, url, not here and number == 0) for url in _addresses(files.model_dump()))
+        for number, home in enumerate(ontology.sources):
+            yield from ((name, url, not here and number == 0) for url in _addresses(home.model_dump()))
     for backbone in {item.backbone.id: item.backbone for item in checkpoints}.values():
         if backbone.hub_id and not backbone.package and not backbone.path:
             here = isinstance(try_to_load_from_cache(backbone.hub_id, "config.json", revision=backbone.revision), str)

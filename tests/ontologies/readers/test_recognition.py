@@ -24,7 +24,7 @@ from zoo.registry.formats import ONTOLOGY_FORMATS
         ("gene.tsv", "#tax_id\tGeneID\tSymbol\n", "gene-info"),
         ("codes.csv", "id,name\n", "table"),
         ("codes.rdf", "<rdf:RDF xmlns:skos='http://www.w3.org/2004/02/skos/core#'>", "skos"),
-        ("taxdump.tgz", "", "ncbi-taxdump"),
+        ("taxdump.tgz", "citations.dmp", "ncbi-taxdump"),
     ],
 )
 def test_formats(tmp_path: Path, name: str, text: str, format: str) -> None:
@@ -39,10 +39,21 @@ def test_owl_is_to_be_converted(tmp_path: Path) -> None:
     assert "robot convert --input cl.owl --output cl.obo" in str(error.value)
 
 
+def test_owl_that_names_skos_is_owl(tmp_path: Path) -> None:
+    (tmp_path / "doid.owl").write_text(
+        '<rdf:RDF xmlns:owl="http://www.w3.org/2002/07/owl#" xmlns:skos="http://www.w3.org/2004/02/skos/core#">\n'
+    )
+    with pytest.raises(ZooError, match="OWL, which is not read"):
+        recognise(tmp_path / "doid.owl")
+
+
 def test_unknown_files_and_folders(tmp_path: Path) -> None:
     (tmp_path / "a.docx").write_bytes(b"PK")
     with pytest.raises(ZooError, match="format of the file is not known"):
         recognise(tmp_path / "a.docx")
+    (tmp_path / "empty.obo").touch()
+    with pytest.raises(ZooError, match="the file is empty"):
+        recognise(tmp_path / "empty.obo")
     with pytest.raises(ZooError, match="holds no ontology"):
         recognise(tmp_path)
 

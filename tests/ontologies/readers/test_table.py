@@ -91,7 +91,7 @@ def test_what_is_left_out_is_counted(tmp_path: Path) -> None:
     [
         ("A01\ttyphoid\n", "names no id"),
         ("id\tsynonyms\nA01\ttyphoid\n", "names no name"),
-        ("", "names no id"),
+        ("", "the file is empty"),
         ("id\tname\n", "no concept"),
         ('id,name\nA01,"typhoid\n', "not a row of the table"),
     ],
