@@ -84,3 +84,18 @@ def test_umls_is_never_publishable(tmp_path: Path) -> None:
     with pytest.raises(ZooError, match="publishable must be false: the licence of UMLS"):
         add(tmp_path / "META", registry=tmp_path / "registry", publishable=True)
     assert not add(tmp_path / "META", registry=tmp_path / "registry").ontology.entry.license.publishable
+
+
+def test_languages_and_vocabularies_of_umls(tmp_path: Path) -> None:
+    rows = [("ENG", "MSH", "Blueness"), ("SPA", "MSHSPA", "Azulez"), ("ENG", "SNOMEDCT_US", "blue illness")]
+    atoms = [f"C9000001|{lat}|P|L1|PF|S1|Y|A1||M1||{sab}|PT|X1|{text}|0|N||\n" for lat, sab, text in rows]
+    (tmp_path / "META").mkdir()
+    (tmp_path / "META" / "MRCONSO.RRF").write_text("".join(atoms))
+
+    def names(name: str, **changes: Any) -> tuple[str, ...]:
+        (concept,) = add(tmp_path / "META", name=name, registry=tmp_path / "registry", **changes).ontology.concepts
+        return concept.names
+
+    assert names("english") == ("Blueness", "blue illness")
+    assert names("spanish", languages=("es",)) == ("Azulez",)
+    assert names("snomed", vocabularies=("SNOMEDCT_US",)) == ("blue illness",)
