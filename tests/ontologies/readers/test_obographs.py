@@ -83,6 +83,7 @@ def test_short_forms(iri: str, short: str) -> None:
     [
         ('{"graphs": []}', "no graphs"),
         ('{"graphs": [{"nodes": [{"lbl": "a"}]}]}', "not an OBO graph: KeyError 'id'"),
+        ('{"graphs": [{"nodes": [{"id": "X:1", "lbl": 7}]}]}', "not an OBO graph: TypeError 7 is not a text"),
         ('{"graphs": [{"nodes": 7}]}', "not an OBO graph"),
         ('{"graphs": [{"nodes": ', "not valid JSON"),
     ],

@@ -71,6 +71,12 @@ def test_references_are_alternative_ids_only_where_the_entry_says_so(tmp_path: P
     assert read(path, same_as=["MESH", "MIM"]).concepts[0].alternative_ids == ("MESH:D006394", "OMIM:176920")
 
 
+def test_a_line_may_be_longer_than_any_limit_of_a_library(tmp_path: Path) -> None:
+    names = "|".join(f"name {number}" for number in range(50_000))
+    path = write(tmp_path / "codes.tsv", f"id\tname\tsynonyms\nA1\ta\t{names}\n")
+    assert read(path).names == 50_001
+
+
 def test_what_is_left_out_is_counted(tmp_path: Path) -> None:
     path = write(tmp_path / "codes.tsv", f"id\tname\tsynonym\tgroup\nA1\t{'x' * 10_000}\tshort\tg\n\tb\nA3\t \nA4\td\n")
     ontology = read(path)
