@@ -279,6 +279,7 @@ class TestInit:
             "backbones",
             "corpora",
             "passages",
+            "ontologies",
             "recipes.yaml",
         }
         plain = load_registry()

@@ -75,7 +75,7 @@ def create_project(
 
 
 def _create_registry(folder: Path) -> list[Path]:
-    for name in ("backbones", "corpora", "passages"):
+    for name in ("backbones", "corpora", "passages", "ontologies"):
         (folder / name).mkdir(parents=True, exist_ok=True)
     recipes = folder / "recipes.yaml"
     if not recipes.exists():

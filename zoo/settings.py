@@ -72,6 +72,9 @@ class Settings:
     passages: Annotated[Path | None, About("Local passages for pre-training: <passages>/*.jsonl[.gz].", "passages")] = (
         None
     )
+    ontologies: Annotated[
+        Path | None, About("Local copies of ontologies: <ontology>.obo[.gz], <ontology>/...", "ontologies")
+    ] = None
     cache: Annotated[Path, About("Folder that downloads are kept in.", "~/.cache/zoo")] = field(
         default_factory=_default_cache
     )
@@ -131,7 +134,7 @@ SETTINGS: dict[str, About] = {
     if get_origin(hint) is Annotated
 }
 """The settings of `zoo.toml`, in the order of the file."""
-FOLDERS = ("out", "registry", "corpora", "originals", "passages", "cache")
+FOLDERS = ("out", "registry", "corpora", "originals", "passages", "ontologies", "cache")
 TABLES = frozenset({"mirrors"})
 """Settings that are tables; no variable stands for one."""
 _PATTERNS = {"checkpoint_name": ("backbone", "corpus"), "base_name": ("backbone",)}

@@ -182,6 +182,12 @@ def license_terms(spdx: str) -> frozenset[Term]:
     return frozenset(term for name in _chosen(spdx) for term in _terms(name))
 
 
+def forbidding_terms(spdx: str) -> list[str]:
+    """Why what is under an SPDX expression may not be passed on to everybody, one line for each term."""
+    terms = license_terms(spdx)
+    return [why for term, why in _WHY.items() if term in terms]
+
+
 def license_url(spdx: str) -> str | None:
     """Where the text of a single licence of the SPDX list is; None for others."""
     choices = () if " " in spdx else license_choices(spdx)

@@ -21,7 +21,7 @@ def lock(
     output: Annotated[Path, typer.Option("--output", metavar="FILE")] = Path("zoo.lock.yaml"),
     registry: RegistryOption = None,
 ) -> None:
-    """Resolve Hub ids without a revision to commits and file hashes, written to zoo.lock.yaml; show its corpora."""
+    """Resolve Hub ids without a revision to commits and file hashes, written to zoo.lock.yaml; show all of it."""
     from zoo.registry.lock import read_lock, resolve
 
     found = open_registry(registry)[0]
@@ -31,7 +31,8 @@ def lock(
         ["backbone", "Hub id", "commit", "files"],
         [[name, item.hub_id, item.revision, str(len(item.files))] for name, item in locked.items()],
     )
-    if corpora := read_lock(output).corpora:
+    locked_data = read_lock(output)
+    if corpora := locked_data.corpora:
         print_line()
         counts = ("documents", "tokens", "mentions")
         rows = [
@@ -46,6 +47,15 @@ def lock(
             for split, info in item.splits.items()
         ]
         print_table(["corpus", "split", *counts, "fingerprint", "source"], rows)
+    if ontologies := locked_data.ontologies:
+        print_line()
+        print_table(
+            ["ontology", "version", "concepts", "names", "fingerprint", "source"],
+            [
+                [name, item.version, str(item.concepts), str(item.names), item.fingerprint[:12], item.source]
+                for name, item in ontologies.items()
+            ],
+        )
     for name, error in refused.items():
         sys.stderr.write(f"not locked: {name}: {error}\n")
     if refused:

@@ -16,9 +16,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from zoo.corpora.load import Corpus
+    from zoo.ontologies.load import Ontology
     from zoo.pipeline.context import Context
     from zoo.pipeline.schedule import Engine
     from zoo.registry.loader import Checkpoint, Registry
+    from zoo.registry.ontology_entry import OntologyEntry
     from zoo.registry.schema import CorpusEntry
     from zoo.tagging.tagger import Tagger
 
@@ -45,6 +47,14 @@ def open_corpus(entry: CorpusEntry, registry: Registry, settings: Settings, *, o
 
     with download_bars() as progress:
         return load.open_corpus(entry, registry, settings, offline=offline, progress=progress)
+
+
+def open_ontology(entry: OntologyEntry, registry: Registry, settings: Settings, *, offline: bool = False) -> Ontology:
+    """What `ontologies.load.open_ontology` reads, with bars for its downloads."""
+    from zoo.ontologies import load
+
+    with download_bars() as progress:
+        return load.open_ontology(entry, registry, settings, offline=offline, progress=progress)
 
 
 def load_tagger(model: str, renames: Mapping[str, str] | None = None) -> Tagger:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -19,7 +18,7 @@ from zoo.corpora.type_names import all_types, check_types, new_in_label_space
 from zoo.errors import ZooError
 from zoo.registry.formats import AddableFormat
 from zoo.registry.loader import Registry, load_registry
-from zoo.registry.overlay import publish_corpus, staging
+from zoo.registry.overlay import check_new_id, publish_corpus, staging
 from zoo.registry.reading import check
 from zoo.registry.schema import BundledSource, CorpusEntry, EntityType, SplitName
 
@@ -96,7 +95,7 @@ def add_corpus(request: Request) -> Added:
         ZooError: The name is taken, a line is malformed, a type is unknown, or there are too few documents.
     """
     registry = load_registry(request.registry if request.registry.is_dir() else None)
-    _check_name(request, registry)
+    check_new_id(request.name, "corpora", registry, request.local)
     data = gather(request.path, _draft(request))
     found = Counter(span.type for documents in data.splits.values() for d in documents for span in d.spans)
     if request.all_types:
@@ -123,27 +122,6 @@ def add_corpus(request: Request) -> Added:
             f"{registry.labels.capacity}: its bases are built anew, published ones stay as they are"
         )
     return Added(path, corpus, new_types, tuple(notes), dict(found.most_common()), request.types)
-
-
-def _check_name(request: Request, registry: Registry) -> None:
-    if not re.fullmatch(r"[a-z0-9][a-z0-9.-]{0,59}", request.name):
-        raise ZooError(
-            f"{request.name!r} is not an id",
-            where="NAME",
-            fix="up to 60 lower-case letters, digits, dots and hyphens, for example my-notes",
-        )
-    if request.name in registry.corpora:
-        raise ZooError(
-            f"the id {request.name!r} is taken",
-            where=registry.folders[f"corpora/{request.name}"] / "corpora" / f"{request.name}.yaml",
-            fix="choose another name, or remove that entry",
-        )
-    if request.local is not None and (request.local / request.name).is_dir():
-        raise ZooError(
-            f"ZOO_CORPORA has a folder {request.name}, which would be read instead of the new entry",
-            where=request.local / request.name,
-            fix="choose another name",
-        )
 
 
 def _draft(request: Request) -> CorpusEntry:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
@@ -34,7 +35,7 @@ def fetch(file: RemoteFile, cache: Path, *, options: FetchOptions | None = None)
     same file wait for each other.
 
     Args:
-        file: Address and hash (sha256, the hash of git's blob object, or md5).
+        file: Address and hash (sha256, the hash of git's blob object, or md5; without one, only its length is checked).
         cache: Root of the cache (`ZOO_CACHE`); the file lies in `<cache>/files/<hash>/<name>`.
         options: Retries, time-outs, progress.
 
@@ -70,11 +71,21 @@ def fetch(file: RemoteFile, cache: Path, *, options: FetchOptions | None = None)
 
 
 def cached_path(file: RemoteFile, cache: Path) -> Path:
-    """Where a file lies in the cache, whether it is there or not: addressed by its hash, under its own name."""
+    """Where a file lies in the cache, whether it is there or not: addressed by its hash, under its own name.
+
+    One whose hash is not known is addressed by that of its address.
+    """
     name = PurePosixPath(unquote(urlsplit(file.url).path)).name
     name = re.sub(r"[^\w.-]", "_", name).lstrip(".") or "file"
-    pin = file.sha256 or (f"git-{file.git_blob_sha1}" if file.git_blob_sha1 else f"md5-{file.md5}")
-    return cache / "files" / pin / name
+    return cache / "files" / _pin(file) / name
+
+
+def _pin(file: RemoteFile) -> str:
+    if file.sha256:
+        return file.sha256
+    if file.git_blob_sha1:
+        return f"git-{file.git_blob_sha1}"
+    return f"md5-{file.md5}" if file.md5 else f"url-{hashlib.sha256(file.url.encode()).hexdigest()[:32]}"
 
 
 def describe(file: RemoteFile) -> str:

@@ -40,7 +40,7 @@ def read_packed(
     member = source.member.replace("{fold}", str(source.fold)).replace("{split}", split)
     with tempfile.TemporaryDirectory(prefix="zoo-split-") as folder:
         path = Path(folder) / f"{split}{CORPUS_FORMATS[entry.format].suffixes[0]}"
-        _unpack(archive, member, path)
+        unpack(archive, member, path, fix="correct `member` or `fold` in the entry")
         try:
             yield from read_split(path, entry, repairs)
         except ZooError as error:
@@ -48,17 +48,25 @@ def read_packed(
             raise ZooError(error.what, where=where, fix=error.fix) from None
 
 
-def _unpack(archive: Path, member: str, target: Path) -> None:
-    """Write one regular file of an archive to `target`."""
+def unpack(archive: Path, member: str, target: Path, *, fix: str) -> None:
+    """Write one regular file of an archive to `target`.
+
+    Args:
+        archive: The zip or tar file, compressed or not.
+        member: Name of the file in it.
+        target: Where to.
+        fix: What to do where there is no such file, for the error.
+
+    Raises:
+        ZooError: The archive is damaged, lacks the file, or it is larger than 1 GiB.
+    """
     try:
         with _open(archive, member) as (stream, size_bytes), target.open("wb") as file:
             if size_bytes > _LARGEST_MEMBER_BYTES:
                 raise ZooError(f"a file of {size_bytes} bytes", where=f"{archive}: {member}", fix="unpack and cut it")
             shutil.copyfileobj(stream, file)
     except KeyError:
-        raise ZooError(
-            f"the archive has no file {member!r}", where=archive, fix="correct `member` or `fold` in the entry"
-        ) from None
+        raise ZooError(f"the archive has no file {member!r}", where=archive, fix=fix) from None
     except (zipfile.BadZipFile, tarfile.TarError, EOFError, zlib.error, RuntimeError, OSError) as error:
         raise ZooError(
             f"the archive is damaged: {error}", where=archive, fix="remove the file, so that it is fetched again"

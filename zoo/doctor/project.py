@@ -119,7 +119,7 @@ def check_store(url: str) -> Check:
 
 def _check_copies(settings: Settings) -> list[Check]:
     """The other folders with local copies, where they are set."""
-    folders = {"originals": settings.originals, "passages": settings.passages}
+    folders = {"originals": settings.originals, "passages": settings.passages, "ontologies": settings.ontologies}
     return [
         Check(name, "ok", str(folder))
         if folder.is_dir()

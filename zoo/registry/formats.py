@@ -1,4 +1,4 @@
-"""Formats of corpora and of passages, and homes of passages: a new one is a module, and a registration here."""
+"""Formats of corpora, passages and ontologies, and homes of passages: a new one is a module and a line here."""
 
 from __future__ import annotations
 
@@ -13,12 +13,14 @@ class Format:
 
     Attributes:
         title: What it is, in a word or two.
-        reader: `module:function` in `zoo/corpora/readers` or `zoo/passages/readers`, imported when needed. It takes the
-            path and a counter (of corpora: `repairs`; of passages: `skipped`), and streams what it reads.
+        reader: `module:function` in the folder `readers` of the room, imported when needed. It takes the path and a
+            counter (of corpora: `repairs`; of passages: `skipped`; of ontologies the `reading`), and streams what it
+            reads.
         suffixes: What files end in, plain or with `.gz`; upper and lower case do not count. `/` stands for a folder.
         options: Fields of the entry, or of its Hub source, that the reader takes.
         signature: Pattern that the first characters of such files hold, where their names say too little.
         addable: Whether `zoo corpora add` takes it.
+        members: Files that a folder of this format holds, where `/` is one of the suffixes.
     """
 
     title: str
@@ -27,6 +29,7 @@ class Format:
     options: tuple[str, ...] = ()
     signature: str = ""
     addable: bool = True
+    members: tuple[str, ...] = ()
 
     def matches(self, name: str) -> bool:
         """Whether a file is called so."""
@@ -77,6 +80,26 @@ PASSAGE_FORMATS: Mapping[str, Format] = {
     "arxiv-json": Format("metadata of arXiv", "arxiv:read_arxiv", (".json", ".jsonl")),
     "mimic-csv": Format("notes of MIMIC-III", "mimic:read_mimic", (".csv",)),
 }
+ONTOLOGY_FORMATS: Mapping[str, Format] = {
+    "obo": Format("OBO", "obo:read_obo", (".obo",), ("same_as",), r"(?m)^(?:format-version:|\[Term\])"),
+    "obographs": Format("OBO graphs JSON", "obographs:read_obographs", (".json",), ("same_as",), r'"graphs"\s*:'),
+    "mesh-xml": Format("MeSH XML", "mesh:read_mesh", (".xml",), signature="<(?:Descriptor|Supplemental)RecordSet"),
+    "ctd": Format("a vocabulary of CTD", "ctd:read_ctd", (".tsv",), signature=r"(?m)^# ?Fields:|^# \w+Name\t\w+ID\t"),
+    "gene-info": Format(
+        "NCBI's gene_info", "gene_info:read_gene_info", (".gene_info", ".tsv"), signature=r"\A#tax_id\tGeneID\t"
+    ),
+    "ncbi-taxdump": Format(
+        "NCBI's taxonomy dump",
+        "taxdump:read_taxdump",
+        ("/", ".tar", ".tgz", ".zip"),
+        members=("names.dmp", "nodes.dmp"),
+    ),
+    "umls-rrf": Format("UMLS RRF", "umls:read_umls", ("/",), ("languages", "vocabularies"), members=("MRCONSO.RRF",)),
+    "skos": Format(
+        "SKOS", "skos:read_skos", (".ttl", ".rdf", ".nt"), ("languages", "same_as"), r"w3\.org/2004/02/skos"
+    ),
+    "table": Format("TSV or CSV", "table:read_table", (".tsv", ".csv", ".txt"), ("same_as",)),
+}
 PASSAGE_HOMES: Mapping[str, str] = {
     "pubmed-baseline": "pubmed:PubmedBaseline",
     "clinicaltrials-api": "clinicaltrials:ClinicalTrials",
@@ -89,7 +112,9 @@ if TYPE_CHECKING:
     CorpusFormat = str
     AddableFormat = str
     PassageFormat = str
+    OntologyFormat = str
 else:
     CorpusFormat = Literal[tuple(CORPUS_FORMATS)]
     AddableFormat = Literal[tuple(name for name, item in CORPUS_FORMATS.items() if item.addable)]
     PassageFormat = Literal[tuple(PASSAGE_FORMATS)]
+    OntologyFormat = Literal[tuple(ONTOLOGY_FORMATS)]

@@ -12,6 +12,7 @@ from pydantic import BaseModel
 
 from zoo.errors import ZooError, did_you_mean
 from zoo.registry.names import Names
+from zoo.registry.ontology_entry import OntologyEntry
 from zoo.registry.reading import check, read_yaml
 from zoo.registry.recipes import Recipe, RecipesEntry, resolved
 from zoo.registry.schema import Backbone, CorpusEntry, Entry, Family, LabelsEntry, PassageEntry, Suite
@@ -19,7 +20,7 @@ from zoo.registry.schema import Backbone, CorpusEntry, Entry, Family, LabelsEntr
 PACKAGED = Path(__file__).parent
 _Model = TypeVar("_Model", bound=BaseModel)
 _Item = TypeVar("_Item")
-_Named = TypeVar("_Named", Backbone, CorpusEntry, PassageEntry)
+_Named = TypeVar("_Named", Backbone, CorpusEntry, PassageEntry, OntologyEntry)
 
 
 class _Families(Entry):
@@ -72,6 +73,7 @@ class Registry:
     suites: Mapping[str, Suite]
     recipes: RecipesEntry
     labels: LabelsEntry
+    ontologies: Mapping[str, OntologyEntry] = field(default_factory=dict)
     folders: Mapping[str, Path] = field(default_factory=dict)
 
     def backbone(self, name: str) -> Backbone:
@@ -85,6 +87,10 @@ class Registry:
     def passage(self, name: str) -> PassageEntry:
         """Look up passages by id."""
         return _lookup("passages", name, self.passages)
+
+    def ontology(self, name: str) -> OntologyEntry:
+        """Look up an ontology by id."""
+        return _lookup("ontology", name, self.ontologies)
 
     def suite(self, name: str) -> Suite:
         """Look up a suite by name."""
@@ -145,19 +151,26 @@ def _read(folder: Path, below: Registry | None) -> Registry:
     backbones = _entries(folder, "backbones", Backbone)
     corpora = _entries(folder, "corpora", CorpusEntry)
     passages = _entries(folder, "passages", PassageEntry)
+    ontologies = _entries(folder, "ontologies", OntologyEntry)
     families = _single(folder / "families.yaml", _Families, "families")
     suites = _single(folder / "suites.yaml", _Suites, "suites")
     recipes = _file(folder / "recipes.yaml", RecipesEntry)
     labels = _file(folder / "labels.yaml", LabelsEntry)
     origin = {
         f"{kind}/{name}": folder
-        for kind, items in (("backbones", backbones), ("corpora", corpora), ("passages", passages))
+        for kind, items in (
+            ("backbones", backbones),
+            ("corpora", corpora),
+            ("passages", passages),
+            ("ontologies", ontologies),
+        )
         for name in items
     }
     if below is None:
         if labels is None or labels.capacity is None:
             raise ZooError("the packaged label space has no capacity", where=folder / "labels.yaml")
-        registry = Registry(backbones, corpora, passages, families, suites, recipes or RecipesEntry(), labels, origin)
+        recipes = recipes or RecipesEntry()
+        registry = Registry(backbones, corpora, passages, families, suites, recipes, labels, ontologies, origin)
     else:
         registry = Registry(
             {**below.backbones, **backbones},
@@ -167,6 +180,7 @@ def _read(folder: Path, below: Registry | None) -> Registry:
             {**below.suites, **suites},
             _overlay_recipes(below.recipes, recipes),
             _extend_labels(below.labels, labels, folder / "labels.yaml"),
+            {**below.ontologies, **ontologies},
             {**below.folders, **origin},
         )
     _check_references(registry, folder)
@@ -209,12 +223,14 @@ def _check_references(registry: Registry, folder: Path) -> None:
     repeated = sorted({name for name in types if types.count(name) > 1})
     if repeated:
         raise ZooError(f"the type {repeated[0]!r} stands twice in the label space", where=where, fix="remove one")
-    for corpus in registry.corpora.values():
-        for name in corpus.entity_types:
+    annotated = [(f"corpora/{corpus.id}", corpus.entity_types) for corpus in registry.corpora.values()]
+    annotated += [(f"ontologies/{ontology.id}", tuple(ontology.types)) for ontology in registry.ontologies.values()]
+    for file, named in annotated:
+        for name in named:
             if name not in types:
                 raise ZooError(
                     f"the type {name!r} is not in the label space",
-                    where=f"{folder}/corpora/{corpus.id}.yaml: types",
+                    where=f"{folder}/{file}.yaml: types",
                     fix=f"{did_you_mean(name, types)} A new type is appended to labels.yaml of your registry folder",
                 )
     for backbone in registry.backbones.values():

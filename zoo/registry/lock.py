@@ -1,4 +1,4 @@
-"""`zoo.lock.yaml`: what the registry leaves open, as it was found: backbones, corpora, passages."""
+"""`zoo.lock.yaml`: what the registry leaves open, as it was found: backbones, corpora, passages, ontologies."""
 
 from __future__ import annotations
 
@@ -90,12 +90,31 @@ class LockedPassages(Entry):
     parts: tuple[LockedPart, ...]
 
 
+class LockedOntology(Entry):
+    """An ontology without a registered fingerprint, as it was when it was fetched first.
+
+    Attributes:
+        source: Where it was fetched from.
+        version: What its files say, or its entry.
+        files: Address -> sha256 of each file.
+        fingerprint: Of the parsed concepts.
+    """
+
+    source: str
+    version: str
+    files: dict[str, Sha256]
+    concepts: int = Field(ge=0)
+    names: int = Field(ge=0)
+    fingerprint: Sha256
+
+
 class Lock(Entry):
     """The content of zoo.lock.yaml; a part that is empty is not written."""
 
     backbones: dict[str, LockedRepo] = Field(default_factory=dict)
     corpora: dict[str, LockedCorpus] = Field(default_factory=dict)
     passages: dict[str, LockedPassages] = Field(default_factory=dict)
+    ontologies: dict[str, LockedOntology] = Field(default_factory=dict)
 
     def of(self, entry: PassageEntry) -> LockedPassages | None:
         """What is locked of passages; None where the entry has changed since, or was never fetched."""
@@ -132,6 +151,11 @@ def locked(backbone: Backbone, lock: Lock) -> Backbone:
 def lock_corpus(path: Path, name: str, item: LockedCorpus) -> None:
     """Add a corpus to a lock file, as `lock_passages` does."""
     _add(path, "corpora", name, item)
+
+
+def lock_ontology(path: Path, name: str, item: LockedOntology) -> None:
+    """Add an ontology to a lock file, as `lock_passages` does."""
+    _add(path, "ontologies", name, item)
 
 
 def lock_passages(path: Path, name: str, item: LockedPassages) -> None:
@@ -172,7 +196,7 @@ def resolve(backbones: Sequence[Backbone], path: Path) -> tuple[dict[str, Locked
     return found, refused
 
 
-def _add(path: Path, part: Literal["corpora", "passages"], name: str, item: Entry) -> None:
+def _add(path: Path, part: Literal["corpora", "passages", "ontologies"], name: str, item: Entry) -> None:
     lock = read_lock(path)
     known = getattr(lock, part)
     if known.get(name) != item:

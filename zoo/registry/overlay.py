@@ -8,13 +8,48 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Literal
 
 import yaml
 
 from zoo.errors import ZooError
 from zoo.files import write_whole
+from zoo.registry.loader import Registry
+from zoo.registry.ontology_entry import OntologyEntry
 from zoo.registry.reading import check, read_yaml
-from zoo.registry.schema import CorpusEntry, EntityType, LabelsEntry
+from zoo.registry.schema import CorpusEntry, EntityType, Entry, LabelsEntry
+
+
+def check_new_id(name: str, kind: Literal["corpora", "ontologies"], registry: Registry, local: Path | None) -> None:
+    """Refuse the id of a new entry that is none, or is taken by an entry or by a copy that would be read instead.
+
+    Args:
+        name: The id.
+        kind: What it is to be an id of.
+        registry: What exists.
+        local: The user's folder of local copies (`ZOO_CORPORA`, `ZOO_ONTOLOGIES`).
+
+    Raises:
+        ZooError: It is malformed or taken.
+    """
+    if not re.fullmatch(r"[a-z0-9][a-z0-9.-]{0,59}", name):
+        raise ZooError(
+            f"{name!r} is not an id",
+            where="NAME",
+            fix="up to 60 lower-case letters, digits, dots and hyphens, for example my-notes",
+        )
+    if f"{kind}/{name}" in registry.folders:
+        raise ZooError(
+            f"the id {name!r} is taken",
+            where=registry.folders[f"{kind}/{name}"] / kind / f"{name}.yaml",
+            fix="choose another name, or remove that entry",
+        )
+    if local is not None and (local / name).is_dir():
+        raise ZooError(
+            f"ZOO_{kind.upper()} has a folder {name}, which would be read instead of the new entry",
+            where=local / name,
+            fix="choose another name",
+        )
 
 
 @contextmanager
@@ -62,9 +97,6 @@ def publish_corpus(
     splits = folder / "splits" / entry.id
     if splits.exists():
         raise ZooError("there are splits of that id, without an entry", where=splits, fix="move that folder away")
-    text = yaml.safe_dump(
-        entry.model_dump(mode="json", exclude_defaults=True), sort_keys=False, allow_unicode=True, width=120
-    )
     target = folder / "corpora" / f"{entry.id}.yaml"
     target.parent.mkdir(exist_ok=True)
     splits.parent.mkdir(exist_ok=True)
@@ -72,11 +104,47 @@ def publish_corpus(
     try:
         if new_types:
             _extend_labels(folder / "labels.yaml", new_types, capacity)
-        write_whole(target, text)
+        write_whole(target, _text(entry))
     except (OSError, ZooError):
         shutil.rmtree(splits)
         raise
     return target
+
+
+def publish_ontology(entry: OntologyEntry, data: Path | None, folder: Path) -> Path:
+    """Move an ontology into a registry folder; the entry comes last.
+
+    Args:
+        entry: The entry; its bundled source, if it has one, is `vocabularies/<id>`.
+        data: Folder with the files, on the same disk; moved. None: they stay where they are.
+        folder: The registry folder.
+
+    Returns:
+        Path of the written entry.
+
+    Raises:
+        ZooError: There are files of that id already.
+    """
+    files, target = folder / "vocabularies" / entry.id, folder / "ontologies" / f"{entry.id}.yaml"
+    target.parent.mkdir(exist_ok=True)
+    if data is None:
+        write_whole(target, _text(entry))
+        return target
+    if files.exists():
+        raise ZooError("there are files of that id, without an entry", where=files, fix="move that folder away")
+    files.parent.mkdir(exist_ok=True)
+    data.rename(files)
+    try:
+        write_whole(target, _text(entry))
+    except OSError:
+        shutil.rmtree(files)
+        raise
+    return target
+
+
+def _text(entry: Entry) -> str:
+    data = entry.model_dump(mode="json", exclude_defaults=True)
+    return yaml.safe_dump(data, sort_keys=False, allow_unicode=True, width=120)
 
 
 def _extend_labels(path: Path, new_types: Sequence[EntityType], capacity: int | None) -> None:

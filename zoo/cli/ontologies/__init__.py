@@ -1,0 +1,9 @@
+"""`zoo ontologies`: vocabularies whose concepts mentions are linked to."""
+
+from zoo.cli.group import command_group
+
+app = command_group(
+    __name__,
+    ("list", "fetch", "show", "add", "check"),
+    "List, fetch, show, add and check ontologies that mentions are linked to.",
+)

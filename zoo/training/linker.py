@@ -1,0 +1,225 @@
+"""Training of a linker: names seen, an encoder of names, vectors of the ontologies, and how evidence is weighed.
+
+What decides is fitted on the dev split with the names of the training split alone, as mentions of new documents meet a
+trained linker; afterwards the names of both are kept.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+from pydantic import Field
+
+from zoo.corpora.concepts import normalise_concept
+from zoo.corpora.document import Document
+from zoo.errors import ZooError
+from zoo.files import write_whole
+from zoo.linking.abbreviations import expand, find_abbreviations
+from zoo.linking.candidates import Evidence, Lexicon, embed_names
+from zoo.linking.encoder import NameEncoder
+from zoo.linking.index import Index
+from zoo.linking.linker import ADAPTER, LINKER_FILE, VECTORS, Linker, LinkerInfo
+from zoo.linking.ranking import LEXICAL, Ranking, fit_ranking
+from zoo.linking.trained_names import NAMES_FILE, ConceptIds, TrainedNames, count_names, write_names
+from zoo.linking.vectors import Vectors
+from zoo.modeling.windows import Entity
+from zoo.records import Record
+from zoo.registry.link_recipe import LinkRecipe
+from zoo.registry.schema import Family
+from zoo.training.name_encoder import EncoderLog, Pair, synonym_pairs, train_encoder
+
+_FEWEST_MENTIONS = 30
+"""Linked mentions of the dev split that a ranking is fitted on; with fewer, that without training is taken."""
+Progress = Callable[[int, int, str], None]
+
+
+class LinkerRecord(Record):
+    """What the training of a linker gave."""
+
+    ontologies: dict[str, str] = Field(description="entity type -> registry id of the ontology")
+    names: dict[str, int] = Field(description="entity type -> names seen in training and dev")
+    rankings: dict[str, Ranking]
+    encoder: EncoderLog | None = Field(default=None, description="None: without a reranker")
+    notes: list[str] = Field(default_factory=list)
+
+
+def train_linker(
+    *,
+    base: Path,
+    family: Family,
+    ontologies: Mapping[str, Index],
+    train: Sequence[Document],
+    dev: Sequence[Document],
+    recipe: LinkRecipe,
+    seed: int,
+    destination: Path,
+    snapshot_path: Path | None = None,
+    progress: Progress = lambda done, steps, note: None,
+) -> LinkerRecord:
+    """Train a linker and write its folder.
+
+    Args:
+        base: Folder of the base that its adapter stands on.
+        family: Names of the modules that LoRA adapts.
+        ontologies: Entity type -> index of the ontology it is linked to.
+        train: Documents with concept ids.
+        dev: More of them, on which what decides is chosen.
+        recipe: Hyper-parameters.
+        seed: Seed.
+        destination: The folder.
+        snapshot_path: File that the state of the encoder's training is kept in.
+        progress: Called with the steps done, all steps, and at times a line of text.
+
+    Raises:
+        ZooError: No mention has a concept of the ontologies, or the training failed.
+    """
+    from zoo.tagging.models import Base
+
+    own = {type: named_mentions(train, type, index) for type, index in ontologies.items()}
+    if not any(own.values()):
+        raise ZooError("no mention of the training split has a concept id", fix="link.enabled=false, or another corpus")
+    seen = {type: TrainedNames(count_names(own[type]) if recipe.train_names else {}) for type in ontologies}
+    destination.mkdir(parents=True, exist_ok=True)
+    log, encoder = None, None
+    if recipe.reranker:
+        log = train_encoder(
+            base,
+            family,
+            lambda epoch: _pairs(ontologies, seen, recipe, seed * 1_000 + epoch),
+            recipe=recipe,
+            seed=seed,
+            destination=destination / ADAPTER,
+            snapshot_path=snapshot_path,
+            progress=progress,
+        )
+        encoder = NameEncoder(Base.load(base), destination / ADAPTER)
+        write_vectors(destination, {index.info.ontology: index for index in ontologies.values()}, encoder, progress)
+    rankings, notes = {}, []
+    with_train = _linker(ontologies, seen, dict.fromkeys(ontologies, LEXICAL), destination, encoder)
+    for type, index in ontologies.items():
+        examples = _examples(with_train, dev, type, index)
+        if sum(any(right) for _, right in examples) < _FEWEST_MENTIONS:
+            rankings[type] = LEXICAL
+            notes.append(f"{type}: fewer than {_FEWEST_MENTIONS} linked mentions in dev: weights as without training")
+            continue
+        rankings[type] = fit_ranking(examples)
+    if recipe.nil:
+        chosen = _linker(ontologies, seen, rankings, destination, encoder)
+        rankings = {
+            type: ranking.model_copy(update={"threshold": _best_threshold(chosen, dev, type, ontologies[type])})
+            for type, ranking in rankings.items()
+        }
+    kept = {
+        type: count_names([*own[type], *named_mentions(dev, type, index)]) if recipe.train_names else {}
+        for type, index in ontologies.items()
+    }
+    write_names(destination / NAMES_FILE, kept)
+    info = LinkerInfo(ontologies={type: index.info.ontology for type, index in ontologies.items()}, rankings=rankings)
+    write_whole(destination / LINKER_FILE, info.to_json())
+    return LinkerRecord(
+        ontologies=info.ontologies,
+        names={type: len(found) for type, found in kept.items()},
+        rankings=rankings,
+        encoder=log,
+        notes=notes,
+    )
+
+
+def write_vectors(
+    linker: Path, indexes: Mapping[str, Index], encoder: NameEncoder, progress: Progress = lambda *_: None
+) -> None:
+    """Write the vectors of all names of ontologies into a linker's folder; also after it came without them."""
+    for ontology, index in indexes.items():
+        progress(0, 0, f"vectors of the {index.info.names:,} names of {ontology}")
+        embed_names(index, encoder, linker / VECTORS / ontology)
+
+
+def named_mentions(documents: Sequence[Document], type: str, index: Index) -> list[tuple[str, ConceptIds]]:
+    """The mentions of a type, abbreviations written out, with the concepts that annotators gave them."""
+    found = []
+    for document in documents:
+        spans = [span for span in document.spans if span.type == type]
+        abbreviations = find_abbreviations(document.text, [(span.start, span.end) for span in spans])
+        for span in spans:
+            mention = " ".join(document.text[span.start : span.end].split())
+            found.append((expand(mention, abbreviations), gold_concepts(span.concept_ids, index)))
+    return [(name, ids) for name, ids in found if ids]
+
+
+def gold_concepts(concept_ids: Sequence[str], index: Index) -> ConceptIds:
+    """Concepts that annotators gave a mention, as the ontology calls them; those it lacks stay as they are."""
+    spelt = [id for given in concept_ids for id in normalise_concept(given)]
+    return tuple(sorted({index.canonical(id) or id for id in spelt}))
+
+
+def _pairs(
+    ontologies: Mapping[str, Index], seen: Mapping[str, TrainedNames], recipe: LinkRecipe, seed: int
+) -> list[Pair]:
+    names: dict[str, list[str]] = {}
+    for index in {index.info.ontology: index for index in ontologies.values()}.values():
+        for concept_id, name in index.all_names():
+            names.setdefault(concept_id, []).append(name.casefold())
+    mentions: dict[str, list[str]] = {}
+    for trained in seen.values():
+        for name in trained.names:
+            for ids in trained.exact(name):
+                if len(ids) == 1:
+                    mentions.setdefault(ids[0], []).append(name)
+    distinct = {concept_id: list(dict.fromkeys(own)) for concept_id, own in names.items()}
+    return synonym_pairs(distinct, mentions, recipe.pairs_max, seed)
+
+
+def _linker(
+    ontologies: Mapping[str, Index],
+    seen: Mapping[str, TrainedNames],
+    rankings: Mapping[str, Ranking],
+    folder: Path,
+    encoder: NameEncoder | None,
+) -> Linker:
+    lexicons = {}
+    for type, index in ontologies.items():
+        vectors = None if encoder is None else Vectors.open(folder / VECTORS / index.info.ontology)
+        own = None if encoder is None else encoder.encode(seen[type].names)
+        lexicons[type] = Lexicon(type, index, seen[type], vectors, own)
+    return Linker(lexicons, rankings, encoder)
+
+
+def _examples(
+    linker: Linker, documents: Sequence[Document], type: str, index: Index
+) -> list[tuple[list[Evidence], list[bool]]]:
+    """Evidence for each mention, and which candidates are right."""
+    examples = []
+    for document in documents:
+        spans = [span for span in document.spans if span.type == type]
+        evidence = linker.evidence(document.text, [(span.start, span.end, type) for span in spans])
+        for span, found in zip(spans, evidence, strict=True):
+            gold = gold_concepts(span.concept_ids, index)
+            examples.append((found, [each.concept_id in gold for each in found]))
+    return examples
+
+
+def _best_threshold(linker: Linker, documents: Sequence[Document], type: str, index: Index) -> float:
+    """The lowest probability of a link that gives the highest F1 of links on some documents.
+
+    A mention that is linked wrongly counts as one too many and, if it has a concept, as one missed.
+    """
+    scores, right, with_concept = [], [], 0
+    for document in documents:
+        spans = [span for span in document.spans if span.type == type]
+        entities = [Entity(span.start, span.end, type, 1.0) for span in spans]
+        (linked,) = linker.link([document.text], [entities])
+        for span, entity in zip(spans, linked, strict=True):
+            gold = gold_concepts(span.concept_ids, index)
+            with_concept += bool(gold)
+            if entity.link and entity.link.concept_ids:
+                scores.append(entity.link.score)
+                right.append(entity.link.concept_ids[0] in gold)
+    if not scores:
+        return 0.0
+    order = np.argsort(-np.array(scores), kind="stable")
+    hits = np.cumsum(np.array(right)[order])
+    f1 = 2 * hits / (np.arange(1, len(hits) + 1) + max(with_concept, 1))
+    best = int(np.argmax(f1))
+    return 0.0 if best == len(hits) - 1 else round(float(np.array(scores)[order][best]), 4)
