@@ -6,6 +6,7 @@ linker has an encoder, by vectors. What is found is evidence, which `ranking.py`
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,7 +18,7 @@ import numpy.typing as npt
 from zoo.linking.encoder import NameEncoder
 from zoo.linking.index import Index, Name
 from zoo.linking.spelling import plain, words
-from zoo.linking.trained_names import TrainedNames
+from zoo.linking.trained_names import ConceptIds, TrainedNames
 from zoo.linking.vectors import Vectors
 
 MOST_NAMES = 30
@@ -103,16 +104,18 @@ class Lexicon:
     vectors: Vectors | None = None
     trained_vectors: Vector | None = None
 
-    def look_up(self, name: str) -> dict[str, Evidence]:
-        """Concepts that have a name, in the ontology or in the training data; also in other words' order or number."""
+    def look_up(self, name: str, *, alike: bool = True) -> dict[str, Evidence]:
+        """Concepts that have a name, in the ontology or in the training data; `alike`: or one of the same words."""
         found: dict[str, Evidence] = {}
-        for feature, names in (("exact", self.index.exact(name)), ("alike", self.index.alike(name))):
+        for feature, names in (("exact", self.index.exact(name)), ("alike", self.index.alike(name) if alike else ())):
             for each in self._admitted(names):
                 evidence = found.setdefault(each.concept_id, Evidence(each.concept_id))
                 evidence.raise_to(feature, 1.0, each.text)
                 if each.preferred and feature == "exact":
                     evidence.raise_to("preferred", 1.0, each.text)
-        for feature, counts in (("trained", self.trained.exact(name)), ("trained_alike", self.trained.alike(name))):
+        no_counts: Counter[ConceptIds] = Counter()
+        trained_alike = self.trained.alike(name) if alike else no_counts
+        for feature, counts in (("trained", self.trained.exact(name)), ("trained_alike", trained_alike)):
             total = counts.total()
             for ids, number in counts.items():
                 if len(ids) == 1:

@@ -51,6 +51,7 @@ class IndexInfo(Record):
     concepts: int
     names: int
     page: str = Field(default="", description="address of a concept's page, with {id} and {local_id}")
+    id_prefix: str = Field(default="", description="what ids without a prefix get: `9606` is `NCBITaxon:9606`")
     types: dict[str, tuple[str, ...]] = Field(
         default_factory=dict, description="entity type -> beginnings of the semantic types that it is linked to"
     )
@@ -95,6 +96,7 @@ class Index:
         ontology: str,
         version: str,
         page: str = "",
+        id_prefix: str = "",
         types: Mapping[str, Sequence[str]] | None = None,
     ) -> IndexInfo:
         """Write the index of an ontology into an empty or new folder.
@@ -105,6 +107,7 @@ class Index:
             ontology: Registry id.
             version: Of the ontology.
             page: Address of a concept's page, with `{id}` or `{local_id}` (what follows the colon).
+            id_prefix: What ids without a prefix get when they are looked up.
             types: Entity type -> beginnings of the semantic types that its mentions may be linked to.
         """
         destination.mkdir(parents=True, exist_ok=True)
@@ -128,6 +131,7 @@ class Index:
             concepts=count,
             names=len(names),
             page=page,
+            id_prefix=id_prefix,
             types={name: tuple(prefixes) for name, prefixes in (types or {}).items()},
         )
         write_whole(destination / INDEX_FILE, info.to_json())
@@ -155,7 +159,7 @@ class Index:
 
     def concept(self, concept_id: str) -> Concept | None:
         """A concept by its id, or by one that stands for it too."""
-        row = self._one("SELECT concept FROM id WHERE id = ?", concept_id)
+        row = self._one("SELECT concept FROM id WHERE id = ?", self._prefixed(concept_id))
         if row is None:
             return None
         concept_id, name, about = self._all("SELECT id, name, about FROM concept WHERE row = ?", row[0])[0]
@@ -173,8 +177,13 @@ class Index:
 
     def canonical(self, concept_id: str) -> str | None:
         """The id of the concept that an id stands for; None where the ontology has none."""
-        found = self._one("SELECT concept.id FROM id JOIN concept ON row = id.concept WHERE id.id = ?", concept_id)
+        query = "SELECT concept.id FROM id JOIN concept ON row = id.concept WHERE id.id = ?"
+        found = self._one(query, self._prefixed(concept_id))
         return None if found is None else str(found[0])
+
+    def _prefixed(self, concept_id: str) -> str:
+        prefix = self.info.id_prefix
+        return f"{prefix}:{concept_id}" if prefix and ":" not in concept_id else concept_id
 
     def page(self, concept_id: str) -> str | None:
         """Address of a concept's page; None where the ontology has no pages."""

@@ -49,12 +49,26 @@ class LinkerInfo(Record):
 
 
 @dataclass(frozen=True)
+class Steps:
+    """Steps of the cascade that may be left out, to measure what each brings; exact names are always looked up."""
+
+    abbreviations: bool = True
+    alike: bool = True
+    search: bool = True
+    composites: bool = True
+    document: bool = True
+
+
+@dataclass(frozen=True)
 class _Mention:
     """A mention to be linked: its type, its text, and the same with abbreviations written out."""
 
     type: str
     text: str
     name: str
+
+
+ALL_STEPS = Steps()
 
 
 class Linker:
@@ -65,10 +79,14 @@ class Linker:
     """
 
     def __init__(
-        self, lexicons: Mapping[str, Lexicon], rankings: Mapping[str, Ranking], encoder: NameEncoder | None = None
+        self,
+        lexicons: Mapping[str, Lexicon],
+        rankings: Mapping[str, Ranking],
+        encoder: NameEncoder | None = None,
+        steps: Steps = ALL_STEPS,
     ) -> None:
         self.ontologies: Mapping[str, Index] = {type: lexicon.index for type, lexicon in lexicons.items()}
-        self._lexicons, self._rankings = lexicons, rankings
+        self._lexicons, self._rankings, self._steps = lexicons, rankings, steps
         self._vectoriser = None if encoder is None else Vectoriser(encoder)
         self._evidence: dict[tuple[str, str, str], dict[str, Evidence]] = {}
 
@@ -157,7 +175,9 @@ class Linker:
 
     def _mentions(self, text: str, places: Sequence[tuple[int, int, str]]) -> dict[int, _Mention]:
         """Mentions of types with an ontology, by their place."""
-        abbreviations = find_abbreviations(text, [(start, end) for start, end, _ in places])
+        abbreviations = {}
+        if self._steps.abbreviations:
+            abbreviations = find_abbreviations(text, [(start, end) for start, end, _ in places])
         found = {}
         for place, (start, end, type) in enumerate(places):
             if (known := self._type(type)) is not None:
@@ -180,11 +200,11 @@ class Linker:
         searched = {}
         for type, name, text in sorted(wanted):
             lexicon = self._lexicons[type]
-            found = lexicon.look_up(name)
+            found = lexicon.look_up(name, alike=self._steps.alike)
             if name != text and not _is_known(found):
-                for concept_id, evidence in lexicon.look_up(text).items():
+                for concept_id, evidence in lexicon.look_up(text, alike=self._steps.alike).items():
                     found.setdefault(concept_id, evidence)
-            if _is_known(found):
+            if _is_known(found) or not self._steps.search:
                 self._keep(lexicon, (type, name, text), found)
             else:
                 searched[type, name, text] = found
@@ -207,7 +227,7 @@ class Linker:
             for place, (candidates, shares) in alone.items()
             if candidates and shares[0] >= _CERTAIN
         }
-        if not certain:
+        if not certain or not self._steps.document:
             return alone
         ranked = {}
         for place, mention in document.items():
@@ -251,7 +271,7 @@ class Linker:
             return [Candidate(id, mention.name, round(share, 4), "trained") for id in ids]
         if candidates and candidates[0].values.get("exact"):
             return None
-        for reading in split_composite(mention.name):
+        for reading in split_composite(mention.name) if self._steps.composites else ():
             parts = [self._known_part(lexicon, part) for part in reading]
             found = [part for part in parts if part is not None]
             if len(found) == len(parts) and len({part.concept_id for part in found}) > 1:

@@ -20,7 +20,7 @@ from zoo.linking.abbreviations import expand, find_abbreviations
 from zoo.linking.candidates import Evidence, Lexicon, embed_names
 from zoo.linking.encoder import NameEncoder
 from zoo.linking.index import Index
-from zoo.linking.linker import ADAPTER, LINKER_FILE, VECTORS, Linker, LinkerInfo
+from zoo.linking.linker import ADAPTER, ALL_STEPS, LINKER_FILE, VECTORS, Linker, LinkerInfo, Steps
 from zoo.linking.ranking import LEXICAL, Ranking, fit_ranking
 from zoo.linking.trained_names import NAMES_FILE, ConceptIds, TrainedNames, count_names, write_names
 from zoo.linking.vectors import Vectors
@@ -45,7 +45,7 @@ class LinkerRecord(Record):
     notes: list[str] = Field(default_factory=list)
 
 
-def train_linker(
+def trainassemble_linker(
     *,
     base: Path,
     family: Family,
@@ -97,16 +97,16 @@ def train_linker(
         encoder = NameEncoder(Base.load(base), destination / ADAPTER)
         write_vectors(destination, {index.info.ontology: index for index in ontologies.values()}, encoder, progress)
     rankings, notes = {}, []
-    with_train = _linker(ontologies, seen, dict.fromkeys(ontologies, LEXICAL), destination, encoder)
+    with_train = assemble_linker(ontologies, seen, dict.fromkeys(ontologies, LEXICAL), destination, encoder)
     for type, index in ontologies.items():
-        examples = _examples(with_train, dev, type, index)
+        examples = examples_of(with_train, dev, type, index)
         if sum(any(right) for _, right in examples) < _FEWEST_MENTIONS:
             rankings[type] = LEXICAL
             notes.append(f"{type}: fewer than {_FEWEST_MENTIONS} linked mentions in dev: weights as without training")
             continue
         rankings[type] = fit_ranking(examples)
     if recipe.nil:
-        chosen = _linker(ontologies, seen, rankings, destination, encoder)
+        chosen = assemble_linker(ontologies, seen, rankings, destination, encoder)
         rankings = {
             type: ranking.model_copy(update={"threshold": _best_threshold(chosen, dev, type, ontologies[type])})
             for type, ranking in rankings.items()
@@ -171,22 +171,24 @@ def _pairs(
     return synonym_pairs(distinct, mentions, recipe.pairs_max, seed)
 
 
-def _linker(
+def assemble_linker(
     ontologies: Mapping[str, Index],
     seen: Mapping[str, TrainedNames],
     rankings: Mapping[str, Ranking],
     folder: Path,
     encoder: NameEncoder | None,
+    steps: Steps = ALL_STEPS,
 ) -> Linker:
+    """A linker of parts in memory, and of the vectors in its folder where it has an encoder."""
     lexicons = {}
     for type, index in ontologies.items():
         vectors = None if encoder is None else Vectors.open(folder / VECTORS / index.info.ontology)
         own = None if encoder is None else encoder.encode(seen[type].names)
         lexicons[type] = Lexicon(type, index, seen[type], vectors, own)
-    return Linker(lexicons, rankings, encoder)
+    return Linker(lexicons, rankings, encoder, steps)
 
 
-def _examples(
+def examples_of(
     linker: Linker, documents: Sequence[Document], type: str, index: Index
 ) -> list[tuple[list[Evidence], list[bool]]]:
     """Evidence for each mention, and which candidates are right."""
