@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from zoo.errors import ZooError
 from zoo.linking.beside import find_linker
+from zoo.linking.chain import Chain
 from zoo.linking.index import Index
 from zoo.linking.indexes import Opened, open_index
 from zoo.linking.linker import OTHER_TYPES, Linker, read_linker
@@ -61,15 +62,9 @@ class Linking:
 
     def link(self, tagged: Tagged) -> Tagged:
         """A document with the links of its entities."""
-        linked = []
-        for linkers, entities in zip(self.linkers, tagged.entities, strict=True):
-            done, left = [], entities
-            for linker in linkers:
-                (found,) = linker.link([tagged.text.text], [left])
-                done += [entity for entity in found if entity.link]
-                left = [entity for entity in found if not entity.link]
-            linked.append(sorted([*done, *left], key=lambda entity: entity.key))
-        return replace(tagged, entities=tuple(linked))
+        text = tagged.text.text
+        pairs = zip(self.linkers, tagged.entities, strict=True)
+        return replace(tagged, entities=tuple(Chain(linkers).link([text], [found])[0] for linkers, found in pairs))
 
     @property
     def concept_name(self) -> Callable[[str, str], str]:
