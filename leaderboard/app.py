@@ -1,6 +1,7 @@
 """The Space: a leaderboard of biomedical NER models and a live demo. `python app.py` serves it on port 7860.
 
 Environment: SPACE_DATA folder with board.json (and checkpoints/), SPACE_ORG read live from this organisation,
+SPACE_INDEXES folder of indexes of ontologies,
 SPACE_REFRESH_SECONDS, SPACE_BASES and SPACE_ADAPTERS kept in memory, SPACE_LIMIT_SECONDS for one text and model.
 """
 
@@ -21,6 +22,7 @@ if not (HERE / "zoo").is_dir():  # `zoo space push` puts the modules of zoo that
 import gradio as gr
 
 import page
+from concepts import Linkers
 from data import load_reported
 from hub import HubSource, Store
 from zoo.tagging.pool import Pool
@@ -44,7 +46,8 @@ def make_app(store: Store) -> gr.Blocks:
         limit_seconds=float(os.environ.get("SPACE_LIMIT_SECONDS", "90")),
         pickles=False,
     )
-    return page.build(store, pool)
+    indexes = os.environ.get("SPACE_INDEXES")
+    return page.build(store, pool, Linkers(Path(indexes) if indexes else None))
 
 
 def main() -> None:

@@ -49,6 +49,69 @@
     if (button) copy(button.dataset.copy, "Text");
   });
 
+  // the concept of an entity: a card after its label, while the pointer or the focus is on either of them
+  let opened = null, leaving = 0;
+  const shut = () => {
+    if (!opened) return;
+    const {label, card} = opened;
+    opened = null;
+    label.setAttribute("aria-expanded", "false");
+    card.remove();
+  };
+  const place = () => {
+    if (!opened) return;
+    const {label, card} = opened, at = label.getBoundingClientRect(), box = card.getBoundingClientRect();
+    const below = at.bottom + 2 + box.height <= window.innerHeight;
+    card.style.left = `${Math.max(8, Math.min(at.left, window.innerWidth - box.width - 8))}px`;
+    card.style.top = `${Math.max(8, below ? at.bottom + 2 : at.top - box.height - 2)}px`;
+  };
+  const labelOf = element => {  // the marked words stand before their label
+    let label = element.closest("[data-card]");
+    const number = label && label.dataset.card;
+    while (label && !(label.matches("button.lab") && label.dataset.card === number)) label = label.nextElementSibling;
+    return label;
+  };
+  const open = label => {
+    clearTimeout(leaving);
+    if (opened && opened.label === label) return;
+    shut();
+    const hidden = label.closest(".text").nextElementSibling?.querySelector(`[data-concept="${label.dataset.card}"]`);
+    if (!hidden) return;
+    const card = hidden.cloneNode(true);
+    card.classList.add("on");
+    label.after(card);
+    label.setAttribute("aria-expanded", "true");
+    opened = {label, card};
+    place();
+  };
+  const within = element => opened && element instanceof Element
+    && (opened.card.contains(element) || opened.label.contains(element));
+  document.addEventListener("pointerover", event => {
+    const label = event.target instanceof Element && labelOf(event.target);
+    if (label) open(label);
+    else if (within(event.target)) clearTimeout(leaving);
+    else if (opened && !within(document.activeElement)) {
+      clearTimeout(leaving);
+      leaving = setTimeout(shut, 250);
+    }
+  });
+  document.addEventListener("focusin", event => {
+    if (event.target.matches("button.lab[data-card]")) open(event.target);
+    else if (!within(event.target)) shut();
+  });
+  document.addEventListener("click", event => {  // a tap: not every browser gives a button the focus
+    const label = event.target instanceof Element && labelOf(event.target);
+    if (label) open(label); else if (!within(event.target)) shut();
+  });
+  document.addEventListener("keydown", event => {
+    if (event.key !== "Escape" || !opened) return;
+    const {label, card} = opened, inside = card.contains(document.activeElement);
+    shut();
+    if (inside) label.focus();
+    shut();
+  });
+  document.addEventListener("scroll", place, true);
+
   // a click on the board waits until the view of the link is there: its filters would be lost
   let settle;
   const settled = new Promise(resolve => { settle = resolve; });

@@ -12,6 +12,7 @@ from typing import Any
 import gradio as gr
 
 from columns import escape
+from concepts import Linkers
 from data import Board
 from entry import Entry
 from examples import EXAMPLES
@@ -86,8 +87,10 @@ def adapter_folder(entry: Entry, board: Board) -> Path | None:
     return folder if folder and (folder / "adapter_config.json").is_file() else None
 
 
-def run(pool: Pool, board: Board, text: str | None, keys: list[str] | None) -> Iterator[str | Result]:
-    """Tag a text with every chosen model: lines of progress, then text and layers.
+def run(
+    pool: Pool, board: Board, text: str | None, keys: list[str] | None, linkers: Linkers | None = None
+) -> Iterator[str | Result]:
+    """Tag a text with every chosen model, and link what has a linker: lines of progress, then text and layers.
 
     Raises:
         ValueError: The message is for the reader, and holds nothing of the text.
@@ -102,7 +105,10 @@ def run(pool: Pool, board: Board, text: str | None, keys: list[str] | None) -> I
             model = adapter_folder(entry, board) or entry.repo_id
             for step in pool.steps(model, checked, stride_tokens=entry.stride):
                 if step.done == step.windows:
-                    layers.append(Layer(entry.name, step.entities))
+                    found = (step.entities,)
+                    if linkers:
+                        found = linkers.link(model, pool.get(model).base, checked, step.entities)
+                    layers.append(Layer(entry.name, *found))
                 elif time.monotonic() - said > _EVERY_SECONDS:
                     said = time.monotonic()
                     yield f"{which}: window {step.done} of {step.windows}"
@@ -155,7 +161,7 @@ def _status(text: str, kind: str = "") -> str:
     return f'<p class="summary {kind}" role="{role}">{escape(text)}</p>'
 
 
-def build(board: Callable[[], Board], pool: Pool) -> gr.Dropdown:
+def build(board: Callable[[], Board], pool: Pool, linkers: Linkers) -> gr.Dropdown:
     """Lay out the tab; returns the choice of models, for whoever opens the demo with one."""
     start = board()
     html(f'<p class="privacy">{escape(PRIVACY)}</p>')
@@ -192,7 +198,7 @@ def build(board: Callable[[], Board], pool: Pool) -> gr.Dropdown:
 
     def answer(words: str, keys: list[str], least: float, both: bool) -> Iterator[tuple[Any, ...]]:
         try:
-            for step in run(pool, board(), words, keys):
+            for step in run(pool, board(), words, keys, linkers):
                 if isinstance(step, str):
                     yield _status(step, "busy"), gr.skip(), gr.skip(), gr.skip()
                 else:

@@ -11,6 +11,7 @@ import demo
 import submissions
 from about import ABOUT
 from columns import escape
+from concepts import Linkers
 from controls import Controls
 from figures import build_model, build_plots
 from hub import Store
@@ -41,7 +42,7 @@ def theme() -> gr.themes.Base:
     )
 
 
-def build(store: Store, pool: Pool) -> gr.Blocks:
+def build(store: Store, pool: Pool, linkers: Linkers) -> gr.Blocks:
     """The whole page."""
     board = store.board()
     app: gr.Blocks
@@ -56,7 +57,7 @@ def build(store: Store, pool: Pool) -> gr.Blocks:
             with gr.Tab("Model", id="model") as model_tab:
                 model = build_model(store, model_tab)
             with gr.Tab("Live demo", id="demo") as demo_tab:
-                chosen = demo.build(store.board, pool)
+                chosen = demo.build(store.board, pool, linkers)
             with gr.Tab("Submit a model", id="submit") as submit_tab:
                 submissions.build(store.board)
             with gr.Tab("About", id="about") as about_tab:

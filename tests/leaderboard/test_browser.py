@@ -15,6 +15,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from tests.leaderboard.boards import ROWS, save
+from tests.linking.vocabulary import save_linker
 
 playwright = pytest.importorskip("playwright.sync_api", reason="the browser tests need playwright")
 pytest.importorskip("gradio", reason="the browser tests need gradio")
@@ -46,6 +47,7 @@ def server(built: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[An
     )
     for name in ("bases", "checkpoints"):
         shutil.copytree(built / name, folder / name)
+    save_linker(folder / "checkpoints" / "tiny-bert" / "tiny-disease" / "linker")
     with Server(folder, OMP_NUM_THREADS="1") as running:
         yield running
 
@@ -359,6 +361,84 @@ class TestDemo:
         page.wait_for_selector("#demo-status :text-matches('window [0-9]+ of [0-9]+')")
         page.locator("#demo-stop").click()
         page.wait_for_selector("#demo-status :text('Stopped')")
+
+
+class TestConcepts:
+    """Tiny-disease has a linker, tiny-chemical has none."""
+
+    CARD = "#demo-marked .concept.on"
+
+    def test_hover_and_focus_show_the_concept_of_an_entity(self, reader: Reader) -> None:
+        page = reader.open("?tab=demo")
+        reader.tag(TEXT, "tiny-disease")  # tiny-chemical is chosen already
+        page.wait_for_selector("#demo-table table")
+        asthma = page.locator("#demo-marked button.lab").first
+        assert page.locator("#demo-marked span.lab", has_text="Chemical").count() >= 2
+        assert page.locator("#demo-marked button.lab", has_text="Chemical").count() == 0
+        asthma.hover()
+        card = page.locator(self.CARD)
+        card.wait_for()
+        assert "Asthma" in card.inner_text() and "Wheezing, <b>reversibly</b> so." in card.inner_text()
+        assert card.locator("ol li").count() >= 1 and card.locator("b").count() == 0
+        link = card.get_by_role("link", name="MESH:D001249").first
+        assert link.get_attribute("href") == "https://meshb.nlm.nih.gov/record/ui?ui=D001249"
+        assert asthma.get_attribute("aria-expanded") == "true"
+        link.hover()  # the pointer may go from the label to the card
+        page.wait_for_timeout(600)
+        assert card.count() == 1
+        page.locator("h1").hover()
+        card.wait_for(state="detached")
+        page.locator("#demo-marked mark", has_text="asthma").hover()
+        card.wait_for()
+        page.keyboard.press("Escape")
+        card.wait_for(state="detached")
+
+    def test_the_keyboard_goes_from_the_label_to_the_page_of_the_concept(self, reader: Reader) -> None:
+        page = reader.open("?tab=demo")
+        reader.tag(TEXT, "tiny-disease")
+        page.wait_for_selector("#demo-table table")
+        page.locator("#demo-marked button.lab").first.focus()
+        page.wait_for_selector(self.CARD)
+        page.keyboard.press("Tab")
+        assert page.evaluate("document.activeElement.textContent") == "MESH:D001249"
+        page.keyboard.press("Escape")
+        page.wait_for_selector(self.CARD, state="detached")
+        assert page.evaluate("document.activeElement.matches('button.lab')")
+
+    def test_table_and_files_have_the_concepts(self, reader: Reader) -> None:
+        page = reader.open("?tab=demo")
+        reader.tag(TEXT, "tiny-disease")
+        row = page.locator("#demo-table tbody tr", has_text="asthma").first
+        assert "Asthma MESH:D001249" in row.inner_text()
+        with page.expect_download() as waiting:
+            page.get_by_role("button", name="Download JSON").click()
+        entities = json.loads(Path(waiting.value.path()).read_text())["entities"]
+        linked = {e["text"]: e.get("concept_ids") for e in entities}
+        assert linked["asthma"] == ["MESH:D001249"] and linked["aspirin"] is None
+
+    @pytest.mark.parametrize("scheme", ["light", "dark"])
+    def test_axe_and_a_narrow_page(self, scheme: str, server: Any, chromium: Any) -> None:
+        axe = pytest.importorskip("axe_playwright_python.sync_playwright").Axe()
+        reader = Reader(chromium, server.url, width=390, color_scheme=scheme, has_touch=True)
+        page = reader.open("?tab=demo")
+        page.locator("#demo-text textarea").fill(TEXT)
+        reader.choose("#demo-models", "tiny-disease")
+        page.locator("#demo-run").click()
+        page.wait_for_selector("#demo-table table")
+        page.locator("#demo-marked button.lab").last.tap()
+        card = page.locator(self.CARD)
+        card.wait_for()
+        box = card.bounding_box()
+        assert box and box["x"] >= 0 and box["x"] + box["width"] <= 390
+        page.wait_for_timeout(400)
+        found = [violation for place in ("#demo-marked", "#demo-table") for violation in
+                 axe.run(page, context=place).response["violations"]]  # fmt: skip
+        assert [(v["id"], [n["html"][:160] for n in v["nodes"][:3]]) for v in found if v["impact"] != "minor"] == []
+        assert page.evaluate("document.documentElement.scrollWidth") <= 390
+        page.locator("h1").tap()
+        card.wait_for(state="detached")
+        reader.context.close()
+        assert reader.errors == []
 
 
 class TestEverywhere:

@@ -23,15 +23,20 @@ _SOURCE_TREE = Path(__file__).parents[2]
 _SUFFIXES = {".py", ".css", ".js", ".md", ".txt"}
 _OF_CHECKPOINT = (RESULT_FILE, VERIFICATION_FILE, LATENCY_FILE)
 
+_USED = (
+    "zoo.tagging.pool",
+    *(f"zoo.tagging.outputs.{name}" for name in ("output", "jsonl", "csv", "brat")),
+    *(f"zoo.linking.{name}" for name in ("beside", "linker")),
+)
+
 
 def shared_modules() -> dict[str, bytes]:
-    """The modules of zoo that the Space runs on, by their paths: pool and formats of output, and what these import.
+    """The modules of zoo that the Space runs on, by their paths: those that it uses, and what these import.
 
     Imports inside of functions are left out: they are for other uses, such as our kernels for many documents at once.
     """
     package = Path(zoo.__file__).parent
-    formats = sorted((package / "tagging" / "outputs").glob("*.py"))
-    wanted = ["zoo", "zoo.tagging.pool", *(f"zoo.tagging.outputs.{path.stem}" for path in formats)]
+    wanted = ["zoo", *_USED]
     found: dict[str, bytes] = {}
     while wanted:
         name = wanted.pop()
@@ -116,11 +121,12 @@ def push_space(repo_id: str, files: Mapping[str, bytes], hub: Hub, *, private: b
     return f"{hub.api.endpoint}/spaces/{repo_id}", hub.retrying(attempt, repo_id)
 
 
-def run_command(out: Path, port: int) -> tuple[list[str], dict[str, str]]:
-    """The command that serves the Space over an output folder, and its environment."""
+def run_command(out: Path, port: int, indexes: Path) -> tuple[list[str], dict[str, str]]:
+    """The command that serves the Space over an output folder and the indexes of a cache, and its environment."""
     environment = {
         **os.environ,
         "SPACE_DATA": str(out.resolve()),
+        "SPACE_INDEXES": str(indexes.resolve()),
         "GRADIO_SERVER_PORT": str(port),
         "GRADIO_ANALYTICS_ENABLED": "False",
     }

@@ -21,7 +21,7 @@ __all__ = ["app", "main"]
 
 _RESUMABLE = ("build", "tune")
 _COMMANDS = """
-    init doctor list show plan build push verify export tune gc board space licenses cards tag evaluate lock errors
+    init doctor list show plan build push verify export tune gc board space licenses cards tag link evaluate lock errors
     robustness latency cross corpora passages ontologies
 """
 app = command_group(

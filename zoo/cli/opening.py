@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from zoo.cli.output import download_bars
+from zoo.cli.output import download_bars, print_step
 from zoo.errors import ZooError
 from zoo.settings import Settings, check_org
 
@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from zoo.corpora.load import Corpus
+    from zoo.linking.linker import Linker
+    from zoo.linking.opening import Linking
     from zoo.ontologies.load import Ontology
     from zoo.pipeline.context import Context
     from zoo.pipeline.schedule import Engine
@@ -102,6 +104,39 @@ def _without_collector() -> Iterator[None]:
     finally:
         gc.freeze()
         gc.enable()
+
+
+def open_linking(
+    links: Sequence[str], models: Sequence[str], taggers: Sequence[Tagger], overlay: Path | None
+) -> Linking:
+    """What links the entities of loaded models, as `--link` says; what is used is said on standard error.
+
+    Raises:
+        ZooError: As of `linking.opening.open_linking`.
+    """
+    from zoo.evaluation.cross import predictable_types
+    from zoo.linking import opening
+
+    registry, settings = open_registry(overlay)
+    types = tuple(dict.fromkeys(name for tagger in taggers for name in predictable_types(tagger)))
+    bases = [tagger.base for tagger in taggers]
+    with download_bars() as progress:
+        return opening.open_linking(links, models, bases, types, registry, settings, say=print_step, progress=progress)
+
+
+def open_linker(ontology: str, model: str | None, overlay: Path | None) -> Linker:
+    """A linker to one ontology; what is used is said on standard error.
+
+    Raises:
+        ZooError: As of `linking.opening.open_linker`.
+    """
+    from zoo.linking import opening
+
+    registry, settings = open_registry(overlay)
+    with download_bars() as progress:
+        return opening.open_linker(
+            ontology, model, registry=registry, settings=settings, say=print_step, progress=progress
+        )
 
 
 def load_corpora(registry: Registry, settings: Settings, named: list[str], left_out: dict[str, str]) -> list[Corpus]:

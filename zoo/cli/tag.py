@@ -6,22 +6,21 @@ import json
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from zoo.cli.opening import load_taggers
-from zoo.cli.options import AsJson, PrecisionOption
+from zoo.cli.opening import load_taggers, open_linking
+from zoo.cli.options import AsJson, PrecisionOption, RegistryOption
 from zoo.cli.output import console, print_json, print_line, print_step, print_table
 from zoo.errors import ZooError
 
 if TYPE_CHECKING:
-    from zoo.modeling.device import Precision
+    from zoo.tagging.outputs.format import Run
     from zoo.tagging.outputs.output import Output
-    from zoo.tagging.tagger import Tagger
-    from zoo.tagging.texts import Text
+    from zoo.tagging.texts import Tagged, Text
 
 
 _KEEP_SECONDS = 5.0
@@ -49,11 +48,24 @@ def tag(
     ] = None,
     out: Annotated[
         Path | None,
-        typer.Option("--out", metavar="PATH", help="Write .jsonl or .csv, or a folder for BRAT; a killed run goes on."),
+        typer.Option(
+            "--out",
+            metavar="PATH",
+            help="Write .jsonl, .csv, .pubtator, .bioc.xml or .bioc.json, or a folder for BRAT; a killed run goes on.",
+        ),
     ] = None,
     text_field: Annotated[str, typer.Option("--text-field", help="Field or column of the text.")] = "text",
     id_field: Annotated[str, typer.Option("--id-field", help="Field or column of the id.")] = "id",
+    link: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--link",
+            metavar="[TYPE=]ONTOLOGY",
+            help="Link mentions to an ontology (zoo ontologies list) or to your own .csv, .tsv or .obo file.",
+        ),
+    ] = None,
     precision: PrecisionOption = "auto",
+    registry: RegistryOption = None,
     as_json: AsJson = False,
 ) -> None:
     """Find the entities of texts of any length; offsets are [start, end) in characters.
@@ -65,46 +77,58 @@ def tag(
     from zoo.tagging.inputs import STANDARD_INPUT, Fields, format_of, read_texts
     from zoo.tagging.models import resolve_model
     from zoo.tagging.outputs import jsonl
-    from zoo.tagging.outputs.format import entity_records
+    from zoo.tagging.outputs.format import Run, entity_records
     from zoo.tagging.outputs.output import Output
     from zoo.tagging.texts import Text
 
     if file and file != STANDARD_INPUT and not file.exists():
         raise ZooError("there is no such file or folder", where=file)
-    given = json.dumps(
-        [[resolve_model(m) for m in model], str(file.resolve()) if file else text, text_field, id_field, precision]
-    )
-    output = Output(out, model, given) if out else None
+    given = [[resolve_model(m) for m in model], str(file.resolve()) if file else text, text_field, id_field, precision]
     skipped: Counter[str] = Counter()
     alone_text = iter([Text("text", text or "")])
     texts = read_texts(file, fields=Fields(id_field, text_field), skipped=skipped) if file else alone_text
     alone = file is None or not (file.is_dir() or format_of(file) != "text")
     taggers = load_taggers(model)
+    linking = open_linking(link, model, taggers, registry) if link else None
+    run = Run(model, linking.concept_name if linking else None)
+    output = Output(out, run, json.dumps([*given, linking.key] if linking else given)) if out else None
     from zoo.tagging.stream import tag_stream
 
+    def answers(texts: Iterator[Text]) -> Iterator[Tagged]:
+        found = tag_stream(taggers, texts, precision=precision)
+        return map(linking.link, found) if linking else found
+
     if output:
-        _write(output, taggers, texts, precision)
+        _write(output, texts, answers)
         _print_skipped(skipped)
         return
-    for tagged in tag_stream(taggers, texts, precision=precision):
-        records = entity_records(tagged, model)
+    for tagged in answers(texts):
         if not alone:
-            sys.stdout.write(jsonl.FORMAT.document(tagged, model))
+            sys.stdout.write(jsonl.FORMAT.document(tagged, run))
         elif as_json:
-            print_json(records)
+            print_json(entity_records(tagged, run))
         else:
-            columns = ["start", "end", "type", "text", "score", *(["model"] if len(model) > 1 else [])]
-            print_table(columns, [[f"{v:.3f}" if k == "score" else str(v) for k, v in r.items()] for r in records])
+            _print_entities(tagged, run)
     _print_skipped(skipped)
 
 
-def _write(output: Output, taggers: Sequence[Tagger], texts: Iterator[Text], precision: Precision) -> None:
+def _print_entities(tagged: Tagged, run: Run) -> None:
+    from zoo.tagging.outputs.format import entity_records
+
+    concept = ["concept_ids", "concept", "link_score"] if run.linked else []
+    columns = ["start", "end", "type", "text", "score", *concept, *(["model"] if len(run.models) > 1 else [])]
+    rows = [
+        {**record, "concept_ids": " ".join(record.get("concept_ids", ()))} for record in entity_records(tagged, run)
+    ]
+    written = [[row.get(name, "") for name in columns] for row in rows]
+    print_table(columns, [[f"{v:.3f}" if isinstance(v, float) else str(v) for v in row] for row in written])
+
+
+def _write(output: Output, texts: Iterator[Text], answers: Callable[[Iterator[Text]], Iterator[Tagged]]) -> None:
     """Write all documents that are not in the output yet."""
     from itertools import islice
 
     from rich.progress import MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
-
-    from zoo.tagging.stream import tag_stream
 
     columns = (SpinnerColumn(), TextColumn("documents"), MofNCompleteColumn(), TimeElapsedColumn())
     with Progress(*columns, console=console(stderr=True), transient=True) as bar, output.writing():
@@ -112,7 +136,7 @@ def _write(output: Output, taggers: Sequence[Tagger], texts: Iterator[Text], pre
             print_step(f"going on after {output.documents:,} documents")
         task = bar.add_task("", total=None, completed=output.documents)
         kept = time.monotonic()
-        for tagged in tag_stream(taggers, islice(texts, output.documents, None), precision=precision):
+        for tagged in answers(islice(texts, output.documents, None)):
             output.add(tagged)
             bar.advance(task)
             if time.monotonic() - kept > _KEEP_SECONDS:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,6 +26,7 @@ _LOADING = threading.Lock()
 """transformers and PEFT change functions of PyTorch while they load: one load at a time."""
 _FILES = ("*.json", "*.txt", "*.model", "*.safetensors")
 _PICKLES = ("*.bin",)
+_BELOW = ("*/*",)
 
 
 @dataclass(frozen=True)
@@ -96,7 +97,24 @@ def _on_disk(name: str, pickles: bool) -> Path:
 
 
 def _download(repo_id: str, pickles: bool) -> Path:
-    """The files of a repository; where the Hub cannot be reached, those of the cache, at once."""
+    folder = download(repo_id, _FILES, ignored=_BELOW)
+    if not pickles or any(folder.glob("*.safetensors")):
+        return folder
+    return download(repo_id, (*_FILES, *_PICKLES), ignored=_BELOW)
+
+
+def download(repo_id: str, patterns: Sequence[str], *, ignored: Sequence[str] = ()) -> Path:
+    """Files of a model's repository; where the Hub cannot be reached, those of the cache, at once.
+
+    Args:
+        repo_id: `owner/name` on the Hub.
+        patterns: Which files.
+        ignored: Which of these not.
+
+    Raises:
+        ZooError: There is no such repository.
+        HubError: The Hub refuses, or cannot be reached.
+    """
     from huggingface_hub import snapshot_download
     from huggingface_hub.errors import (
         HfHubHTTPError,
@@ -105,12 +123,8 @@ def _download(repo_id: str, pickles: bool) -> Path:
         RepositoryNotFoundError,
     )
 
-    def fetch(*patterns: str) -> Path:
-        return Path(snapshot_download(repo_id, allow_patterns=list(patterns), ignore_patterns=["*/*"]))
-
     try:
-        folder = fetch(*_FILES)
-        return folder if not pickles or any(folder.glob("*.safetensors")) else fetch(*_FILES, *_PICKLES)
+        return Path(snapshot_download(repo_id, allow_patterns=list(patterns), ignore_patterns=list(ignored)))
     except (RepositoryNotFoundError, HFValidationError) as error:
         raise ZooError(
             f"the Hub has no model {repo_id!r}, or it is private: {str(error).splitlines()[0]}",

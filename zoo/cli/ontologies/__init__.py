@@ -4,6 +4,6 @@ from zoo.cli.group import command_group
 
 app = command_group(
     __name__,
-    ("list", "fetch", "show", "add", "check"),
-    "List, fetch, show, add and check ontologies that mentions are linked to.",
+    ("list", "fetch", "show", "add", "check", "index"),
+    "List, fetch, show, add, check and index ontologies that mentions are linked to.",
 )

@@ -4,30 +4,44 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from urllib.parse import quote
 
-from zoo.tagging.outputs.format import FolderFormat
+from zoo.ontologies.link import Link
+from zoo.tagging.outputs.format import FolderFormat, Run
 from zoo.tagging.texts import Tagged
 
 _LONGEST = 200
 """Bytes of a name; file systems take 255, and a file is written under a longer name before it is whole."""
 
 
-def _files(tagged: Tagged, models: Sequence[str]) -> Mapping[str, str]:
+def _files(tagged: Tagged, run: Run) -> Mapping[str, str]:
     text = tagged.text.text
-    lines, number = [], 0
-    for model, entities in zip(models, tagged.entities, strict=True):
+    lines, number, concepts = [], 0, 0
+    for model, entities in zip(run.models, tagged.entities, strict=True):
         for entity in entities:
             number += 1
             parts = _parts(text, entity.start, entity.end)
             places = ";".join(f"{start} {end}" for start, end in parts)
             mention = " ".join(text[start:end] for start, end in parts)
             lines.append(f"T{number}\t{'_'.join(entity.type.split())} {places}\t{mention}\n")
-            if len(models) > 1:
+            for reference, concept in _references(entity.link, run):
+                concepts += 1
+                lines.append(f"N{concepts}\tReference T{number} {reference}\t{concept}\n")
+            if len(run.models) > 1:
                 lines.append(f"#{number}\tAnnotatorNotes T{number}\t{model}\n")
     name = _name(tagged.text.id)
     return {f"{name}.txt": text, f"{name}.ann": "".join(lines)}
+
+
+def _references(link: Link | None, run: Run) -> list[tuple[str, str]]:
+    """`RID:EID` and name of each concept; BRAT wants a resource, so an id without one gets its ontology's."""
+    if link is None:
+        return []
+    ids = ["_".join(i.split()) for i in link.concept_ids]
+    resource = "_".join(link.ontology.split()) or "concept"
+    references = [i if re.match(r"[^:]+:.", i) else f"{resource}:{i}" for i in ids]
+    return list(zip(references, (" ".join(name.split()) for name in run.names(link)), strict=True))
 
 
 def _name(document_id: str) -> str:

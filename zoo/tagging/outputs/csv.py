@@ -6,26 +6,32 @@ import csv
 import io
 from collections.abc import Sequence
 
-from zoo.tagging.outputs.format import FileFormat, entity_records
+from zoo.tagging.outputs.format import FileFormat, Run, entity_records
 from zoo.tagging.texts import Tagged
 
-_COLUMNS = ("id", "start", "end", "type", "text", "score")
+
+def _columns(run: Run) -> tuple[str, ...]:
+    concept = ("concept_ids", "concept", "link_score") if run.linked else ()
+    return ("start", "end", "type", "text", "score", *concept, *(["model"] if len(run.models) > 1 else []))
 
 
-def _header(models: Sequence[str]) -> str:
-    return _rows([_COLUMNS if len(models) == 1 else (*_COLUMNS, "model")])
+def _header(run: Run) -> str:
+    return csv_rows([("id", *_columns(run))])
 
 
-def _document(tagged: Tagged, models: Sequence[str]) -> str:
-    columns = _COLUMNS[1:] if len(models) == 1 else (*_COLUMNS[1:], "model")
-    return _rows([(tagged.text.id, *map(r.__getitem__, columns)) for r in entity_records(tagged, models)])
+def _document(tagged: Tagged, run: Run) -> str:
+    records = entity_records(tagged, run)
+    for record in records:
+        record["concept_ids"] = ";".join(record.get("concept_ids", ()))
+    return csv_rows([(tagged.text.id, *(record.get(name, "") for name in _columns(run))) for record in records])
 
 
-def _rows(rows: Sequence[Sequence[object]]) -> str:
+def csv_rows(rows: Sequence[Sequence[object]], *, delimiter: str = ",") -> str:
+    """Rows as CSV."""
     text = io.StringIO()
-    usual = csv.writer(text, lineterminator="\n")
+    usual = csv.writer(text, delimiter=delimiter, lineterminator="\n")
     # before Python 3.13 a carriage return is not quoted, and readers see the end of a row
-    quoting = csv.writer(text, lineterminator="\n", quoting=csv.QUOTE_NONNUMERIC)
+    quoting = csv.writer(text, delimiter=delimiter, lineterminator="\n", quoting=csv.QUOTE_NONNUMERIC)
     for row in rows:
         (quoting if any("\r" in str(value) for value in row) else usual).writerow(row)
     return text.getvalue()

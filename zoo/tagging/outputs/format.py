@@ -9,7 +9,31 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from zoo.modeling.windows import Entity
+from zoo.ontologies.link import Link
 from zoo.tagging.texts import Tagged
+
+
+@dataclass(frozen=True)
+class Run:
+    """What the answers of a run have in common.
+
+    Attributes:
+        models: Names of the models, in the order of their answers; where there are several, each entity says which.
+        concept_name: Preferred name of a concept, from the ontology's id and its own; None: nothing is linked.
+    """
+
+    models: Sequence[str]
+    concept_name: Callable[[str, str], str] | None = None
+
+    @property
+    def linked(self) -> bool:
+        """Whether mentions are linked to concepts."""
+        return self.concept_name is not None
+
+    def names(self, link: Link) -> list[str]:
+        """Preferred names of a link's concepts, in their order."""
+        return [self.concept_name(link.ontology, i) if self.concept_name else i for i in link.concept_ids]
 
 
 @dataclass(frozen=True)
@@ -17,12 +41,16 @@ class FileFormat:
     """All documents in one file.
 
     Attributes:
-        header: What the file begins with, from the names of the models.
-        document: What is appended for a document, from it and the names of the models.
+        header: What the file begins with.
+        document: What is appended for a document; empty for one that the format cannot hold.
+        between: What stands between two documents.
+        footer: What the file ends with.
     """
 
-    header: Callable[[Sequence[str]], str]
-    document: Callable[[Tagged, Sequence[str]], str]
+    header: Callable[[Run], str]
+    document: Callable[[Tagged, Run], str]
+    between: str = ""
+    footer: str = ""
 
 
 @dataclass(frozen=True)
@@ -30,14 +58,14 @@ class FolderFormat:
     """Files of its own for each document, in a folder.
 
     Attributes:
-        files: Names and contents of a document's files, from it and the names of the models.
+        files: Names and contents of a document's files.
     """
 
-    files: Callable[[Tagged, Sequence[str]], Mapping[str, str]]
+    files: Callable[[Tagged, Run], Mapping[str, str]]
 
 
-def entity_records(tagged: Tagged, models: Sequence[str]) -> list[dict[str, Any]]:
-    """What was found in a document, model by model: start, end, type, text, score, and of several models which."""
+def entity_records(tagged: Tagged, run: Run) -> list[dict[str, Any]]:
+    """What was found in a document, model by model: start, end, type, text, score, its concept, of several which."""
     return [
         {
             "start": entity.start,
@@ -45,9 +73,23 @@ def entity_records(tagged: Tagged, models: Sequence[str]) -> list[dict[str, Any]
             "type": entity.type,
             "text": tagged.text.text[entity.start : entity.end],
             "score": round(entity.score, 4),
-            **({"concept_ids": list(entity.concept_ids)} if entity.concept_ids else {}),
-            **({"model": model} if len(models) > 1 else {}),
+            **_concept(entity, run),
+            **({"model": model} if len(run.models) > 1 else {}),
         }
-        for model, entities in zip(models, tagged.entities, strict=True)
+        for model, entities in zip(run.models, tagged.entities, strict=True)
         for entity in entities
     ]
+
+
+def _concept(entity: Entity, run: Run) -> dict[str, Any]:
+    """What an entity is linked to; nothing where no ontology is for its type."""
+    link = entity.link
+    if link is None:
+        return {}
+    seen = [[c.concept_id, c.name, round(c.score, 4), c.step] for c in link.candidates]
+    return {
+        "concept_ids": list(link.concept_ids),
+        "concept": "; ".join(run.names(link)),
+        "link_score": round(link.score, 4),
+        "candidates": seen,
+    }

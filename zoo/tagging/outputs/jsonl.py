@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
 
-from zoo.tagging.outputs.format import FileFormat, entity_records
+from zoo.tagging.outputs.format import FileFormat, Run, entity_records
 from zoo.tagging.texts import Tagged
 
 
-def _line(tagged: Tagged, models: Sequence[str]) -> str:
+def _line(tagged: Tagged, run: Run) -> str:
     text = {"text": tagged.text.text} if tagged.text.derived else {}
-    record = {"id": tagged.text.id, **text, "entities": entity_records(tagged, models)}
+    record = {"id": tagged.text.id, **text, "entities": entity_records(tagged, run)}
     return json.dumps(record, ensure_ascii=False) + "\n"
 
 

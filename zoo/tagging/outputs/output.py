@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Generator, Sequence
+from collections.abc import Generator
 from contextlib import contextmanager
 from importlib import import_module
 from pathlib import Path
@@ -13,11 +13,18 @@ from typing import BinaryIO
 
 from zoo.errors import ZooError
 from zoo.files import write_whole
-from zoo.tagging.outputs.format import FileFormat, FolderFormat
+from zoo.tagging.outputs.format import FileFormat, FolderFormat, Run
 from zoo.tagging.texts import Tagged
 
-FORMATS = {".jsonl": "jsonl", ".csv": "csv", "": "brat"}
-"""By the suffix of the output's name (a folder has none): the module beside this one that has the `FORMAT`."""
+FORMATS = {
+    ".jsonl": "jsonl",
+    ".csv": "csv",
+    ".pubtator": "pubtator",
+    ".bioc.xml": "bioc_xml",
+    ".bioc.json": "bioc_json",
+    "": "brat",
+}
+"""By what the output's name ends with (a folder has no suffix): the module beside this one that has the `FORMAT`."""
 
 
 def load_format(suffix: str) -> FileFormat | FolderFormat:
@@ -27,11 +34,16 @@ def load_format(suffix: str) -> FileFormat | FolderFormat:
         ZooError: There is none.
     """
     if suffix not in FORMATS:
+        names = ", ".join(name for name in FORMATS if name)
         raise ZooError(
-            f"no format is called {suffix!r}", where="--out", fix="name a .jsonl or .csv file, or a folder for BRAT"
+            f"no format is called {suffix!r}", where="--out", fix=f"name a file {names}, or a folder for BRAT"
         )
     module = import_module(f"{__package__}.{FORMATS[suffix]}")
     return module.FORMAT  # type: ignore[no-any-return]
+
+
+def _suffix(path: Path) -> str:
+    return next((suffix for suffix in FORMATS if suffix and path.name.endswith(suffix)), path.suffix)
 
 
 class Output:
@@ -42,15 +54,16 @@ class Output:
 
     Args:
         path: The output.
-        models: Names of the models, in the order of their answers; where there are several, each entity says which.
-        given: What determines the answers (models, input, options): a run with others does not go on from this one.
+        run: Its models, and whether they are linked.
+        given: What determines the answers (models, linker, input, options): a run with others does not go on from
+            this one.
     """
 
-    def __init__(self, path: Path, models: Sequence[str], given: str) -> None:
-        self._format = load_format(path.suffix)
+    def __init__(self, path: Path, run: Run, given: str) -> None:
+        self._format = load_format(_suffix(path))
         if isinstance(self._format, FileFormat) and path.exists():
             raise ZooError("the file is there already", where=path, fix="remove it, or name another with --out")
-        self.path, self.models = path, models
+        self.path, self.run = path, run
         self._names: set[str] = set()
         self._progress = path.with_name(f"{path.name}.progress")
         self._partial = path.with_name(f"{path.name}.partial") if isinstance(self._format, FileFormat) else path
@@ -86,9 +99,12 @@ class Output:
                 self._file: BinaryIO = file
                 file.truncate(self._bytes)
                 file.seek(self._bytes)
+                header = self._format.header(self.run).encode()
                 if not self._bytes:
-                    file.write(self._format.header(self.models).encode())
+                    file.write(header)
+                self._filled = self._bytes > len(header)
                 yield self
+                file.write(self._format.footer.encode())
             self._partial.replace(self.path)
         self._progress.unlink(missing_ok=True)
 
@@ -99,9 +115,12 @@ class Output:
             ZooError: Its id came before, and its files would replace others.
         """
         if isinstance(self._format, FileFormat):
-            self._file.write(self._format.document(tagged, self.models).encode())
+            content = self._format.document(tagged, self.run)
+            between = self._format.between if content and self._filled else ""
+            self._filled |= bool(content)
+            self._file.write((between + content).encode())
         else:
-            files = self._format.files(tagged, self.models)
+            files = self._format.files(tagged, self.run)
             if self._names & files.keys():
                 raise ZooError(
                     f"the id {tagged.text.id!r} came before: its files would be replaced",
