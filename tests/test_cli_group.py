@@ -21,7 +21,7 @@ def listed(*group: str) -> list[str]:
     return [row.strip("│ ").split()[0] for row in rows if row.startswith("│")]
 
 
-@pytest.mark.parametrize("group", [(), ("corpora",), ("passages",)])
+@pytest.mark.parametrize("group", [(), ("corpora",), ("passages",), ("ontologies",)])
 def test_each_module_is_a_command_that_the_help_lists(group: tuple[str, ...]) -> None:
     modules = {path.stem if path.is_file() else path.name for path in FOLDER.joinpath(*group).iterdir()}
     assert set(listed(*group)) == modules - HELPERS - {"__init__", "__pycache__"}

@@ -117,7 +117,8 @@ class TestDryRun:
     def test_a_whole_suite(self, zoo: Zoo, tmp_path: Path) -> None:
         plan = json.loads(zoo("build", "--all", "--suite", "quickstart", "--dry-run", "--json").stdout)
         kinds = Counter(stage["kind"] for stage in plan["stages"])
-        assert kinds == {"dapt": 1, "base": 1, "tune": 4, "train": 4, "evaluate": 4}
+        linking = {"ontology": 2, "index": 2, "linker": 2, "link-evaluate": 2}  # of diseases and chemicals
+        assert kinds == {"dapt": 1, "base": 1, "tune": 4, "train": 4, "evaluate": 4, **linking}
         assert list(tmp_path.iterdir()) == []
 
 

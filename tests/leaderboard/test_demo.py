@@ -11,8 +11,11 @@ import pytest
 
 import data
 import demo
+from concepts import Linkers
 from entry import Entry
+from layers import Layer
 from tests.adapters import save_adapter, save_base
+from tests.linking.vocabulary import save_linker
 from zoo.tagging.pool import Pool
 
 TEXT = "Patients with asthma took aspirin daily . The boy had severe migraine after ibuprofen ."
@@ -85,3 +88,37 @@ def test_hostile_texts_are_tagged_like_any(text: str, built: Path) -> None:
     board = data.load_board(built)
     (found,) = answers(Pool(), board, text, [board.entries[0].key])
     assert all(0 <= start < end <= len(text) and text[start:end].strip() for start, end, _ in found)
+
+
+def linked_answers(pool: Pool, board: data.Board, keys: list[str], linkers: Linkers) -> list[Layer]:
+    *_, (_, layers) = demo.run(pool, board, TEXT, keys, linkers)
+    return list(layers)  # type: ignore[arg-type]
+
+
+def test_a_model_with_a_linker_has_concepts_and_others_are_as_they_were(built: Path, tmp_path: Path) -> None:
+    board, pool = data.load_board(built), Pool()
+    copy = shutil.copytree(built / "checkpoints", tmp_path / "out" / "checkpoints")
+    shutil.copytree(built / "bases", tmp_path / "out" / "bases")
+    board = replace(board, models=copy)
+    keys = [entry.key for entry in board.entries]
+    plain_layers = linked_answers(pool, board, keys, Linkers())
+    assert not any(layer.concepts or any(e.link for e in layer.entities) for layer in plain_layers)
+    save_linker(copy / "tiny-bert" / "tiny-disease" / "linker", fingerprint="ab" * 32)
+    diseases = next(key for key in keys if "disease" in key)
+    chemicals = next(key for key in keys if "chemical" in key)
+    linkers = Linkers()
+    for layer in linked_answers(pool, board, [diseases], linkers):
+        found = {TEXT[e.start : e.end]: e.concept_ids for e in layer.entities}
+        assert found["asthma"] == ("MESH:D001249",)
+        shown = layer.concepts["tiny-mesh", "MESH:D001249"]
+        assert shown.name == "Asthma" and shown.page.endswith("?ui=D001249") and shown.definition
+    assert linked_answers(pool, board, [chemicals], linkers) == [
+        layer for layer in plain_layers if layer.model == board.by_key[chemicals].name
+    ]
+    # without an index inside it takes this machine's; without any the entities are as they are, and the log says why
+    inside = copy / "tiny-bert" / "tiny-disease" / "linker" / "index" / "tiny-mesh"
+    shutil.move(inside, tmp_path / "cache" / f"tiny-mesh-{'ab' * 6}")
+    (layer,) = linked_answers(pool, board, [diseases], Linkers(tmp_path / "cache"))
+    assert layer.concepts
+    (layer,) = linked_answers(pool, board, [diseases], Linkers(tmp_path / "elsewhere"))
+    assert layer.entities and not layer.concepts

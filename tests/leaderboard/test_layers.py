@@ -7,13 +7,16 @@ import html
 import io
 import json
 import re
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from concepts import Shown
 from layers import Layer, as_file, colors, compare, render_text, segments, table
 from zoo.modeling.windows import Entity
+from zoo.ontologies.link import Candidate, Link
 
 TEXT = "Patients with asthma took\naspirin daily."
 A = Layer("model a", (Entity(14, 20, "Disease", 0.9), Entity(26, 33, "Chemical", 0.4)))
@@ -115,3 +118,55 @@ def test_a_long_list_is_cut_on_the_page_only() -> None:
     page = table("x" * 600, [layer])
     assert page.count("<tr>") == 501 and "first 500 of 600" in page
     assert len(json.loads(as_file("x" * 600, [layer], ".json"))["entities"]) == 600
+
+
+MESH = Link(
+    ("MESH:D001249",),
+    0.98,
+    (Candidate("MESH:D001249", "asthma", 0.98, "exact"), Candidate("X:1", "<i>", 0.1, "n")),
+    "mesh",
+)
+UNSURE = Link((), 0.2, (Candidate("X:1", "<i>", 0.2, "ngrams"),), "mesh")
+SHOWN = {
+    ("mesh", "MESH:D001249"): Shown("Asthma", "<script>alert(1)</script>", "https://example.org/D001249"),
+    ("mesh", "X:1"): Shown("${x}", "", "javascript:alert(1)"),
+}
+LINKED = Layer(
+    "m", (Entity(14, 20, "Disease", 0.9, MESH), Entity(26, 33, "Drug", 0.4, UNSURE), Entity(34, 39, "Time", 0.3)), SHOWN
+)
+
+
+def test_linked_entities_have_cards_and_others_are_as_they_were() -> None:
+    page = render_text(TEXT, [LINKED], colors([LINKED]))
+    assert page.count('<button type="button" class="lab"') == 2 and page.count('<span class="lab"') == 1
+    assert re.findall(r'<mark[^>]* data-card="(\d)">', page) == ["0", "1"]
+    sure, unsure = re.findall(r'<div class="concept" data-concept="\d".*?</div>', page)
+    assert "<strong>Asthma</strong>" in sure and 'href="https://example.org/D001249"' in sure
+    assert "No concept" in unsure and "0.200, ngrams" in unsure
+    assert not any(bad in page for bad in ("<script", "<i>", "javascript:", "${"))
+    bare = [replace(entity, link=None) for entity in LINKED.entities]
+    plain_page = render_text(TEXT, [Layer("m", tuple(bare))], colors([LINKED]))
+    assert "card" not in plain_page and "<button" not in plain_page
+
+
+def test_the_same_concept_has_one_card() -> None:
+    layer = Layer("m", tuple(Entity(n, n + 1, "X", 0.5, MESH) for n in range(9)), SHOWN)
+    page = render_text("x" * 9, [layer], colors([layer]))
+    assert page.count('data-card="0"') == 18 and page.count("data-concept=") == 1
+
+
+def test_table_and_files_name_concepts() -> None:
+    page = table(TEXT, [LINKED])
+    assert '<th scope="col">Concept</th>' in page and "Asthma <a href=" in page and "<td>none</td>" in page
+    assert "Concept" not in table(TEXT, [A])
+    first = json.loads(as_file(TEXT, [LINKED], ".json"))["entities"][0]
+    assert first["concept"] == "Asthma" and first["concept_ids"] == ["MESH:D001249"]
+    assert "N1\tReference T1 MESH:D001249\tAsthma" in as_file(TEXT, [LINKED], ".ann")
+    assert "concept_ids" in as_file(TEXT, [LINKED], ".csv") and "concept_ids" not in as_file(TEXT, [A], ".csv")
+
+
+def test_models_that_differ_in_links_alone_lie_over_one_another() -> None:
+    other = Layer("n", tuple(replace(entity, link=None) for entity in LINKED.entities))
+    assert table(TEXT, [LINKED, other]).count("<tr>") == 7
+    assert len(segments(len(TEXT), [LINKED, other])) == len(segments(len(TEXT), [LINKED]))
+    assert compare(LINKED, other)[0] == ["both"] * 3

@@ -21,7 +21,7 @@ from tests.loopback_hub import READER, WRITER, LoopbackHub, loopback_hub
 from zoo.board.space import shared_modules
 
 REPO = "openmed/leaderboard"
-IMPORTED = {"yaml": "pyyaml"}
+IMPORTED = {"yaml": "pyyaml", "sklearn": "scikit-learn", "typing_extensions": "pydantic"}
 """Names of imports that differ from those of their packages."""
 
 
@@ -87,9 +87,15 @@ def test_the_modules_of_zoo_in_the_space_are_few_and_need_what_it_installs() -> 
     modules = shared_modules()
     assert {"zoo/tagging/pool.py", "zoo/tagging/outputs/brat.py", "zoo/__init__.py"} <= modules.keys()
     assert not [name for name in modules if name.startswith(("zoo/kernels", "zoo/registry", "zoo/evaluation"))]
-    assert len(modules) <= 24 and sum(source.count(b"\n") for source in modules.values()) <= 1900
+    assert len(modules) <= 40 and sum(source.count(b"\n") for source in modules.values()) <= 3700
     lines = (ROOT / "leaderboard" / "requirements.txt").read_text()
-    allowed = {*sys.stdlib_module_names, "zoo", "numpy", *re.findall(r"^[\w]+", lines, re.M)}
+    named = re.findall(r"^[\w-]+", lines, re.M)
+    allowed = {
+        *sys.stdlib_module_names,
+        "zoo",
+        *named,
+        *(name for name, package in IMPORTED.items() if package in named),
+    }
     for name, source in modules.items():
         for node in ast.walk(ast.parse(source)):
             tops = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []

@@ -104,7 +104,7 @@ def assembles(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Checkpoints assembled, in place of what assembling does."""
     found: list[str] = []
 
-    def assemble(last: Stage, context: Context, others: object) -> object:
+    def assemble(last: Stage, context: Context, others: object, linking: object) -> object:
         found.append(last.name)
         return records.result(checkpoint_id=last.name)
 
@@ -137,7 +137,7 @@ def test_failures_are_written_down_until_a_run_goes_well(registry: Path, assembl
 def test_a_checkpoint_that_cannot_be_assembled_is_a_failure_of_its_own(
     registry: Path, assembles: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def full(last: Stage, context: Context, others: object) -> object:
+    def full(last: Stage, context: Context, others: object, linking: object) -> object:
         if last.name == IDS[1]:
             raise OSError(errno.ENOSPC, "No space left on device", "/full/result.json")
         return records.result(checkpoint_id=last.name)

@@ -121,11 +121,12 @@ def push_space(repo_id: str, files: Mapping[str, bytes], hub: Hub, *, private: b
     return f"{hub.api.endpoint}/spaces/{repo_id}", hub.retrying(attempt, repo_id)
 
 
-def run_command(out: Path, port: int) -> tuple[list[str], dict[str, str]]:
-    """The command that serves the Space over an output folder, and its environment."""
+def run_command(out: Path, port: int, indexes: Path) -> tuple[list[str], dict[str, str]]:
+    """The command that serves the Space over an output folder and the indexes of a cache, and its environment."""
     environment = {
         **os.environ,
         "SPACE_DATA": str(out.resolve()),
+        "SPACE_INDEXES": str(indexes.resolve()),
         "GRADIO_SERVER_PORT": str(port),
         "GRADIO_ANALYTICS_ENABLED": "False",
     }

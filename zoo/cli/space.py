@@ -39,6 +39,7 @@ def serve(
     if context.invoked_subcommand is not None:
         return
     from zoo.board.space import run_command
+    from zoo.linking.indexes import INDEXES
 
     for module in ("gradio", "plotly"):
         if importlib.util.find_spec(module) is None:
@@ -46,7 +47,7 @@ def serve(
     found, settings = open_registry(registry)
     folder = out or settings.out
     _fresh_board(folder, found)
-    command, environment = run_command(folder, port)
+    command, environment = run_command(folder, port, settings.cache / INDEXES)
     print_line(f"http://127.0.0.1:{port}", wrap=False)
     code = subprocess.call(command, env=environment)
     if code:

@@ -6,9 +6,12 @@ from pathlib import Path
 
 from zoo.linking.index import INDEX_FILE
 from zoo.linking.linker import LINKER_FILE, read_linker
+from zoo.modeling.adapters import ADAPTER_CONFIG
 from zoo.tagging.models import download, resolve_model
 
 LINKER_FOLDER = "linker"
+_FILES = (f"{LINKER_FOLDER}/*", ADAPTER_CONFIG, "config.json")
+"""With a file that every model has: the cache then knows those without a linker too."""
 
 
 def find_linker(model: str | Path) -> Path | None:
@@ -22,7 +25,7 @@ def find_linker(model: str | Path) -> Path | None:
         HubError: The Hub refuses, or cannot be reached.
     """
     name = resolve_model(model)
-    folder = Path(name) if Path(name).is_dir() else download(name, [f"{LINKER_FOLDER}/*"])
+    folder = Path(name) if Path(name).is_dir() else download(name, _FILES)
     places = [folder / LINKER_FOLDER, *([folder.parent / LINKER_FOLDER] if folder.name == "adapter" else [])]
     return next((place.resolve() for place in places if (place / LINKER_FILE).is_file()), None)
 

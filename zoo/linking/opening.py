@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from zoo.errors import ZooError
 from zoo.linking.beside import find_linker
+from zoo.linking.chain import Chain
 from zoo.linking.index import Index
 from zoo.linking.indexes import Opened, open_index
 from zoo.linking.linker import OTHER_TYPES, Linker, read_linker
@@ -61,15 +62,9 @@ class Linking:
 
     def link(self, tagged: Tagged) -> Tagged:
         """A document with the links of its entities."""
-        linked = []
-        for linkers, entities in zip(self.linkers, tagged.entities, strict=True):
-            done, left = [], entities
-            for linker in linkers:
-                (found,) = linker.link([tagged.text.text], [left])
-                done += [entity for entity in found if entity.link]
-                left = [entity for entity in found if not entity.link]
-            linked.append(sorted([*done, *left], key=lambda entity: entity.key))
-        return replace(tagged, entities=tuple(linked))
+        text = tagged.text.text
+        pairs = zip(self.linkers, tagged.entities, strict=True)
+        return replace(tagged, entities=tuple(Chain(linkers).link([text], [found])[0] for linkers, found in pairs))
 
     @property
     def concept_name(self) -> Callable[[str, str], str]:
@@ -92,7 +87,7 @@ def concept_names(indexes: Iterable[Index]) -> Callable[[str, str], str]:
 def open_linking(
     links: Sequence[str],
     models: Sequence[str | Path],
-    bases: Sequence[Base],
+    bases: Sequence[Base | None],
     types: Sequence[str],
     registry: Registry,
     settings: Settings,
@@ -106,7 +101,7 @@ def open_linking(
         links: Values of `--link`: ontologies, each for the types that its entry names (a file: for all), or
             `TYPE=ontology`.
         models: Checkpoint folders, adapters, model folders or Hub ids.
-        bases: Their bases in memory.
+        bases: Their bases in memory; None: loaded where a trained linker needs one.
         types: Types that the models find.
         registry: Where ontologies are described.
         settings: Where they, and their indexes, are kept.
@@ -171,7 +166,7 @@ def _trained(
         found = wanted.get(kind, wanted.get(OTHER_TYPES))
         if found is None or found.index.info.ontology != ontology:
             return None
-        if not info.fingerprints.get(ontology, found.fingerprint) == found.fingerprint:
+        if info.fingerprints.get(ontology, found.fingerprint) != found.fingerprint:
             say(f"the trained linker {folder} is for another version of {ontology}")
             return None
         indexes[ontology] = found.index

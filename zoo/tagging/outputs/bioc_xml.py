@@ -26,7 +26,7 @@ def _document(tagged: Tagged, run: Run) -> str:
 
     text = replace(tagged.text, id=_possible(tagged.text.id), text=_possible(tagged.text.text))
     element = encode_document(bioc_document(replace(tagged, text=text), run))
-    return etree.tostring(element, encoding="unicode") + "\n"
+    return f"{etree.tostring(element, encoding='unicode')}\n"
 
 
 def _possible(text: str) -> str:
