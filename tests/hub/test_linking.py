@@ -9,6 +9,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,8 +20,11 @@ from tests.linked import CHEMICALS, CLOSED, ID, OPEN, add_linked_corpus
 from tests.loopback_hub import WRITER, LoopbackHub, loopback_hub
 from tests.publishing import run_zoo
 from tests.sharing import shared_folder
+from zoo.hub.bundle import linker_files
 from zoo.linking.index import Index
 from zoo.linking.vectors import Vectors
+from zoo.registry.loader import load_registry
+from zoo.registry.schema import LicenseInfo
 
 REPO = "openmed/tiny-bert-linked"
 
@@ -165,3 +169,24 @@ def test_a_published_linker_is_found_by_the_id_of_its_model(
     done = subprocess.run([sys.executable, "-c", code], env=env, capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stderr
     assert done.stdout.splitlines() == [f"{sorted([OPEN, CLOSED])} ['{OPEN}']", "None"]
+
+
+@pytest.mark.parametrize("name", ["umls", "medic", "nobody-knows-it"])
+def test_a_vocabulary_that_is_never_published_stays_whatever_its_entry_says(tmp_path: Path, name: str) -> None:
+    """Also where somebody's own entry calls it free; what it is linked with is files of the folder like any other."""
+    registry = load_registry()
+    free = LicenseInfo(spdx="CC0-1.0", source="somebody says so", publishable=True)
+    ontologies = {key: entry.model_copy(update={"license": free}) for key, entry in registry.ontologies.items()}
+    registry = replace(registry, ontologies=ontologies)
+    for place in (f"index/{name}", f"vectors/{name}", "index/doid", "vectors/doid"):
+        (tmp_path / place).mkdir(parents=True)
+        (tmp_path / place / "content.npy").write_bytes(b"content")
+    for file in ("linker.json", "names.jsonl", "trained_vectors.npy"):
+        (tmp_path / file).write_bytes(b"{}")
+    corpus = registry.corpus("ncbi-disease-abstracts")
+    files = linker_files(tmp_path, "openmed/base", corpus, registry)
+    own = {"linker/linker.json", "linker/names.jsonl", "linker/trained_vectors.npy"}
+    assert set(files) == own | {"linker/index/doid/content.npy", "linker/vectors/doid/content.npy"}
+    closed = corpus.model_copy(update={"license": free.model_copy(update={"publishable": False})})
+    files = linker_files(tmp_path, "openmed/base", closed, registry)
+    assert files["linker/names.jsonl"] == b"" and "linker/trained_vectors.npy" not in files

@@ -227,10 +227,10 @@ class Result(Record):
     best_epoch: int
     training: list[EpochRecord]
     energy: Energy = Field(
-        description="search, training and scoring of this checkpoint, all seeds and resumed runs included"
+        description="search, training, scoring and linking of this checkpoint, all seeds and resumed runs included"
     )
     energy_stages: dict[str, Energy] = Field(
-        default_factory=dict, description="stage -> energy, over all seeds; dapt and base in full"
+        default_factory=dict, description="stage -> energy, over all seeds; of what serves many checkpoints in full"
     )
     energy_base_share: Energy | None = Field(
         default=None, description="this checkpoint's part of dapt and base; not in `energy`"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from zoo.corpora.document import Document
@@ -14,11 +15,11 @@ from zoo.evaluation.result import Result
 from zoo.hub.verification import LinkingCheck
 from zoo.linking.beside import LINKER_FOLDER, find_indexes
 from zoo.linking.index import Index
-from zoo.linking.linker import Linker
+from zoo.linking.indexes import open_index
+from zoo.linking.linker import LINKER_FILE, Linker
 from zoo.linking.published import with_vectors
 from zoo.linking.trained_names import NAMES_FILE
 from zoo.modeling.windows import Entity
-from zoo.ontologies.load import open_ontology
 from zoo.registry.loader import Registry
 from zoo.settings import Settings
 
@@ -48,11 +49,13 @@ def link_again(
     if expected is None:
         return None
     linker = folder / LINKER_FOLDER
+    if not (linker / LINKER_FILE).is_file():
+        return LinkingCheck(status="differs", why="the repository has no linker")
     if expected.train_names != "none" and not (linker / NAMES_FILE).stat().st_size:
         return LinkingCheck(status="not checked", why="the licence of the corpus keeps names of training to itself")
     with tempfile.TemporaryDirectory(prefix="zoo-link-") as scratch:
         try:
-            indexes = dict(_indexes(linker, expected, registry, settings, Path(scratch)))
+            indexes = dict(_indexes(linker, expected, registry, settings))
         except ZooError as error:
             return LinkingCheck(status="not checked", why=f"for want of the vocabulary: {error.what}")
         measured = measure_linking(
@@ -89,7 +92,7 @@ def _figures(scores: LinkingScores) -> list[float]:
 
 
 def _indexes(
-    linker: Path, expected: LinkingScores, registry: Registry, settings: Settings, scratch: Path
+    linker: Path, expected: LinkingScores, registry: Registry, settings: Settings
 ) -> Iterator[tuple[str, Index]]:
     """Ontology -> its index: the published one, else one that is made of what is on this machine.
 
@@ -98,19 +101,10 @@ def _indexes(
     """
     published = find_indexes(linker, None)
     for used in {vocabulary.id: vocabulary for vocabulary in expected.vocabularies.values()}.values():
-        if used.id not in published:
-            entry = registry.ontology(used.id)
-            here = open_ontology(entry, registry, settings, offline=True)
-            if here.fingerprint != used.fingerprint:
-                raise ZooError(f"{used.id} is here in another version than {used.version}")
-            folder = scratch / used.id
-            Index.build(
-                here.concepts,
-                folder,
-                ontology=used.id,
-                version=used.version,
-                page=entry.page,
-                types=entry.types,
-                id_prefix=entry.id_prefix,
-            )
-        yield used.id, Index.open(published.get(used.id, scratch / used.id))
+        if used.id in published:
+            yield used.id, Index.open(published[used.id])
+            continue
+        here = open_index(used.id, registry, replace(settings, offline=True))
+        if here.fingerprint != used.fingerprint:
+            raise ZooError(f"{used.id} is here in another version than {used.version}")
+        yield used.id, here.index
