@@ -56,14 +56,28 @@ def plain(name: str) -> str:
     return " ".join(_ROMAN.get(word, word) for word in re.findall(r"[^\W_]+", letters))
 
 
+_PLURALS = (
+    ("stases", "stasis"),
+    ("noses", "nosis"),
+    ("roses", "rosis"),
+    ("sses", "ss"),
+    ("xes", "x"),
+    ("ches", "ch"),
+    ("shes", "sh"),
+    ("ruses", "rus"),
+    ("nuses", "nus"),
+    ("ies", "y"),
+)
+"""Ends of plurals -> those of their singulars; any other loses its `s`, but for `ss`, `us` and `is`."""
+
+
 def stem(word: str) -> str:
-    """Singular of an English plural, by the S stemmer (Harman 1991, How effective is suffixing?)."""
+    """Singular of an English plural, or of what looks like one."""
     if len(word) <= 3 or not word.endswith("s"):
         return word
-    if word.endswith("ies") and not word.endswith(("eies", "aies")):
-        return word[:-3] + "y"
-    if word.endswith(("ses", "xes", "ches", "shes")):
-        return word[:-2]
+    for plural, singular in _PLURALS:
+        if word.endswith(plural):
+            return word.removesuffix(plural) + singular
     return word if word.endswith(("us", "ss", "is")) else word[:-1]
 
 

@@ -45,7 +45,7 @@ class LinkerRecord(Record):
     notes: list[str] = Field(default_factory=list)
 
 
-def trainassemble_linker(
+def train_linker(
     *,
     base: Path,
     family: Family,

@@ -1,0 +1,47 @@
+"""Abbreviations that a document defines."""
+
+from __future__ import annotations
+
+import pytest
+
+from zoo.linking.abbreviations import expand, find_abbreviations, long_form
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("Patients with diabetes mellitus (DM) and", {"DM": "diabetes mellitus"}),
+        ("levels of testosterone (T) rose", {"T": "testosterone"}),
+        ("PB (phenobarbital) was given", {"PB": "phenobarbital"}),
+        ("adenomatous polyposis coli (APC; familial) gene", {"APC": "adenomatous polyposis coli"}),
+        ("in vitro fertilisation [IVF]", {"IVF": "in vitro fertilisation"}),
+        ("It rained. Wilson disease (WD)", {"WD": "Wilson disease"}),
+        ("He slept well (see Table 2).", {}),
+        ("unbalanced (brackets and ) more ) of (DM", {}),
+        ("", {}),
+    ],
+)
+def test_definitions(text: str, found: dict[str, str]) -> None:
+    assert find_abbreviations(text) == found
+
+
+def test_of_two_mentions_the_one_in_brackets_stands_for_the_other() -> None:
+    text = "treated with cisplatin (CDDP) or aspirin (twice)"
+    mentions = [(13, 22), (24, 28), (33, 40)]
+    assert [text[start:end] for start, end in mentions] == ["cisplatin", "CDDP", "aspirin"]
+    assert find_abbreviations(text, mentions) == {"CDDP": "cisplatin"}
+    assert find_abbreviations(text) == {}
+
+
+def test_letters_must_come_in_order_from_the_start_of_a_word() -> None:
+    assert long_form("HD", "patients with Huntington disease") == "Huntington disease"
+    assert long_form("HD", "patients with disease of Huntington") is None
+    assert long_form("D", "fond") is None
+
+
+def test_short_forms_are_written_out_also_within_names() -> None:
+    known = {"HPT": "hyperparathyroidism", "DM": "diabetes mellitus"}
+    assert expand("primary HPT", known) == "primary hyperparathyroidism"
+    assert expand("DMs", known) == "diabetes mellitus"
+    assert expand("HPT-related tumors", known) == "hyperparathyroidism-related tumors"
+    assert expand("DMD", known) == "DMD"
