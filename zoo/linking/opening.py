@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from zoo.errors import ZooError
 from zoo.linking.beside import find_linker
+from zoo.linking.chain import Chain
 from zoo.linking.index import Index
 from zoo.linking.indexes import Opened, open_index
 from zoo.linking.linker import OTHER_TYPES, Linker, read_linker
@@ -50,25 +51,21 @@ class Linking:
     """Linkers of several models.
 
     Attributes:
-        linkers: Per model; each links what those before it left.
+        linkers: Per model.
         indexes: Ontology id -> its index.
         key: What determines the links.
     """
 
-    linkers: Sequence[Sequence[Linker]]
+    linkers: Sequence[Chain]
     indexes: Mapping[str, Index]
     key: Sequence[str]
 
     def link(self, tagged: Tagged) -> Tagged:
         """A document with the links of its entities."""
-        linked = []
-        for linkers, entities in zip(self.linkers, tagged.entities, strict=True):
-            done, left = [], entities
-            for linker in linkers:
-                (found,) = linker.link([tagged.text.text], [left])
-                done += [entity for entity in found if entity.link]
-                left = [entity for entity in found if not entity.link]
-            linked.append(sorted([*done, *left], key=lambda entity: entity.key))
+        linked = (
+            chain.link([tagged.text.text], [entities])[0]
+            for chain, entities in zip(self.linkers, tagged.entities, strict=True)
+        )
         return replace(tagged, entities=tuple(linked))
 
     @property
@@ -135,7 +132,7 @@ def open_linking(
     linkers, key = [], [f"{kind}={found.key}" for kind, found in sorted(wanted.items())]
     for model, base in zip(models, bases, strict=True):
         own, used = _linkers(model, base, wanted, say)
-        linkers.append(own)
+        linkers.append(Chain(own))
         key.append(used)
         say(f"linking with {used}" + (f" ({model})" if len(models) > 1 else ""))
     return Linking(linkers, indexes, key)
