@@ -486,6 +486,26 @@ class TestHomes:
         assert found["state"] == "problem" and "out of reach" in found["finding"] and "proxy" in found["fix"].lower()
         assert here["state"] == "warning"
 
+    def test_the_ontologies_of_a_corpus_have_homes_too(
+        self, zoo: Zoo, servers: list[FileServer], tmp_path: Path
+    ) -> None:
+        corpus, vocabulary = servers
+        corpus.put("/a.tsv", b"content")
+        vocabulary.put("/codes.tsv", b"id\tname\nX:1\tgout\n")
+        self.write(tmp_path, {"a": f"{corpus.url}/a.tsv"})
+        path = tmp_path / "mine" / "corpora" / "a.yaml"
+        path.write_text(json.dumps({**json.loads(path.read_text()), "ontologies": {"Disease": ["codes"]}}))
+        (tmp_path / "mine" / "ontologies").mkdir()
+        entry = {
+            **{"id": "codes", "title": "Codes", "description": "x", "format": "table"},
+            "license": {"spdx": "MIT", "source": "x", "publishable": True},
+            "sources": [{"kind": "url", "files": [{"url": f"{vocabulary.url}/codes.tsv"}]}],
+        }
+        (tmp_path / "mine" / "ontologies" / "codes.yaml").write_text(json.dumps(entry))
+        found = self.homes(zoo, "--suite", "mine")
+        assert [item["state"] for item in found] == ["ok", "ok"], found
+        assert "1 of the suite: codes" in found[1]["finding"]
+
     def test_offline_nothing_is_asked(self, zoo: Zoo, servers: list[FileServer], tmp_path: Path) -> None:
         self.write(tmp_path, {"a": f"{servers[0].url}/a.tsv"})
         (found,) = self.homes(zoo, offline="1")

@@ -190,3 +190,58 @@ def test_one_corpus_is_not_a_list(run: Callable[..., Result], model: Path, name:
     result = run("errors", model, name)
     assert isinstance(result.exception, ZooError)
     assert f"unknown corpus {name!r}" in str(result.exception)
+
+
+CODES = "id,name,synonyms\nX:1,asthma,bronchial asthma\nX:2,migraine,hemicrania\nX:3,gout,podagra\n"
+
+
+@pytest.fixture(scope="module")
+def linked_corpus(registry: Path) -> str:
+    """Notes whose mentions have ids: of a composite mention two, of one that the codes lack, of one none."""
+    lines = [
+        ("n1", "With asthma, or a hemicrania.", [(5, 11, ["X:1"]), (18, 28, ["X:2"])]),
+        ("n2", "severe migraine; no gout", [(7, 15, ["X:2"]), (20, 24, ["X:9"])]),
+        ("n3", "asthma and gout", [(0, 6, []), (0, 15, ["X:1", "X:3"])]),
+    ]
+    (registry / "linked").mkdir()
+    for split in ("train", "dev", "test"):
+        written = [
+            {
+                "id": name,
+                "text": text,
+                "spans": [{"start": a, "end": b, "type": "Disease", "concept_ids": ids} for a, b, ids in spans],
+            }
+            for name, text, spans in lines
+        ]
+        (registry / "linked" / f"{split}.jsonl").write_text("".join(json.dumps(line) + "\n" for line in written))
+    (registry / "corpora" / "linked.yaml").write_text(
+        "id: linked\ntitle: Linked notes\ndescription: Notes with ids.\nformat: jsonl\nunit: document\n"
+        f"types: {{Disease: Disease}}\noverlaps: keep\n{LICENSE % ('CC0-1.0', 'true')}"
+        "sources: [{kind: bundled, path: linked}]\n"
+    )
+    return "linked"
+
+
+def test_evaluate_scores_links(run: Callable[..., Result], model: Path, linked_corpus: str, tmp_path: Path) -> None:
+    (tmp_path / "codes.csv").write_text(CODES)
+    result = run("evaluate", model, linked_corpus, "--link", "codes.csv", "--json")
+    assert result.exit_code == 0, result.output
+    data = json.loads(result.stdout)
+    scores = data["linking"]
+    assert scores["vocabularies"]["Disease"]["id"] == "codes" and scores["train_names"] == "none"
+    gold = scores["gold"]
+    assert (gold["belb"]["mentions"], gold["belb"]["outside"], gold["biosyn"]["mentions"]) == (5, 1, 4)
+    assert gold["belb"]["accuracy_at_1"] == pytest.approx(4 / 5)
+    assert gold["biosyn"]["accuracy_at_1"] == 1
+    assert scores["end_to_end"]["recognition_f1"] == pytest.approx(data["micro_f1"])
+    assert scores["end_to_end"]["f1"] < data["micro_f1"]
+    assert scores["nil"]["gold_mentions"] == 1
+    table = run("evaluate", model, linked_corpus, "--link", "Disease=codes.csv")
+    assert "annotated mentions, BELB's rule" in table.stdout and "annotated mentions, BioSyn's rule" in table.stdout
+    assert "Disease: codes, " in table.stdout and "linked by names of the vocabulary alone" in table.stdout
+
+
+def test_evaluate_links_only_what_has_ids(run: Callable[..., Result], model: Path, tmp_path: Path) -> None:
+    (tmp_path / "codes.csv").write_text(CODES)
+    result = run("evaluate", model, "open", "--link", "codes.csv")
+    assert result.exit_code != 0 and "no mention of open has a concept id" in str(result.exception)

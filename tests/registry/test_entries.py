@@ -227,6 +227,16 @@ def test_a_corpus_for_linking_is_what_its_entry_says(name: str, shared_data: Pat
     assert sum(linked) / len(linked) > 0.99
 
 
+def test_corpora_name_ontologies_of_the_registry_for_types_that_these_are_for() -> None:
+    registry = load_registry()
+    for entry in registry.corpora.values():
+        for name, ontologies in entry.ontologies.items():
+            assert name in entry.entity_types and ontologies, entry.id
+            for ontology in ontologies:
+                types = registry.ontology(ontology).types
+                assert not types or name in types, (entry.id, ontology)
+
+
 def test_the_halves_of_bc5cdr_are_its_official_splits(shared_data: Path, tmp_path: Path) -> None:
     corpus = load_linked("bc5cdr-abstracts", shared_data, tmp_path)
     lines = (shared_data / CDR_HALVES).read_text().splitlines()[1:]

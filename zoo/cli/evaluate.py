@@ -125,7 +125,7 @@ def _link(
         train_names="train" if chain.knows_names else "none",
         split=split,
         found=predictions,
-        described="the trained linker" if chain.knows_names else "names alone",
+        described="names of the vocabulary and of training" if chain.knows_names else "names of the vocabulary alone",
     )
 
 
@@ -139,9 +139,8 @@ def _print_score(score: SplitScore) -> None:
 
 def _print_linking(scores: LinkingScores) -> None:
     for name, used in scores.vocabularies.items():
-        print_line(f"\n{name}: {used.id}, version {used.version or 'not known'}, {used.fingerprint[:12]}")
-    names = {"none": "no names", "train": "names of train", "train+dev": "names of train and dev"}
-    print_line(f"linked by {scores.linker}, with {names[scores.train_names]} of the corpus it was trained on")
+        print_line(f"\n{name}: {used.id}, {used.version or 'version not known'}, sha256 {used.fingerprint[:12]}")
+    print_line(f"linked by {scores.linker}")
     for rule in ("belb", "biosyn"):
         each = [("all", scores.gold), *(scores.per_type.items() if len(scores.per_type) > 1 else ())]
         print_line()

@@ -16,7 +16,7 @@ _PREFIXES = {
     **dict.fromkeys(("ncbigene", "gene"), "NCBIGene"),
     **dict.fromkeys(("ncbitaxon", "taxonomy", "taxid", "tax", "ncbi_taxid"), "NCBITaxon"),
 }
-_TXID = re.compile(r"(?:NCBI:)?txid(?=[0-9]+$)", re.IGNORECASE)
+_TXID = re.compile(r"(?:NCBI:)?txid(?=[0-9]+$)")
 
 
 def split_concepts(cell: str) -> tuple[str, ...]:
@@ -49,7 +49,10 @@ def normalise_concept(concept: str, prefix: str = "") -> tuple[str, ...]:
 
 def spelt(concept: str, prefix: str = "") -> str:
     """One id in the spelling of `normalise_concept`, which every id of an ontology has too."""
-    concept = _TXID.sub("NCBITaxon:", _TAXON.sub("", concept))
+    if "(" in concept:  # asked first: an ontology may have millions of ids
+        concept = _TAXON.sub("", concept)
+    if "txid" in concept:
+        concept = _TXID.sub("NCBITaxon:", concept)
     before, colon, rest = concept.partition(":")
     if colon:
         return f"{_PREFIXES.get(before.lower(), before)}:{rest}"

@@ -69,7 +69,9 @@ def unpack(archive: Path, member: str, target: Path, *, fix: str) -> None:
         raise ZooError(f"the archive has no file {member!r}", where=archive, fix=fix) from None
     except (zipfile.BadZipFile, tarfile.TarError, EOFError, zlib.error, RuntimeError, OSError) as error:
         raise ZooError(
-            f"the archive is damaged: {error}", where=archive, fix="remove the file, so that it is fetched again"
+            f"the archive is damaged: {(str(error).splitlines() or [''])[0].rstrip(':')}",
+            where=archive,
+            fix="remove the file, so that it is fetched again",
         ) from None
 
 

@@ -1,4 +1,4 @@
-"""The homes of a suite: whether the hosts of its corpora, passages and backbones answer, each asked once."""
+"""The homes of a suite: whether the hosts of its corpora, passages, ontologies and backbones answer, each once."""
 
 from __future__ import annotations
 
@@ -87,6 +87,7 @@ def _files(
 
     from zoo.corpora.retry import HUB
     from zoo.corpora.sources import availability
+    from zoo.ontologies.sources import availability as where_ontology
     from zoo.passages.load import find_passages
 
     for corpus in {item.corpus.id: item.corpus for item in checkpoints}.values():
@@ -99,6 +100,12 @@ def _files(
         passages = registry.passage(name)
         here = find_passages(passages, registry.folders[f"passages/{name}"], settings.passages) is not None
         yield from ((name, url, not here) for url in _addresses(passages.model_dump(include={"sources"})))
+    for name in dict.fromkeys(names[0] for item in checkpoints for names in item.corpus.ontologies.values() if names):
+        ontology = registry.ontology(name)
+        folder = registry.folders[f"ontologies/{name}"]
+        here = where_ontology(ontology, folder, settings.ontologies, cache=settings.cache) != "to fetch"
+        for number, home in enumerate(ontology.sources):
+            yield from ((name, url, not here and number == 0) for url in _addresses(home.model_dump()))
     for backbone in {item.backbone.id: item.backbone for item in checkpoints}.values():
         if backbone.hub_id and not backbone.package and not backbone.path:
             here = isinstance(try_to_load_from_cache(backbone.hub_id, "config.json", revision=backbone.revision), str)

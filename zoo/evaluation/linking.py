@@ -21,6 +21,7 @@ from zoo.registry.schema import SplitName
 
 _KNOWN: tuple[SplitName, ...] = ("train", "dev")
 """Splits whose mentions count as seen."""
+_MOST_SEMANTIC_TYPES = 40
 TrainNames = Literal["none", "train", "train+dev"]
 
 
@@ -67,7 +68,7 @@ class GoldMentions(Record):
     seen: GroupAccuracy = Field(description="mentions whose text training has as one of the same type, case-folded")
     unseen: GroupAccuracy
     semantic_types: dict[str, GroupAccuracy] = Field(
-        description="by semantic type of the gold concepts, most mentions first; of MeSH's tree its first level"
+        description="by semantic type of the gold concepts, the 40 of most mentions; of MeSH's tree its first level"
     )
 
 
@@ -224,6 +225,7 @@ def _gold_mentions(judged: Sequence[Judged], forms: Collection[Form], documents:
     for mention in with_id:
         for name in {_top(name) for concept in mention.concepts for name in concept.types}:
             by_type[name].append(mention)
+    frequent = sorted(by_type, key=lambda name: (-len(by_type[name]), name))
 
     def group(mentions: Sequence[Judged]) -> GroupAccuracy:
         counts = _counts(mentions, documents, lambda mention: mention.place == 1)
@@ -242,7 +244,7 @@ def _gold_mentions(judged: Sequence[Judged], forms: Collection[Form], documents:
         coverage=covered / len(with_id) if with_id else 0.0,
         seen=group([mention for mention in with_id if mention.form in forms]),
         unseen=group([mention for mention in with_id if mention.form not in forms]),
-        semantic_types={name: group(by_type[name]) for name in sorted(by_type, key=lambda n: (-len(by_type[n]), n))},
+        semantic_types={name: group(by_type[name]) for name in frequent[:_MOST_SEMANTIC_TYPES]},
     )
 
 

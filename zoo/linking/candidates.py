@@ -17,7 +17,7 @@ import numpy.typing as npt
 
 from zoo.linking.encoder import NameEncoder
 from zoo.linking.index import Index, Name
-from zoo.linking.spelling import plain, words
+from zoo.linking.spelling import bag, plain, words
 from zoo.linking.trained_names import ConceptIds, TrainedNames
 from zoo.linking.vectors import Vectors
 
@@ -195,8 +195,19 @@ class Vectoriser:
 
 
 def embed_names(index: Index, encoder: NameEncoder, destination: Path) -> None:
-    """Write the vectors of all names of an index into a folder."""
-    Vectors.of(encoder.encode([text for _, text in index.all_names()])).save(destination)
+    """Write the vectors of all names of an index into a folder.
+
+    Names of one concept that are of the same words (a third of MeSH's) share the vector of the first.
+    """
+    places: dict[tuple[str, str], int] = {}
+    texts, share = [], []
+    for concept_id, text in index.all_names():
+        key = concept_id, bag(text) or text
+        if key not in places:
+            places[key] = len(texts)
+            texts.append(text)
+        share.append(places[key])
+    Vectors.of(encoder.encode(texts), np.array(share, np.int64)).save(destination)
 
 
 def _numbers(name: str) -> frozenset[str]:

@@ -222,7 +222,7 @@ class Index:
 
     def admits(self, entity_type: str, concept_id: str) -> bool:
         """Whether mentions of a type may be linked to a concept, by its semantic types; those without any always."""
-        if entity_type not in self.info.types:
+        if not self.info.types.get(entity_type):
             return True
         if entity_type not in self._masks:
             self._masks[entity_type] = self._admitted(self.info.types[entity_type])

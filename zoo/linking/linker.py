@@ -121,10 +121,10 @@ class Linker:
                 raise ZooError(f"the linker needs the ontology {ontology!r}", where=folder)
             index, place = indexes[ontology], folder / VECTORS / ontology
             vectors = Vectors.open(place) if encoder and place.is_dir() else None
-            if vectors is not None and len(vectors.rows) != index.info.names:
+            if vectors is not None and len(vectors.places) != index.info.names:
                 raise ZooError(
                     f"the linker was trained with another version of {ontology!r}: "
-                    f"{len(vectors.rows):,} names, not {index.info.names:,}",
+                    f"{len(vectors.places):,} names, not {index.info.names:,}",
                     where=folder,
                 )
             trained = names.get(type, _NO_NAMES)

@@ -32,6 +32,8 @@ class Request:
         publishable: Whether its content may be part of a push.
         id_prefix: What ids without a prefix get.
         version: What is told of its version, where the files say nothing.
+        languages: Languages of names, where the files have several, as BCP 47 tags.
+        vocabularies: Of UMLS: source vocabularies whose names are taken; empty: all.
         local: The user's folder of local copies (`ZOO_ONTOLOGIES`), which comes before every entry.
     """
 
@@ -44,6 +46,8 @@ class Request:
     publishable: bool = False
     id_prefix: str = ""
     version: str = ""
+    languages: tuple[str, ...] = ("en",)
+    vocabularies: tuple[str, ...] = ()
     local: Path | None = None
 
 
@@ -105,6 +109,8 @@ def _draft(request: Request, format: str) -> OntologyEntry:
         "format": format,
         "version": request.version,
         "id_prefix": request.id_prefix,
+        "languages": request.languages,
+        "vocabularies": request.vocabularies,
         "license": {
             "spdx": request.license_spdx,
             "source": "given when the ontology was added",

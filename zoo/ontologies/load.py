@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import gc
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -15,7 +17,7 @@ from zoo.files import file_sha256
 from zoo.ontologies.concept import Concept
 from zoo.ontologies.readers import read_files
 from zoo.ontologies.readers.reading import Reading
-from zoo.ontologies.sources import Located, locate
+from zoo.ontologies.sources import Located, forget_downloads, locate
 from zoo.ontologies.tidy import tidy
 from zoo.registry.loader import Registry
 from zoo.registry.lock import LOCK_FILE, LockedOntology, lock_ontology, read_lock
@@ -30,7 +32,7 @@ class Ontology:
     Attributes:
         entry: Its registry entry.
         concepts: Its concepts, each id once, in the order of the files.
-        version: What the files say, or the entry; where neither does the start of the fingerprint.
+        version: What the files say, or the entry, or the name of an own copy; else the start of the fingerprint.
         fingerprint: Sha256 of the concepts, whatever their order.
         source: Where the files were found, in words fit for a card (no path of this machine).
         repairs: What was mended or left out, counted.
@@ -90,7 +92,12 @@ def open_ontology(
         cache=settings.cache,
         options=FetchOptions.of(settings, offline=offline, progress=progress),
     )
-    ontology = read_ontology(entry, located)
+    try:
+        ontology = read_ontology(entry, located)
+    except ZooError:
+        if located.fetched and entry.id not in read_lock(Path(LOCK_FILE)).ontologies:
+            forget_downloads(entry, settings.cache)  # a page in the place of the file would be read for ever
+        raise
     if located.own:
         return ontology
     if entry.fingerprint and not ontology.verified:
@@ -111,11 +118,12 @@ def read_ontology(entry: OntologyEntry, located: Located) -> Ontology:
     """
     reading = Reading()
     raw = read_files(located.files, entry, reading, format=located.format)
-    concepts = tidy(raw, reading, id_prefix=entry.id_prefix, own_prefixes=entry.own_prefixes)
+    with _without_collector():
+        concepts = tidy(raw, reading, id_prefix=entry.id_prefix, own_prefixes=entry.own_prefixes)
     if not concepts:
         raise ZooError("the files hold no concept", where=located.files[0])
     found = fingerprint(concepts)
-    told = reading.version or ("" if located.own else entry.version)  # an own copy may be of any version
+    told = reading.version or (located.version if located.own else entry.version)
     return Ontology(
         entry,
         concepts,
@@ -126,6 +134,18 @@ def read_ontology(entry: OntologyEntry, located: Located) -> Ontology:
         reading.places,
         {url: file_sha256(path) for url, path in located.fetched.items()},
     )
+
+
+@contextmanager
+def _without_collector() -> Iterator[None]:
+    """Without garbage collection: it would look through millions of new concepts again and again, and all stay."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
 
 
 def held_to_lock(ontology: Ontology, path: Path) -> Ontology:

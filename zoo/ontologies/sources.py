@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -26,6 +27,7 @@ class Located:
         format: How they are written; None: it is told by their first lines and names.
         fetched: Address -> file of what is a download, now or earlier.
         own: Whether it is the user's copy, of whatever version.
+        version: What the name of such a copy says; empty where it says nothing.
     """
 
     source: str
@@ -33,6 +35,7 @@ class Located:
     format: str | None = None
     fetched: Mapping[str, Path] = field(default_factory=dict)
     own: bool = False
+    version: str = ""
 
 
 def locate(
@@ -43,7 +46,7 @@ def locate(
     Args:
         entry: The ontology.
         registry_folder: Folder that the entry's relative paths start at.
-        local: Folder with local copies: `local/<id>.<ext>[.gz]` or `local/<id>/` comes before all sources.
+        local: Folder with local copies: what `find_copy` finds there comes before all sources.
         cache: Root of the download cache.
         options: Retries, time-outs, mirrors and progress of downloads.
 
@@ -51,7 +54,7 @@ def locate(
         ZooError: No source has the files; what went wrong with the first one.
     """
     if copy := find_copy(entry, local):
-        return Located("local copy (ZOO_ONTOLOGIES)", copy, own=True)
+        return copy
     options = replace(options, instead=_INSTEAD.format(id=entry.id))
     first: ZooError | None = None
     for source in entry.sources:
@@ -94,26 +97,41 @@ def availability(entry: OntologyEntry, registry_folder: Path, local: Path | None
     return "to fetch" if entry.files else "no source"
 
 
-def find_copy(entry: OntologyEntry, local: Path | None) -> tuple[Path, ...]:
-    """The user's copy of an ontology, in any format; empty where there is none.
+def forget_downloads(entry: OntologyEntry, cache: Path) -> None:
+    """Remove what was fetched of files without a known hash: they are fetched anew when they are next wanted."""
+    for file in entry.files:
+        if not (file.sha256 or file.git_blob_sha1 or file.md5):
+            cached_path(file, cache).unlink(missing_ok=True)
+
+
+def find_copy(entry: OntologyEntry, local: Path | None) -> Located | None:
+    """The user's copy of an ontology in any format: `<id>.<ext>[.gz]` or `<id>/`, also `<id>@<version>...`.
 
     Raises:
-        ZooError: There is no such folder with local copies.
+        ZooError: There is no such folder with local copies, or there are several of the ontology.
     """
     if local is None:
-        return ()
+        return None
     if not local.is_dir():
         raise ZooError(
             f"the ontologies folder {str(local)!r} does not exist",
             where="ZOO_ONTOLOGIES, or ontologies in zoo.toml",
             fix="set it to a folder with <ontology>.obo, <ontology>.tsv.gz or <ontology>/",
         )
-    if (local / entry.id).is_dir():
-        return files_at(local / entry.id)
-    suffixes = (suffix for format in ONTOLOGY_FORMATS.values() for suffix in format.suffixes if suffix != "/")
-    names = (f"{entry.id}{suffix}{packed}" for suffix in dict.fromkeys(suffixes) for packed in ("", ".gz"))
-    found = next((local / name for name in names if (local / name).is_file()), None)
-    return (found,) if found else ()
+    suffixes = {suffix for format in ONTOLOGY_FORMATS.values() for suffix in format.suffixes if suffix != "/"}
+    endings = "|".join(map(re.escape, suffixes))
+    pattern = re.compile(rf"{re.escape(entry.id)}(?:@([\w.-]+?))?((?:{endings})(?:\.gz)?)?", re.IGNORECASE)
+    here = [(path, match) for path in sorted(local.iterdir()) if (match := pattern.fullmatch(path.name))]
+    found = [(path, match[1] or "") for path, match in here if path.is_dir() != bool(match[2])]
+    if len(found) > 1:
+        names = ", ".join(path.name for path, _ in found)
+        raise ZooError(
+            f"there are {len(found)} copies of the ontology {entry.id}: {names}", where=local, fix="keep one"
+        )
+    for path, version in found:
+        if files := files_at(path):
+            return Located("local copy (ZOO_ONTOLOGIES)", files, own=True, version=version)
+    return None
 
 
 def files_at(path: Path) -> tuple[Path, ...]:

@@ -84,7 +84,7 @@ ONTOLOGY_FORMATS: Mapping[str, Format] = {
     "obo": Format("OBO", "obo:read_obo", (".obo",), ("same_as",), r"(?m)^(?:format-version:|\[Term\])"),
     "obographs": Format("OBO graphs JSON", "obographs:read_obographs", (".json",), ("same_as",), r'"graphs"\s*:'),
     "mesh-xml": Format("MeSH XML", "mesh:read_mesh", (".xml",), signature="<(?:Descriptor|Supplemental)RecordSet"),
-    "ctd": Format("a vocabulary of CTD", "ctd:read_ctd", (".tsv",), signature=r"(?m)^# ?Fields:|^# \w+Name\t\w+ID\t"),
+    "ctd": Format("a vocabulary of CTD", "ctd:read_ctd", (".tsv",), signature=r"(?m)^# ?Fields:|^# \w+Name\t\w+ID\b"),
     "gene-info": Format(
         "NCBI's gene_info", "gene_info:read_gene_info", (".gene_info", ".tsv"), signature=r"\A#tax_id\tGeneID\t"
     ),

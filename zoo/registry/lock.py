@@ -158,6 +158,18 @@ def lock_ontology(path: Path, name: str, item: LockedOntology) -> None:
     _add(path, "ontologies", name, item)
 
 
+def unlock_ontology(path: Path, name: str) -> None:
+    """Remove an ontology from a lock file, if it is there.
+
+    Raises:
+        ZooError: The file is malformed or cannot be written; it stays as it was.
+    """
+    lock = read_lock(path)
+    if name in lock.ontologies:
+        kept = {other: item for other, item in lock.ontologies.items() if other != name}
+        _write(path, lock.model_copy(update={"ontologies": kept}))
+
+
 def lock_passages(path: Path, name: str, item: LockedPassages) -> None:
     """Add fetched passages to a lock file.
 

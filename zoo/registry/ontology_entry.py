@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
@@ -63,7 +62,8 @@ class OntologyEntry(Entry):
     )
     types: dict[TypeName, tuple[str, ...]] = Field(
         default_factory=dict,
-        description="type of the label space -> what semantic types of its concepts begin with; empty: all of them",
+        description="type of the label space -> what semantic types of its concepts begin with, where they have any; "
+        "empty: all of them",
     )
     id_prefix: Prefix | Literal[""] = Field(
         default="", description="what ids without a prefix get: 9606 -> NCBITaxon:9606"
@@ -96,14 +96,6 @@ class OntologyEntry(Entry):
     def files(self) -> tuple[OntologyFile, ...]:
         """All files that it may be fetched from."""
         return tuple(file for source in self.sources if isinstance(source, FilesSource) for file in source.files)
-
-    def admits(self, entity_type: str, semantic_types: Iterable[str]) -> bool:
-        """Whether a concept of these semantic types may be what a mention of a type stands for.
-
-        One without semantic types passes, as do all where the entry names none for the type of the mention.
-        """
-        prefixes, found = self.types.get(entity_type, ()), tuple(semantic_types)
-        return not prefixes or not found or any(item.startswith(prefixes) for item in found)
 
     def page_of(self, concept_id: str) -> str:
         """Address of a concept's page; empty where the entry has none."""

@@ -15,14 +15,12 @@ from typing import TYPE_CHECKING, Any
 from pydantic import Field
 
 from zoo.errors import ZooError
-from zoo.linking.encoder import LONGEST_TOKENS
-from zoo.modeling.batches import first_position, pad
+from zoo.linking.encoder import embed
 from zoo.modeling.device import best_device
 from zoo.modeling.lora import open_dropout, round_adapter, save_adapter
 from zoo.records import Record
 from zoo.registry.link_recipe import LinkRecipe
 from zoo.registry.schema import Family
-from zoo.training.batching import pass_starts
 from zoo.training.snapshot import (
     Snapshot,
     optimizer_tensors,
@@ -35,12 +33,10 @@ from zoo.training.snapshot import (
 if TYPE_CHECKING:
     import torch
     from peft import PeftModel
-    from transformers import PreTrainedTokenizerBase
 
 _ALPHA, _BETA, _BASE = 1.0, 60.0, 0.5
 """Of the multi-similarity loss, as SapBERT has them."""
 _WARMUP_SHARE = 0.1
-_PASS_NAMES = 256
 _PAIRS_PER_MENTION = 4
 _SNAPSHOT_SECONDS = 60.0
 Pair = tuple[str, str, str]
@@ -143,7 +139,7 @@ def train_encoder(
             numbers: dict[str, int] = {}
             concepts = torch.tensor([numbers.setdefault(concept, len(numbers)) for *_, concept in batch] * 2)
             names = [first for first, *_ in batch] + [second for _, second, _ in batch]
-            vectors = embed_batch(model, tokenizer, names, packs=packs)
+            vectors = embed(model, tokenizer, names, packs=packs)
             loss = multi_similarity(vectors, concepts.to(vectors.device), margin=recipe.margin)
             if not bool(loss.isfinite()):
                 raise ZooError(f"the loss of the encoder became {float(loss)}", fix="lower link.learning_rate")
@@ -172,46 +168,6 @@ def train_encoder(
         losses=tuple(losses),
         train_seconds=seconds + time.perf_counter() - started,
     )
-
-
-def embed_batch(
-    model: PeftModel, tokenizer: PreTrainedTokenizerBase, names: Sequence[str], *, packs: bool
-) -> torch.Tensor:
-    """Vectors of names, one row each; passes hold names of like length, or are tables of tokens.
-
-    Args:
-        model: The base with its adapter.
-        tokenizer: Its tokenizer.
-        names: Names.
-        packs: Whether all layers take tables of tokens.
-    """
-    import torch
-
-    from zoo.kernels.table import table
-
-    ids = tokenizer(list(names), truncation=True, max_length=LONGEST_TOKENS)["input_ids"]
-    order = sorted(range(len(ids)), key=lambda place: -len(ids[place]))
-    ordered = [ids[place] for place in order]
-    encoder: Any = model.get_base_model().base_model
-    device, pad_id = next(model.parameters()).device, int(tokenizer.pad_token_id or 0)
-    starts = pass_starts([len(each) for each in ordered], _PASS_NAMES, packs=packs)
-    rows = []
-    for start, stop in zip(starts, [*starts[1:], len(ordered)], strict=True):
-        part = ordered[start:stop]
-        lengths = torch.tensor([len(each) for each in part], device=device)
-        if packs:
-            states = encoder(**table(part, pad_id=pad_id, first_position=first_position(model))).last_hidden_state[0]
-            owner = torch.repeat_interleave(torch.arange(len(part)), lengths)
-            sums = torch.zeros(len(part), states.shape[-1]).index_add(0, owner, states[: len(owner)])
-        else:
-            tokens = pad(part, pad_id).to(device)
-            mask = (torch.arange(tokens.shape[1], device=device) < lengths[:, None]).long()
-            states = encoder(input_ids=tokens, attention_mask=mask).last_hidden_state
-            sums = (states * mask.unsqueeze(-1)).sum(1)
-        rows.append(torch.nn.functional.normalize(sums / lengths.unsqueeze(-1), dim=-1))
-    places = torch.empty(len(order), dtype=torch.long)
-    places[torch.tensor(order)] = torch.arange(len(order))
-    return torch.cat(rows)[places.to(device)]
 
 
 def multi_similarity(vectors: torch.Tensor, concepts: torch.Tensor, *, margin: float) -> torch.Tensor:

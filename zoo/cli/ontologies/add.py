@@ -35,6 +35,13 @@ def add(
         str, typer.Option("--id-prefix", metavar="NAME", help="What ids without a prefix get: A01 -> NAME:A01.")
     ] = "",
     version: Annotated[str, typer.Option("--version", help="Its version, where the file says none.")] = "",
+    languages: Annotated[
+        str,
+        typer.Option("--languages", metavar="A,B", help="Languages of names, where there are several (UMLS, SKOS)."),
+    ] = "en",
+    vocabularies: Annotated[
+        str, typer.Option("--vocabularies", metavar="A,B", help="Of UMLS: whose names to take, such as MSH [all].")
+    ] = "",
     registry: Annotated[
         Path | None,
         typer.Option("--registry", metavar="DIR", help="Your registry folder [ZOO_REGISTRY; default: registry]."),
@@ -42,6 +49,7 @@ def add(
     as_json: AsJson = False,
 ) -> None:
     """Add your own vocabulary to your registry folder: checked, copied, ready for linking."""
+    from zoo.corpora.type_names import split_names
     from zoo.ontologies.add import Request, add_ontology
     from zoo.registry.spdx import check_license
 
@@ -58,6 +66,8 @@ def add(
             publishable=publishable,
             id_prefix=id_prefix,
             version=version,
+            languages=tuple(split_names(languages)),
+            vocabularies=tuple(split_names(vocabularies)),
             local=settings.ontologies,
         )
     )

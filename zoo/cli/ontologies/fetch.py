@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -21,6 +22,9 @@ if TYPE_CHECKING:
 def fetch(
     names: Annotated[list[str] | None, typer.Argument(metavar="[NAME]...", help="Ontologies to fetch.")] = None,
     fetch_all: Annotated[bool, typer.Option("--all", help="Every ontology of the registry that has a home.")] = False,
+    again: Annotated[
+        bool, typer.Option("--again", help="Take what is at home now, where files are replaced there; lock that.")
+    ] = False,
     registry: RegistryOption = None,
     as_json: AsJson = False,
 ) -> None:
@@ -38,6 +42,8 @@ def fetch(
     rows: list[dict[str, Any]] = []
     for entry in entries:
         try:
+            if again:
+                _forget(entry, settings)
             rows.append(_fetch(entry, found, settings))
         except ZooError as error:
             if len(entries) == 1:
@@ -54,6 +60,16 @@ def fetch(
         console(stderr=True).print(f"fix: {fix}", markup=False, highlight=False)
     if failures:
         raise typer.Exit(1)
+
+
+def _forget(entry: OntologyEntry, settings: Settings) -> None:
+    from zoo.ontologies.sources import forget_downloads
+    from zoo.registry.lock import LOCK_FILE, unlock_ontology
+
+    if settings.offline:
+        raise ZooError("--again asks the network, and this is offline", fix="unset HF_HUB_OFFLINE and ZOO_OFFLINE")
+    forget_downloads(entry, settings.cache)
+    unlock_ontology(Path(LOCK_FILE), entry.id)
 
 
 def _fetch(entry: OntologyEntry, registry: Registry, settings: Settings) -> dict[str, Any]:

@@ -53,18 +53,18 @@ def recognise(path: Path) -> str:
         known = "; ".join(f"{', '.join(format.members)} ({format.title})" for format in formats)
         raise ZooError("the folder holds no ontology", where=path, fix=f"it should have {known}, or name a file")
     with open_bytes(path) as file:
-        head = file.read(_HEAD_BYTES).decode("utf-8-sig", errors="ignore")
-    for name, format in ONTOLOGY_FORMATS.items():
-        if format.signature and re.search(format.signature, head):
-            return name
-    if _OWL.search(head):
+        head = file.read(_HEAD_BYTES).decode("utf-8-sig", errors="replace")
+    if not head.strip():
+        raise ZooError("the file is empty", where=path)
+    signed = {name for name, item in ONTOLOGY_FORMATS.items() if item.signature and re.search(item.signature, head)}
+    if _OWL.search(head) and (not signed or path.name.lower().removesuffix(".gz").endswith(".owl")):  # may name SKOS
         raise ZooError(
             "the file is OWL, which is not read",
             where=path,
             fix=f"convert it: robot convert --input {path.name} --output {path.stem}.obo (http://robot.obolibrary.org)",
         )
-    for name, format in ONTOLOGY_FORMATS.items():
-        if not format.signature and format.matches(path.name):
+    for name, item in ONTOLOGY_FORMATS.items():
+        if name in signed or (not signed and not item.signature and item.matches(path.name)):
             return name
     titles = ", ".join(format.title for format in ONTOLOGY_FORMATS.values())
     raise ZooError("the format of the file is not known", where=path, fix=f"known: {titles}")

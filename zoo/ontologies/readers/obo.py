@@ -51,7 +51,7 @@ def read_obo(path: Path, reading: Reading, *, same_as: Sequence[str] = ()) -> It
         concept = _term(values, f"{path}:{line}", path, reading, same_as, header.get("default-namespace", ""))
         if concept is not None:
             yield concept
-    reading.version = reading.version or version_in(header.get("data-version", ""))
+    reading.version = reading.version or version_in(header.get("data-version") or header.get("date", ""))
     if not terms:
         raise ZooError("the file holds no [Term]", where=path, fix="give OBO, or say --format if it is another one")
 

@@ -61,12 +61,18 @@ def _graph(graph: dict[str, Any], path: Path, reading: Reading, same_as: Sequenc
     parents: dict[str, list[str]] = defaultdict(list)
     for edge in graph.get("edges") or ():
         if edge["pred"] == "is_a":
-            parents[edge["sub"]].append(curie(edge["obj"]))
+            parents[edge["sub"]].append(curie(_text(edge["obj"])))
     for node in graph.get("nodes") or ():
         if node.get("type", "CLASS") == "CLASS":
             concept = _node(node, parents, reading, same_as)
             if concept is not None:
                 yield concept
+
+
+def _text(value: Any) -> str:  # noqa: ANN401 - parsed JSON
+    if not isinstance(value, str):
+        raise TypeError(f"{value!r} is not a text")
+    return value
 
 
 def _node(
@@ -75,22 +81,23 @@ def _node(
     meta, properties = node.get("meta") or {}, defaultdict(list)
     for item in meta.get("basicPropertyValues") or ():
         properties[curie(item["pred"]).replace(":", "_")].append(item["val"])
-    concept_id = curie(node["id"])
+    concept_id = curie(_text(node["id"]))
     if meta.get("deprecated"):
         reading.obsolete[concept_id] = curie(next(iter(properties[_REPLACED_BY]), ""))
         return None
     references = [item["val"] for item in meta.get("xrefs") or ()]
     return Concept(
         id=concept_id,
-        name=node.get("lbl") or "",
+        name=_text(node.get("lbl") or ""),
         synonyms=tuple(
-            Synonym(item["val"], _SCOPES.get(curie(item["pred"]), "related")) for item in meta.get("synonyms") or ()
+            Synonym(_text(item["val"]), _SCOPES.get(curie(item["pred"]), "related"))
+            for item in meta.get("synonyms") or ()
         ),
         alternative_ids=(
             *(curie(item) for item in properties["hasAlternativeId"]),
             *(item for item in references if item.partition(":")[0] in same_as),
         ),
         parents=tuple(parents.get(node["id"], ())),
-        types=tuple(properties["hasOBONamespace"]),
-        definition=(meta.get("definition") or {}).get("val", ""),
+        types=tuple(map(_text, properties["hasOBONamespace"])),
+        definition=_text((meta.get("definition") or {}).get("val", "")),
     )

@@ -52,7 +52,7 @@ def read_skos(
     reading.version = reading.version or str(next(graph.objects(None, OWL.versionInfo), ""))
     subjects = sorted(set(graph.subjects(RDF.type, SKOS.Concept)), key=str)
     if not subjects:
-        raise ZooError("the file holds no skos:Concept", where=path)
+        raise ZooError("the file holds no skos:Concept", where=path, fix="OWL is to be converted to OBO: robot convert")
     for subject in subjects:
         concept_id = curie(str(subject))
         if any(str(value) == "true" for value in graph.objects(subject, OWL.deprecated)):

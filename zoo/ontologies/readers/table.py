@@ -76,27 +76,16 @@ def read_table(path: Path, reading: Reading, *, same_as: Sequence[str] = ()) -> 
 
 def _rows(path: Path, reading: Reading) -> Iterator[tuple[int, dict[str, str]]]:
     """Line and cells by column of each row."""
-    lines = _Lines(path)
-    header = next(lines, "")
+    header = next((line for _, line in numbered_lines(path)), "")
     delimiter = max("\t,;", key=header.count)
-    columns = [_column(name) for name in next(csv.reader([header], delimiter=delimiter), [])]
+    rows = _split(path) if delimiter == "\t" else _quoted(path, delimiter)
+    columns = [_column(name) for name in next(rows)[1]]
     missing = [name for name in ("id", "name") if name not in columns]
     if missing:
         raise ZooError(f"the first line names no {missing[0]}", where=f"{path}:1", fix=_FIX)
     for name in sorted(set(columns) - set(_COLUMNS)):
         reading.repair(f"the column {name!r} is not read", f"{path}:1")
-    if delimiter == "\t":  # a quotation mark there is one
-        rows = csv.reader(lines, delimiter=delimiter, quoting=csv.QUOTE_NONE, strict=True)
-    else:
-        rows = csv.reader(lines, delimiter=delimiter, strict=True)
-    while True:
-        number = lines.number + 1
-        try:
-            cells = next(rows)
-        except StopIteration:
-            return
-        except csv.Error as error:
-            raise ZooError(f"not a row of the table: {error}", where=f"{path}:{number}", fix=_FIX) from None
+    for number, cells in rows:
         if len(cells) > len(columns):
             what = f"{len(cells)} columns, the first line names {len(columns)}"
             raise ZooError(what, where=f"{path}:{number}", fix=_FIX)
@@ -104,19 +93,32 @@ def _rows(path: Path, reading: Reading) -> Iterator[tuple[int, dict[str, str]]]:
             yield number, dict(zip(columns, cells, strict=False))
 
 
-class _Lines:
-    """Lines of a file, with the number of the last one that was taken."""
+def _split(path: Path) -> Iterator[tuple[int, list[str]]]:
+    """Rows of a tab-separated file: a quotation mark is one."""
+    for number, line in numbered_lines(path):
+        yield number, line.split("\t")
 
-    def __init__(self, path: Path) -> None:
-        self.number = 0
-        self._lines = numbered_lines(path)
 
-    def __iter__(self) -> _Lines:
-        return self
+def _quoted(path: Path, delimiter: str) -> Iterator[tuple[int, list[str]]]:
+    """Rows of a file whose cells may be quoted, and go on in the next line then; each with its first line."""
+    at = 0
 
-    def __next__(self) -> str:
-        self.number, line = next(self._lines)
-        return f"{line}\n"  # a quoted cell may go on
+    def lines() -> Iterator[str]:
+        nonlocal at
+        for number, line in numbered_lines(path):
+            at = number
+            yield f"{line}\n"
+
+    rows = csv.reader(lines(), delimiter=delimiter, strict=True)
+    while True:
+        first = at + 1
+        try:
+            cells = next(rows)
+        except StopIteration:
+            return
+        except csv.Error as error:
+            raise ZooError(f"not a row of the table: {error}", where=f"{path}:{first}", fix=_FIX) from None
+        yield first, cells
 
 
 def _column(name: str) -> str:
