@@ -239,3 +239,11 @@ def test_in_python_without_settings(codes: Path, settings: Settings, monkeypatch
     assert isinstance(linker, zoo.Linker)
     (entities,) = linker.link([TEXT], [FOUND])
     assert [entity.concept_ids for entity in entities] == [("A1",), ("B2",), ("C3",)]
+
+
+def test_in_python_an_ontology_is_for_its_types(registry: Registry, settings: Settings) -> None:
+    linker = open_linker(DISEASES, registry=registry, settings=settings)
+    (entities,) = linker.link([TEXT], [FOUND])
+    assert [bool(entity.link) for entity in entities] == [True, True, False]
+    linker = open_linker(DISEASES, every_type=True, registry=registry, settings=settings)
+    assert linker.link_names(["asthma"])[0].concept_ids[0].startswith("ZOOD:")

@@ -180,17 +180,19 @@ def open_linker(
     model: str | Path | None = None,
     *,
     base: Base | None = None,
+    every_type: bool = False,
     registry: Registry | None = None,
     settings: Settings | None = None,
     say: Callable[[str], None] = lambda _: None,
     progress: Progress | None = None,
 ) -> Linker:
-    """A linker to one ontology, for every type.
+    """A linker to one ontology, for the types that its entry names; a file of one's own is for all.
 
     Args:
         ontology: Registry id, or a file with a vocabulary of one's own.
         model: Checkpoint folder, adapter or Hub id whose trained linker is used if it is for the ontology.
         base: The model's base in memory.
+        every_type: Without a trained linker, link names of other types, or of none, to it too.
         registry: Where ontologies are described; None: the packaged one, with the overlay of the settings.
         settings: Where they are kept; None: those of `zoo.toml` and the environment.
         say: Told what is used and what is done.
@@ -207,4 +209,5 @@ def open_linker(
         say(f"linking with the trained linker {trained[1]}")
         return trained[0]
     say(f"linking with names alone ({found.key})")
-    return Linker.lexical(dict.fromkeys((OTHER_TYPES, *found.types), found.index))
+    others = [OTHER_TYPES] if every_type or not found.types else []
+    return Linker.lexical(dict.fromkeys([*found.types, *others], found.index))
