@@ -200,7 +200,8 @@ def embed_names(index: Index, encoder: NameEncoder, destination: Path) -> None:
     Names of one concept that are of the same words (a third of MeSH's) share the vector of the first.
     """
     places: dict[tuple[str, str], int] = {}
-    texts, share = [], []
+    texts: list[str] = []
+    share: list[int] = []
     for concept_id, text in index.all_names():
         key = concept_id, bag(text) or text
         if key not in places:
