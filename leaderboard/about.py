@@ -39,6 +39,9 @@ open; it is not logged and not stored. Offsets count Unicode characters and are 
 is a research tool, not a medical device: it misses entities and invents some, and the scores on the board say
 how often.
 
+An entity whose label is underlined is linked to an ontology: point at it, tap it, or go to it with Tab, and a
+card shows the concept, its definition, the candidates that were seen with their scores, and its page.
+
 ## Keyboard
 
 Everything can be reached with Tab; headings of the table sort with Enter or Space; arrow keys move between tabs

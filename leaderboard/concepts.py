@@ -54,7 +54,7 @@ class Linkers:
         most: Linkers to keep.
     """
 
-    def __init__(self, indexes: Path | None = None, *, most: int = 4) -> None:
+    def __init__(self, indexes: Path | None = None, *, most: int = 16) -> None:
         self._indexes, self._most = indexes, most
         self._slots: OrderedDict[str, _Slot] = OrderedDict()
         self._lock = threading.Lock()

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -154,3 +156,27 @@ def test_a_fitted_ranking_prefers_what_was_right_and_is_calibrated() -> None:
     sure = [(p, right[int(np.argmax(ranking.probabilities(c)))]) for p, c, right in answers if p > 0.5]
     assert np.mean([right for _, right in sure]) == pytest.approx(np.mean([p for p, _ in sure]), abs=0.05)
     assert ranking.probabilities([]) == []
+
+
+def test_the_same_mention_of_a_long_document_is_decided_once(index: Index, monkeypatch: pytest.MonkeyPatch) -> None:
+    decided = []
+    whole = Linker._decide
+
+    def counted(self: Linker, mention: object, *ranked: object) -> Link:
+        decided.append(mention)
+        return whole(self, mention, *ranked)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(Linker, "_decide", counted)
+    text = "breast cancer, myopathy. " * 500
+    places = [m.span() for m in re.finditer("breast cancer|myopathy", text)]
+    (found,) = Linker.lexical({"*": index}).link([text], [[Entity(*place, "Disease", 0.9) for place in places]])
+    assert [entity.concept_ids for entity in found] == [("X:1",), ("X:5",)] * 500 and len(decided) == 2
+
+
+def test_threads_may_outgrow_what_is_remembered(index: Index, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("zoo.linking.linker._MOST_REMEMBERED", 3)
+    linker = Linker.lexical({"*": index})
+    names = [f"{name} {number}" for number in range(40) for name in ("breast cancer", "myopathy")]
+    with ThreadPoolExecutor(8) as pool:
+        answers = list(pool.map(lambda name: linker.link_names([name, "myopathy"]), names))
+    assert all(each[1].concept_ids == ("X:5",) for each in answers)

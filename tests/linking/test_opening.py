@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import json
 import shutil
+import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -104,6 +107,22 @@ class TestIndex:
                 open_index(str(codes), registry, settings)
         assert not list((settings.cache / "indexes").glob("*codes*/*"))
         assert open_index(str(codes), registry, settings).index.info.concepts == 4
+
+    def test_who_comes_second_waits_for_the_first(
+        self, codes: Path, registry: Registry, settings: Settings, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        built: list[Path] = []
+        build = indexes.Index.build
+
+        def slow(concepts: Any, destination: Path, **options: Any) -> Any:
+            built.append(destination)
+            time.sleep(0.5)
+            return build(concepts, destination, **options)
+
+        monkeypatch.setattr(indexes.Index, "build", slow)
+        with ThreadPoolExecutor(4) as pool:
+            opened = list(pool.map(lambda _: open_index(str(codes), registry, settings), range(4)))
+        assert len(built) == 1 and len({each.index.folder for each in opened}) == 1
 
     @pytest.mark.parametrize(
         ("name", "what"), [("mehs", "no ontology 'mehs', and no such file"), ("codes.tsv", "there is no such file")]
@@ -220,3 +239,11 @@ def test_in_python_without_settings(codes: Path, settings: Settings, monkeypatch
     assert isinstance(linker, zoo.Linker)
     (entities,) = linker.link([TEXT], [FOUND])
     assert [entity.concept_ids for entity in entities] == [("A1",), ("B2",), ("C3",)]
+
+
+def test_in_python_an_ontology_is_for_its_types(registry: Registry, settings: Settings) -> None:
+    linker = open_linker(DISEASES, registry=registry, settings=settings)
+    (entities,) = linker.link([TEXT], [FOUND])
+    assert [bool(entity.link) for entity in entities] == [True, True, False]
+    linker = open_linker(DISEASES, every_type=True, registry=registry, settings=settings)
+    assert linker.link_names(["asthma"])[0].concept_ids[0].startswith("ZOOD:")

@@ -97,7 +97,6 @@ def _link(
     """Scores of what links the mentions of a model, as `--link` says."""
     from zoo.evaluation.linking import measure_linking
     from zoo.evaluation.linking_rules import Vocabulary
-    from zoo.linking.chain import Chain
     from zoo.linking.indexes import open_index
     from zoo.linking.opening import open_linking, parse_links
 
@@ -106,7 +105,7 @@ def _link(
         linking = open_linking(
             links, [model], [tagger.base], types, registry, settings, say=print_step, progress=progress
         )
-    chain = Chain(linking.linkers[0])
+    (chain,) = linking.linkers
     opened = [open_index(name, registry, settings) for _, name in parse_links(links)]
     fingerprints = {each.index.info.ontology: each.fingerprint for each in opened}
     vocabularies = {}

@@ -125,7 +125,7 @@ def open_linking(
 
 
 def open_linker(ontology: str, model: str | None, overlay: Path | None) -> Linker:
-    """A linker to one ontology; what is used is said on standard error.
+    """A linker of names to one ontology; what is used is said on standard error.
 
     Raises:
         ZooError: As of `linking.opening.open_linker`.
@@ -135,7 +135,7 @@ def open_linker(ontology: str, model: str | None, overlay: Path | None) -> Linke
     registry, settings = open_registry(overlay)
     with download_bars() as progress:
         return opening.open_linker(
-            ontology, model, registry=registry, settings=settings, say=print_step, progress=progress
+            ontology, model, every_type=True, registry=registry, settings=settings, say=print_step, progress=progress
         )
 
 

@@ -36,6 +36,8 @@ _CERTAIN = 0.9
 """Probability from which on a link speaks for the same concept elsewhere in the document."""
 _MOST_REMEMBERED = 50_000
 _NO_NAMES = TrainedNames({})
+_Known = dict[tuple[str, str, str], dict[str, Evidence]]
+"""Type, name and text of a mention -> concept -> what speaks for it."""
 
 
 class LinkerInfo(Record):
@@ -88,7 +90,7 @@ class Linker:
         self.ontologies: Mapping[str, Index] = {type: lexicon.index for type, lexicon in lexicons.items()}
         self._lexicons, self._rankings, self._steps = lexicons, rankings, steps
         self._vectoriser = None if encoder is None else Vectoriser(encoder)
-        self._evidence: dict[tuple[str, str, str], dict[str, Evidence]] = {}
+        self._evidence: _Known = {}
 
     @classmethod
     def lexical(cls, ontologies: Mapping[str, Index]) -> Linker:
@@ -166,9 +168,8 @@ class Linker:
     def evidence(self, text: str, mentions: Sequence[tuple[int, int, str]]) -> list[list[Evidence]]:
         """What speaks for which concept, of each mention `(start, end, type)` of a document; for training."""
         document = self._mentions(text, mentions)
-        self._prepare(document.values())
-        ranked = self._rank(document)
-        return [ranked[place][0] if place in ranked else [] for place in range(len(mentions))]
+        ranked = self._rank(document, self._prepare(document.values()))
+        return [ranked[document[place]][0] if place in document else [] for place in range(len(mentions))]
 
     def _type(self, type: str) -> str | None:
         return type if type in self._lexicons else OTHER_TYPES if OTHER_TYPES in self._lexicons else None
@@ -186,17 +187,19 @@ class Linker:
         return found
 
     def _link(self, documents: Sequence[Mapping[int, _Mention]]) -> list[dict[int, Link]]:
-        self._prepare(mention for document in documents for mention in document.values())
-        return [
-            {place: self._decide(document[place], *ranked) for place, ranked in self._rank(document).items()}
-            for document in documents
-        ]
+        known = self._prepare(mention for document in documents for mention in document.values())
+        linked = []
+        for document in documents:
+            links = {mention: self._decide(mention, *ranked) for mention, ranked in self._rank(document, known).items()}
+            linked.append({place: links[mention] for place, mention in document.items()})
+        return linked
 
-    def _prepare(self, mentions: Iterable[_Mention]) -> None:
+    def _prepare(self, mentions: Iterable[_Mention]) -> _Known:
         """Collect the evidence for mentions that are not known yet; names without an entry are encoded together."""
         if len(self._evidence) > _MOST_REMEMBERED:
-            self._evidence = {}
-        wanted = {(m.type, m.name, m.text) for m in mentions} - self._evidence.keys()
+            self._evidence = {}  # another one: threads that work with the old one go on with it
+        known = self._evidence
+        wanted = {(m.type, m.name, m.text) for m in mentions} - known.keys()
         searched = {}
         for type, name, text in sorted(wanted):
             lexicon = self._lexicons[type]
@@ -205,7 +208,8 @@ class Linker:
                 for concept_id, evidence in lexicon.look_up(text, alike=self._steps.alike).items():
                     found.setdefault(concept_id, evidence)
             if _is_known(found) or not self._steps.search:
-                self._keep(lexicon, (type, name, text), found)
+                lexicon.describe(name, found)
+                known[type, name, text] = found
             else:
                 searched[type, name, text] = found
         vectors: list[Vector | None] = [None] * len(searched)
@@ -213,31 +217,32 @@ class Linker:
             vectors = list(self._vectoriser.vectors([name for _, name, _ in searched]))
         for (key, found), vector in zip(searched.items(), vectors, strict=True):
             lexicon = self._lexicons[key[0]]
-            self._keep(lexicon, key, lexicon.search(key[1], vector, found))
+            found = lexicon.search(key[1], vector, found)
+            lexicon.describe(key[1], found)
+            known[key] = found
+        return known
 
-    def _keep(self, lexicon: Lexicon, key: tuple[str, str, str], found: dict[str, Evidence]) -> None:
-        lexicon.describe(key[1], found)
-        self._evidence[key] = found
-
-    def _rank(self, document: Mapping[int, _Mention]) -> dict[int, tuple[list[Evidence], list[float]]]:
+    def _rank(
+        self, document: Mapping[int, _Mention], known: _Known
+    ) -> dict[_Mention, tuple[list[Evidence], list[float]]]:
         """Candidates of each mention with their probabilities, best first; first alone, then in their document."""
-        alone = {place: self._weigh(mention, frozenset()) for place, mention in document.items()}
-        certain = {
-            place: candidates[0].concept_id
-            for place, (candidates, shares) in alone.items()
-            if candidates and shares[0] >= _CERTAIN
-        }
+        alone = {mention: self._weigh(mention, known, frozenset()) for mention in dict.fromkeys(document.values())}
+        certain: dict[str, set[str]] = {}
+        for mention, (candidates, shares) in alone.items():
+            if candidates and shares[0] >= _CERTAIN:
+                certain.setdefault(candidates[0].concept_id, set()).add(mention.name)
         if not certain or not self._steps.document:
             return alone
         ranked = {}
-        for place, mention in document.items():
-            others = {id for other, id in certain.items() if document[other].name != mention.name}
-            ranked[place] = self._weigh(mention, frozenset(others)) if others else alone[place]
+        for mention in alone:
+            own = known[mention.type, mention.name, mention.text]
+            others = frozenset(id for id in own if id in certain and certain[id] != {mention.name})
+            ranked[mention] = self._weigh(mention, known, others) if others else alone[mention]
         return ranked
 
-    def _weigh(self, mention: _Mention, elsewhere: frozenset[str]) -> tuple[list[Evidence], list[float]]:
+    def _weigh(self, mention: _Mention, known: _Known, elsewhere: frozenset[str]) -> tuple[list[Evidence], list[float]]:
         candidates = []
-        for evidence in self._evidence[mention.type, mention.name, mention.text].values():
+        for evidence in known[mention.type, mention.name, mention.text].values():
             if evidence.concept_id in elsewhere:
                 evidence = copy(evidence)
                 evidence.values = {**evidence.values, "in_document": 1.0}

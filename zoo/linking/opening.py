@@ -51,20 +51,22 @@ class Linking:
     """Linkers of several models.
 
     Attributes:
-        linkers: Per model; each links what those before it left.
+        linkers: Per model.
         indexes: Ontology id -> its index.
         key: What determines the links.
     """
 
-    linkers: Sequence[Sequence[Linker]]
+    linkers: Sequence[Chain]
     indexes: Mapping[str, Index]
     key: Sequence[str]
 
     def link(self, tagged: Tagged) -> Tagged:
         """A document with the links of its entities."""
-        text = tagged.text.text
-        pairs = zip(self.linkers, tagged.entities, strict=True)
-        return replace(tagged, entities=tuple(Chain(linkers).link([text], [found])[0] for linkers, found in pairs))
+        linked = (
+            chain.link([tagged.text.text], [entities])[0]
+            for chain, entities in zip(self.linkers, tagged.entities, strict=True)
+        )
+        return replace(tagged, entities=tuple(linked))
 
     @property
     def concept_name(self) -> Callable[[str, str], str]:
@@ -130,7 +132,7 @@ def open_linking(
     linkers, key = [], [f"{kind}={found.key}" for kind, found in sorted(wanted.items())]
     for model, base in zip(models, bases, strict=True):
         own, used = _linkers(model, base, wanted, say)
-        linkers.append(own)
+        linkers.append(Chain(own))
         key.append(used)
         say(f"linking with {used}" + (f" ({model})" if len(models) > 1 else ""))
     return Linking(linkers, indexes, key)
@@ -178,17 +180,19 @@ def open_linker(
     model: str | Path | None = None,
     *,
     base: Base | None = None,
+    every_type: bool = False,
     registry: Registry | None = None,
     settings: Settings | None = None,
     say: Callable[[str], None] = lambda _: None,
     progress: Progress | None = None,
 ) -> Linker:
-    """A linker to one ontology, for every type.
+    """A linker to one ontology, for the types that its entry names; a file of one's own is for all.
 
     Args:
         ontology: Registry id, or a file with a vocabulary of one's own.
         model: Checkpoint folder, adapter or Hub id whose trained linker is used if it is for the ontology.
         base: The model's base in memory.
+        every_type: Without a trained linker, link names of other types, or of none, to it too.
         registry: Where ontologies are described; None: the packaged one, with the overlay of the settings.
         settings: Where they are kept; None: those of `zoo.toml` and the environment.
         say: Told what is used and what is done.
@@ -205,4 +209,5 @@ def open_linker(
         say(f"linking with the trained linker {trained[1]}")
         return trained[0]
     say(f"linking with names alone ({found.key})")
-    return Linker.lexical(dict.fromkeys((OTHER_TYPES, *found.types), found.index))
+    others = [OTHER_TYPES] if every_type or not found.types else []
+    return Linker.lexical(dict.fromkeys([*found.types, *others], found.index))
