@@ -190,3 +190,18 @@ def test_a_vocabulary_that_is_never_published_stays_whatever_its_entry_says(tmp_
     closed = corpus.model_copy(update={"license": free.model_copy(update={"publishable": False})})
     files = linker_files(tmp_path, "openmed/base", closed, registry)
     assert files["linker/names.jsonl"] == b"" and "linker/trained_vectors.npy" not in files
+
+
+def test_tagging_by_the_id_of_a_model_takes_the_published_index(
+    published: tuple[LoopbackHub, Path, Any], tmp_path: Path
+) -> None:
+    hub, folder, _ = published
+    registry = tmp_path / "registry"
+    shutil.copytree(folder / "registry", registry)
+    (registry / "terms" / f"{OPEN}.csv").unlink()
+    links = ["--link", f"Disease={OPEN}", "--link", f"Chemical={CLOSED}"]
+    env = {**environment(hub, tmp_path), "ZOO_CACHE": str(tmp_path / "cache")}
+    text = "Patients with asthma took aspirin daily ."
+    done = run_zoo("tag", "--model", REPO, *links, "--registry", registry, "--json", text, cwd=tmp_path, **env)
+    assert [entity["concept_ids"] for entity in json.loads(done.stdout)] == [["T:D01"], ["T:C01"]]
+    assert "linking with the trained linker" in done.stderr and "names alone" not in done.stderr

@@ -51,7 +51,7 @@ class Opened:
     @property
     def key(self) -> str:
         """Name of the ontology and part of its fingerprint."""
-        return self.index.folder.name
+        return index_folder(self.index.info.ontology, self.fingerprint, Path()).name
 
 
 def open_index(

@@ -9,11 +9,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from zoo.errors import ZooError
-from zoo.linking.beside import find_linker
+from zoo.linking.beside import find_indexes, find_linker
 from zoo.linking.chain import Chain
 from zoo.linking.index import Index
 from zoo.linking.indexes import Opened, open_index
 from zoo.linking.linker import OTHER_TYPES, Linker, read_linker
+from zoo.ontologies.sources import find_copy
 from zoo.registry.loader import Registry, load_registry
 from zoo.settings import Settings
 from zoo.tagging.texts import Tagged
@@ -116,7 +117,10 @@ def open_linking(
     wanted: dict[str, Opened] = {}
     opened: dict[str, Opened] = {}
     for kind, name in parse_links(links):
-        found = opened.setdefault(name, open_index(name, registry, settings, say=say, progress=progress))
+        if name not in opened:
+            here = _published(name, models, registry, settings)
+            opened[name] = here or open_index(name, registry, settings, say=say, progress=progress)
+        found = opened[name]
         for each in [kind] if kind else (found.types or [OTHER_TYPES]):
             if each in wanted and not kind and each == OTHER_TYPES:
                 raise ZooError("two ontologies for all types", where="--link", fix=_EXAMPLE)
@@ -136,6 +140,22 @@ def open_linking(
         key.append(used)
         say(f"linking with {used}" + (f" ({model})" if len(models) > 1 else ""))
     return Linking(linkers, indexes, key)
+
+
+def _published(name: str, models: Sequence[str | Path], registry: Registry, settings: Settings) -> Opened | None:
+    """The index of an ontology that came with the linker of a model; None: there is none, or a copy of the user's own.
+
+    With it the linker links to what it was trained for, and nothing has to be fetched.
+    """
+    entry = registry.ontologies.get(name)
+    if entry is None or find_copy(entry, settings.ontologies):
+        return None
+    for model in models:
+        folder = find_linker(model)
+        place = find_indexes(folder, None).get(name) if folder else None
+        if folder and place:
+            return Opened(Index.open(place), read_linker(folder).fingerprints.get(name, ""), tuple(entry.types))
+    return None
 
 
 def _linkers(

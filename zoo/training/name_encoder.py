@@ -193,12 +193,21 @@ def multi_similarity(vectors: torch.Tensor, concepts: torch.Tensor, *, margin: f
 
 
 def _with_lora(model: Any, family: Family, recipe: LinkRecipe) -> PeftModel:  # noqa: ANN401 - of transformers
+    """The base with LoRA, and its head as it is: PEFT loads no adapter without one beside adapters that have one."""
     from peft import LoraConfig, get_peft_model
 
     config = LoraConfig(
-        r=recipe.lora_rank, lora_alpha=2 * recipe.lora_rank, lora_dropout=0.05, target_modules=list(family.lora_targets)
+        r=recipe.lora_rank,
+        lora_alpha=2 * recipe.lora_rank,
+        lora_dropout=0.05,
+        target_modules=list(family.lora_targets),
+        modules_to_save=list(family.head_modules),
     )
-    return get_peft_model(model, config)
+    adapted = get_peft_model(model, config)
+    for name, parameter in adapted.named_parameters():
+        if ".modules_to_save." in name:
+            parameter.requires_grad_(requires_grad=False)
+    return adapted
 
 
 def _save(path: Path, model: PeftModel, optimizer: torch.optim.Optimizer, values: dict[str, Any]) -> None:
