@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from zoo.errors import ZooError
-from zoo.linking.candidates import FEATURES, Evidence, Lexicon
+from zoo.linking.candidates import Evidence, Lexicon
 from zoo.linking.composites import split_composite
 from zoo.linking.index import Index
 from zoo.linking.linker import Linker, Steps
@@ -149,9 +149,11 @@ def test_a_fitted_ranking_prefers_what_was_right_and_is_calibrated() -> None:
         candidates = [Evidence(f"X:{n}", values={"ngrams": float(c)}) for n, c in enumerate(cosines)]
         examples.append((candidates, [n == chosen for n in range(4)]))
     ranking = fit_ranking(examples)
-    assert ranking.weights["ngrams"] == pytest.approx(6, abs=0.6)
-    assert ranking.none == pytest.approx(4, abs=0.5)
-    assert [ranking.weights[name] for name in FEATURES if name != "ngrams"] == [0.0] * (len(FEATURES) - 1)
+    for cosines in (0.1, 0.5, 0.9), (0.8, 0.7, 0.2):
+        terms = np.exp([*(6 * c for c in cosines), 4.0])
+        given = ranking.probabilities([Evidence(f"X:{n}", values={"ngrams": c}) for n, c in enumerate(cosines)])
+        assert given == pytest.approx(terms[:-1] / terms.sum(), abs=0.05)
+    assert Ranking.model_validate_json(ranking.to_json()) == ranking
     answers = [(max(ranking.probabilities(c)), c, right) for c, right in examples]
     sure = [(p, right[int(np.argmax(ranking.probabilities(c)))]) for p, c, right in answers if p > 0.5]
     assert np.mean([right for _, right in sure]) == pytest.approx(np.mean([p for p, _ in sure]), abs=0.05)

@@ -33,6 +33,8 @@ FEATURES = (
     "trained_ngrams",
     "vectors",
     "trained_vectors",
+    "votes",
+    "trained_votes",
     "frequency",
     "covered",
     "covering",
@@ -44,13 +46,16 @@ FEATURES = (
 
 exact, alike: it has the name, or one of the same words; preferred: as its own name. trained, trained_alike: share of
 the training mentions of that name, or of those words, that meant it. ngrams, vectors: highest cosine of one of its
-names, and with `trained_` of a training mention of it. frequency: log of its training mentions. covered, covering:
-share of the name's words in its nearest name, and the other way round. last_word: they end alike. numbers_differ: both
-have numbers, and others. in_document: another mention of the document certainly means it.
+names, and with `trained_` of a training mention of it. votes, trained_votes: its share of the nearest names, the nearer
+the more. frequency: log of its training mentions. covered, covering: share of the name's words in its nearest name, and
+the other way round. last_word: they end alike. numbers_differ: both have numbers, and others. in_document: another
+mention of the document certainly means it.
 """
 _STEPS = ("trained", "exact", "trained_alike", "alike", "trained_vectors", "vectors", "trained_ngrams", "ngrams")
 """What a candidate may be known by, surest first."""
 _FREQUENT = np.log1p(1_000)
+_VOTE_WIDTH = 0.05
+"""Difference of cosines at which the weight of a vote falls to 1/e."""
 
 Vector: TypeAlias = npt.NDArray[np.float32]
 
@@ -126,14 +131,18 @@ class Lexicon:
     def search(self, name: str, vector: Vector | None, found: dict[str, Evidence]) -> dict[str, Evidence]:
         """Add the concepts whose names look like a name, or mean something near it, to those found by `look_up`."""
         for hits, feature in self._hits(name, vector):
-            for each, score in hits:
-                if self.index.admits(self.entity_type, each.concept_id):
-                    found.setdefault(each.concept_id, Evidence(each.concept_id)).raise_to(feature, score, each.text)
+            admitted = [(each, score) for each, score in hits if self.index.admits(self.entity_type, each.concept_id)]
+            for each, score in admitted:
+                found.setdefault(each.concept_id, Evidence(each.concept_id)).raise_to(feature, score, each.text)
+            _vote(found, "votes", [(each.concept_id, score) for each, score in admitted])
         for feature, trained in self._trained_hits(name, vector):
+            votes = []
             for near, score in trained:
                 for ids in self.trained.exact(near):
                     if len(ids) == 1:
                         found.setdefault(ids[0], Evidence(ids[0])).raise_to(feature, score, near)
+                        votes.append((ids[0], score))
+            _vote(found, "trained_votes", votes)
         if vector is not None and self.vectors is not None and found:
             self._complete(vector, found)
         return found
@@ -209,6 +218,20 @@ def embed_names(index: Index, encoder: NameEncoder, destination: Path) -> None:
             texts.append(text)
         share.append(places[key])
     Vectors.of(encoder.encode(texts), np.array(share, np.int64)).save(destination)
+
+
+def _vote(found: Mapping[str, Evidence], feature: str, votes: Sequence[tuple[str, float]]) -> None:
+    """Give each concept its share of the votes of near names; of two searches, the higher one counts."""
+    if not votes:
+        return
+    best = max(score for _, score in votes)
+    weights = [float(np.exp((score - best) / _VOTE_WIDTH)) for _, score in votes]
+    shares: Counter[str] = Counter()
+    for (concept_id, _), weight in zip(votes, weights, strict=True):
+        shares[concept_id] += weight / sum(weights)  # type: ignore[assignment]
+    for concept_id, share in shares.items():
+        values = found[concept_id].values
+        values[feature] = max(values.get(feature, 0.0), share)
 
 
 def _numbers(name: str) -> frozenset[str]:
