@@ -26,7 +26,7 @@ class LinkerStage(StageKind[LinkerRecord]):
     """Gathers names and trains the reranker on the base."""
 
     name = "linker"
-    code = 1
+    code = 2
     record = LinkerRecord
     record_file = "training.json"
     default_rate = 2.4e-5
