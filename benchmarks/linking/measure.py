@@ -214,9 +214,9 @@ def _report() -> None:
         "Made by `python benchmarks/linking/measure.py` (its docstring says how): accuracy at 1 on the test split in",
         "percent by BELB's rule (one prediction a mention; of a composite any of its ids), `minilm-l6`, one seed, with",
         "the 95% bootstrap interval over documents. Unseen: mentions whose text is not one of train or dev. Answered:",
-        "share of the mentions that are answered at the threshold that gives 95 % precision on dev, and their precision",
-        "on test. Other systems' figures are by the same rule; their vocabularies are those of BELB, ours stand in each",
-        "heading.",
+        "share of the mentions that are answered at the threshold that gives 95 % precision on dev, and their",
+        "precision on test. Other systems' figures are by the same rule; their vocabularies are those of BELB, ours stand",
+        "in each heading.",
     ]
     rows = _load().values()
     for corpus, type in dict.fromkeys((row["corpus"], row["type"]) for row in rows):
