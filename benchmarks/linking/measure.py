@@ -4,9 +4,9 @@ r"""Gold mentions linked, step by step: what each step of the cascade brings, be
 
 `--base` is a base of `zoo build` (`builds/bases/minilm-l6`). For each corpus a linker is trained as the stage `linker`
 does (its encoder once, kept below `--out`); then cascades of more and more steps are put together, without and with the
-names of the training data. Each has weights of its own, fitted on dev with the names of train; test is scored with
-those of train and dev. Results are added to `benchmarks/results/linking.json` as soon as they are there; the table is
-`benchmarks/results/linking.md`. Run again, the script goes on where it was.
+names of the training data. Each has weights of its own, fitted on train with the names of other folds; test is scored
+with the names of train and dev. Results are added to `benchmarks/results/linking.json` as soon as they are there; the
+table is `benchmarks/results/linking.md`. Run again, the script goes on where it was.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from zoo.files import write_whole
 from zoo.linking.encoder import NameEncoder
 from zoo.linking.index import Index
 from zoo.linking.linker import ADAPTER, LINKER_FILE, Linker, Steps
-from zoo.linking.ranking import LEXICAL, fit_ranking
+from zoo.linking.ranking import fit_ranking
 from zoo.linking.trained_names import TrainedNames, count_names
 from zoo.ontologies.load import open_ontology
 from zoo.registry.link_recipe import LinkRecipe
@@ -35,7 +35,7 @@ from zoo.registry.loader import load_registry
 from zoo.registry.recipes import parse_settings
 from zoo.settings import Settings
 from zoo.tagging.models import Base
-from zoo.training.linker import assemble_linker, examples_of, named_mentions, train_linker
+from zoo.training.linker import assemble_linker, held_out_examples, named_mentions, train_linker
 
 RESULTS = Path(__file__).parents[1] / "results"
 CORPORA = ("ncbi-disease-abstracts", "bc5cdr-abstracts", "craft", "linnaeus-articles", "species-800-abstracts")
@@ -86,7 +86,7 @@ def _measure(name: str, arguments: argparse.Namespace) -> None:
     registry = load_registry(settings.registry)
     corpus = open_corpus(registry.corpus(name), registry, settings)
     folder = arguments.out / name
-    indexes = _indexes(corpus, arguments.out / "indexes", settings)
+    indexes = indexes_of(corpus, arguments.out / "indexes", settings)
     recipe = LinkRecipe(**{key.removeprefix("link."): v for key, v in parse_settings(arguments.set).items()})
     if not (folder / LINKER_FILE).is_file():
         started = time.perf_counter()
@@ -143,7 +143,10 @@ def _variant(
     def linker(seen: Mapping[str, TrainedNames], ranking: Any) -> Linker:
         return assemble_linker(types, seen, {type: ranking}, folder, encoder, steps)
 
-    ranking = fit_ranking(examples_of(linker(before, LEXICAL), corpus.splits["dev"], type, index))
+    recipe = LinkRecipe(train_names=with_names)
+    ranking = fit_ranking(
+        held_out_examples(corpus.splits["train"], type, index, recipe, folder, encoder, arguments.seed, steps)
+    )
     chosen, final = linker(before, ranking), linker(before if arguments.split == "dev" else after, ranking)
     started = time.perf_counter()
     scores = measure_linking(
@@ -162,7 +165,7 @@ def _variant(
     }
 
 
-def _indexes(corpus: Corpus, folder: Path, settings: Settings) -> dict[str, tuple[Index, Vocabulary]]:
+def indexes_of(corpus: Corpus, folder: Path, settings: Settings) -> dict[str, tuple[Index, Vocabulary]]:
     """Entity type -> index of the first ontology that the corpus names for it, with what scores say of it."""
     registry = load_registry(settings.registry)
     found = {}
@@ -215,8 +218,8 @@ def _report() -> None:
         "percent by BELB's rule (one prediction a mention; of a composite any of its ids), `minilm-l6`, one seed, with",
         "the 95% bootstrap interval over documents. Unseen: mentions whose text is not one of train or dev. Answered:",
         "share of the mentions that are answered at the threshold that gives 95 % precision on dev, and their",
-        "precision on test. Other systems' figures are by the same rule; their vocabularies are those of BELB, ours stand",
-        "in each heading.",
+        "precision on test. Other systems' figures are by the same rule; their vocabularies are those of BELB, ours",
+        "stand in each heading.",
     ]
     rows = _load().values()
     for corpus, type in dict.fromkeys((row["corpus"], row["type"]) for row in rows):

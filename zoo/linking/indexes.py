@@ -125,6 +125,7 @@ def build_index(ontology: Ontology, destination: Path, say: Callable[[str], None
                 ontology=ontology.entry.id,
                 version=ontology.version,
                 page=ontology.entry.page,
+                id_prefix=ontology.entry.id_prefix,
                 types={kind: prefixes for kind, prefixes in ontology.entry.types.items() if prefixes},
             )
     except OSError as error:

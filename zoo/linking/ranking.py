@@ -111,5 +111,6 @@ def _rounded(values: npt.NDArray[np.float32]) -> tuple[float, ...]:
 LEXICAL = Ranking(
     weights={"exact": 6.0, "preferred": 1.0, "alike": 4.0, "ngrams": 8.0, "covered": 1.0, "covering": 1.0},
     none=7.0,
+    threshold=0.15,
 )
-"""For linkers without training."""
+"""For linkers without training, set by hand; `benchmarks/linking/defaults.py` says how, and where the threshold is from."""

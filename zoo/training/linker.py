@@ -1,7 +1,7 @@
 """Training of a linker: names seen, an encoder of names, vectors of the ontologies, and how evidence is weighed.
 
-What decides is fitted on the dev split with the names of the training split alone, as mentions of new documents meet a
-trained linker; afterwards the names of both are kept.
+What weighs evidence is fitted on the training split, each document with the names of others alone, as a new document
+meets a trained linker; from which probability on to link is chosen on dev. Afterwards the names of both are kept.
 """
 
 from __future__ import annotations
@@ -36,7 +36,10 @@ if TYPE_CHECKING:
     from zoo.tagging.models import Base
 
 _FEWEST_MENTIONS = 30
-"""Linked mentions of the dev split that a ranking is fitted on; with fewer, that without training is taken."""
+"""Linked mentions that a ranking is fitted on; with fewer, that without training is taken."""
+_FOLDS = 5
+Example = tuple[list[Evidence], list[bool]]
+"""Candidates of a mention, and which of them are right."""
 Progress = Callable[[int, int, str], None]
 
 
@@ -104,18 +107,17 @@ def train_linker(
         encoder = NameEncoder(Base.load(base), destination / ADAPTER)
         write_vectors(destination, {index.info.ontology: index for index in ontologies.values()}, encoder, progress)
     rankings, notes = {}, []
-    with_train = assemble_linker(ontologies, seen, dict.fromkeys(ontologies, LEXICAL), destination, encoder)
     for type, index in ontologies.items():
-        examples = examples_of(with_train, dev, type, index)
+        examples = held_out_examples(train, type, index, recipe, destination, encoder, seed)
         if sum(any(right) for _, right in examples) < _FEWEST_MENTIONS:
             rankings[type] = LEXICAL
-            notes.append(f"{type}: fewer than {_FEWEST_MENTIONS} linked mentions in dev: weights as without training")
+            notes.append(f"{type}: fewer than {_FEWEST_MENTIONS} linked mentions: weights as without training")
             continue
         rankings[type] = fit_ranking(examples)
     if recipe.nil:
         chosen = assemble_linker(ontologies, seen, rankings, destination, encoder)
         rankings = {
-            type: ranking.model_copy(update={"threshold": _best_threshold(chosen, dev, type, ontologies[type])})
+            type: ranking.model_copy(update={"threshold": best_threshold(chosen, dev, type, ontologies[type])})
             for type, ranking in rankings.items()
         }
     kept = {
@@ -200,7 +202,7 @@ def _pairs(
 def assemble_linker(
     ontologies: Mapping[str, Index],
     seen: Mapping[str, TrainedNames],
-    rankings: Mapping[str, Ranking],
+    rankings: Mapping[str, Ranking] | None,
     folder: Path,
     encoder: NameEncoder | None,
     steps: Steps = ALL_STEPS,
@@ -211,14 +213,34 @@ def assemble_linker(
         vectors = None if encoder is None else Vectors.open(folder / VECTORS / index.info.ontology)
         own = None if encoder is None else encoder.encode(seen[type].names)
         lexicons[type] = Lexicon(type, index, seen[type], vectors, own)
-    return Linker(lexicons, rankings, encoder, steps)
+    return Linker(lexicons, rankings or dict.fromkeys(ontologies, LEXICAL), encoder, steps)
 
 
-def examples_of(
-    linker: Linker, documents: Sequence[Document], type: str, index: Index
-) -> list[tuple[list[Evidence], list[bool]]]:
+def held_out_examples(
+    documents: Sequence[Document],
+    type: str,
+    index: Index,
+    recipe: LinkRecipe,
+    folder: Path,
+    encoder: NameEncoder | None,
+    seed: int = 0,
+    steps: Steps = ALL_STEPS,
+) -> list[Example]:
+    """Evidence for the mentions of a training split, each with the names of other documents: folds of a fifth."""
+    folds = np.random.default_rng(seed).integers(_FOLDS, size=len(documents))
+    examples: list[Example] = []
+    for fold in range(_FOLDS):
+        others = [document for document, own in zip(documents, folds, strict=True) if own != fold]
+        held_out = [document for document, own in zip(documents, folds, strict=True) if own == fold]
+        names = count_names(named_mentions(others, type, index)) if recipe.train_names else {}
+        linker = assemble_linker({type: index}, {type: TrainedNames(names)}, None, folder, encoder, steps)
+        examples += examples_of(linker, held_out, type, index)
+    return examples
+
+
+def examples_of(linker: Linker, documents: Sequence[Document], type: str, index: Index) -> list[Example]:
     """Evidence for each mention, and which candidates are right."""
-    examples = []
+    examples: list[Example] = []
     for document in documents:
         spans = [span for span in document.spans if span.type == type]
         evidence = linker.evidence(document.text, [(span.start, span.end, type) for span in spans])
@@ -228,7 +250,7 @@ def examples_of(
     return examples
 
 
-def _best_threshold(linker: Linker, documents: Sequence[Document], type: str, index: Index) -> float:
+def best_threshold(linker: Linker, documents: Sequence[Document], type: str, index: Index) -> float:
     """The lowest probability of a link that gives the highest F1 of links on some documents.
 
     A mention that is linked wrongly counts as one too many and, if it has a concept, as one missed.
