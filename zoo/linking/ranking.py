@@ -113,4 +113,4 @@ LEXICAL = Ranking(
     none=7.0,
     threshold=0.15,
 )
-"""For linkers without training, set by hand; `benchmarks/linking/defaults.py` says how, and where the threshold is from."""
+"""For linkers without training, set by hand; `benchmarks/linking/defaults.py` says how, and whence the threshold."""

@@ -12,8 +12,6 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-import numpy.typing as npt
 from pydantic import Field
 
 from zoo.errors import ZooError
@@ -40,7 +38,6 @@ _ALPHA, _BETA, _BASE = 1.0, 60.0, 0.5
 """Of the multi-similarity loss, as SapBERT has them."""
 _WARMUP_SHARE = 0.1
 _PAIRS_PER_MENTION = 4
-_PAIRS_PER_CLUSTER = 16
 _SNAPSHOT_SECONDS = 60.0
 Pair = tuple[str, str, str]
 """Two names, and the concept that both are of."""
@@ -86,27 +83,6 @@ def synonym_pairs(
     return chosen
 
 
-def near_together(
-    pairs: Sequence[Pair], encode: Callable[[Sequence[str]], npt.NDArray[np.float32]], seed: int
-) -> list[Pair]:
-    """Order pairs so that those whose names are near each other come together: what a batch compares is then hard.
-
-    Args:
-        pairs: Pairs of an epoch.
-        encode: Vectors of names, by the encoder before training.
-        seed: Of the clusters, and of their order.
-    """
-    from sklearn.cluster import MiniBatchKMeans
-
-    clusters = len(pairs) // _PAIRS_PER_CLUSTER
-    if clusters < 2:
-        return list(pairs)
-    vectors = np.concatenate([encode([pair[0] for pair in pairs[at : at + 1024]]) for at in range(0, len(pairs), 1024)])
-    nearest = MiniBatchKMeans(clusters, random_state=seed, n_init=1, batch_size=4096, max_iter=20).fit_predict(vectors)
-    order = np.random.default_rng(seed).permutation(clusters)[nearest]
-    return [pairs[place] for place in np.argsort(order, kind="stable")]
-
-
 def train_encoder(
     base: Path,
     family: Family,
@@ -142,16 +118,7 @@ def train_encoder(
     tokenizer = AutoTokenizer.from_pretrained(base)
     plain = AutoModelForTokenClassification.from_pretrained(base, dtype=torch.float32)
     model = _with_lora(plain, family, recipe).to(best_device())
-    model.eval()
-    with training_kernels(model, bfloat16=False) as packs, torch.inference_mode():
-        epochs = [
-            near_together(
-                found,
-                lambda names: embed(model, tokenizer, names, packs=packs).cpu().numpy(),
-                seed + epoch,
-            )
-            for epoch, found in enumerate(map(pairs, range(recipe.epochs)))
-        ]
+    epochs = [pairs(epoch) for epoch in range(recipe.epochs)]
     batches = [epoch[at : at + recipe.batch_size] for epoch in epochs for at in range(0, len(epoch), recipe.batch_size)]
     parameters = [parameter for parameter in model.parameters() if parameter.requires_grad]
     optimizer = torch.optim.AdamW(parameters, lr=recipe.learning_rate, weight_decay=0.01)
