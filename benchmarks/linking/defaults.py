@@ -31,7 +31,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as work:
         for name in CORPORA:
             corpus = open_corpus(registry.corpus(name), registry, settings)
-            for type, (index, _) in indexes_of(corpus, Path(work), settings).items():
+            for type, (index, _) in indexes_of(corpus, settings).items():
                 linker = assemble_linker({type: index}, {type: TrainedNames({})}, None, Path(work), None)
                 threshold = best_threshold(linker, corpus.splits["dev"], type, index)
                 sys.stdout.write(f"{corpus.entry.id} {type}: threshold {threshold}\n")

@@ -1,10 +1,10 @@
-r"""Mentions found and linked, beside mentions found: the table of what `zoo build` measured on corpora with concept ids.
+r"""Mentions found and linked, beside mentions found: what `zoo build` measured on corpora with concept ids.
 
-    ZOO_CORPORA=DIR ZOO_ONTOLOGIES=DIR zoo build minilm-l6/ncbi-disease-abstracts minilm-l6/bc5cdr-abstracts ... --out OUT
+    ZOO_CORPORA=DIR ZOO_ONTOLOGIES=DIR zoo build minilm-l6/ncbi-disease-abstracts minilm-l6/bc5cdr-abstracts --out OUT
     python benchmarks/linking/end_to_end.py OUT
 
-writes `benchmarks/results/linking_end_to_end.{json,md}`. Strict: start, end, type and the whole set of ids must agree; a
-mention that is annotated without an id is right where it was linked to none.
+writes `benchmarks/results/linking_end_to_end.{json,md}`. Strict: start, end, type and the whole set of ids must agree;
+a mention that is annotated without an id is right where it was linked to none.
 """
 
 from __future__ import annotations
@@ -30,15 +30,16 @@ def main() -> None:
     lines = [
         "# Linking, end to end on raw text",
         "",
-        "Made by `zoo build` and `python benchmarks/linking/end_to_end.py` (its docstring says how): strict micro-F1 on",
-        "the test split in percent, with 95% bootstrap intervals over documents; gold: accuracy at 1 on the annotated",
-        "mentions by BELB's rule. One seed; recipes as given.",
+        "Made by `zoo build` and `python benchmarks/linking/end_to_end.py` (its docstring says how): strict micro-F1",
+        "on the test split in percent, with 95% bootstrap intervals over documents; gold: accuracy at 1 on the",
+        "annotated mentions by BELB's rule. One seed; recipes as given.",
         "",
         "| checkpoint | vocabularies | recognition F1 | recognition and linking F1 | gold accuracy@1 | recipe |",
         "|" + "---|" * 6,
     ]
     lines += [
-        f"| {row['checkpoint']} | {row['vocabularies']} | {_with_interval(row['recognition'], row['recognition_ci95'])} "
+        f"| {row['checkpoint']} | {row['vocabularies']} "
+        f"| {_with_interval(row['recognition'], row['recognition_ci95'])} "
         f"| **{_with_interval(row['f1'], row['ci95'])}** | {100 * row['gold']:.2f} | {row['recipe']} |"
         for row in found
     ]

@@ -14,7 +14,6 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-import tempfile
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -26,10 +25,10 @@ from zoo.evaluation.linking_rules import Vocabulary
 from zoo.files import write_whole
 from zoo.linking.encoder import NameEncoder
 from zoo.linking.index import Index
+from zoo.linking.indexes import open_index
 from zoo.linking.linker import ADAPTER, LINKER_FILE, Linker, Steps
 from zoo.linking.ranking import fit_ranking
 from zoo.linking.trained_names import TrainedNames, count_names
-from zoo.ontologies.load import open_ontology
 from zoo.registry.link_recipe import LinkRecipe
 from zoo.registry.loader import load_registry
 from zoo.registry.recipes import parse_settings
@@ -86,7 +85,7 @@ def _measure(name: str, arguments: argparse.Namespace) -> None:
     registry = load_registry(settings.registry)
     corpus = open_corpus(registry.corpus(name), registry, settings)
     folder = arguments.out / name
-    indexes = indexes_of(corpus, arguments.out / "indexes", settings)
+    indexes = indexes_of(corpus, settings)
     recipe = LinkRecipe(**{key.removeprefix("link."): v for key, v in parse_settings(arguments.set).items()})
     if not (folder / LINKER_FILE).is_file():
         started = time.perf_counter()
@@ -165,33 +164,15 @@ def _variant(
     }
 
 
-def indexes_of(corpus: Corpus, folder: Path, settings: Settings) -> dict[str, tuple[Index, Vocabulary]]:
+def indexes_of(corpus: Corpus, settings: Settings) -> dict[str, tuple[Index, Vocabulary]]:
     """Entity type -> index of the first ontology that the corpus names for it, with what scores say of it."""
     registry = load_registry(settings.registry)
     found = {}
     for type, (ontology_id, *_) in corpus.entry.ontologies.items():
-        ontology = open_ontology(registry.ontology(ontology_id), registry, settings)
-        place = folder / f"{ontology_id}-{ontology.fingerprint[:12]}"
-        if not (place / "index.json").is_file():
-            with tempfile.TemporaryDirectory(dir=_made(folder)) as work:
-                Index.build(
-                    ontology.concepts,
-                    Path(work) / "index",
-                    ontology=ontology_id,
-                    version=ontology.version,
-                    id_prefix=ontology.entry.id_prefix,
-                    types=ontology.entry.types,
-                )
-                (Path(work) / "index").rename(place)
-        index = Index.open(place)
-        vocabulary = Vocabulary(ontology_id, ontology.version, ontology.fingerprint, index.concept)
-        found[type] = (index, vocabulary)
+        opened = open_index(ontology_id, registry, settings)
+        info = opened.index.info
+        found[type] = (opened.index, Vocabulary(info.ontology, info.version, opened.fingerprint, opened.index.concept))
     return found
-
-
-def _made(folder: Path) -> Path:
-    folder.mkdir(parents=True, exist_ok=True)
-    return folder
 
 
 def _say(done: int, steps: int, note: str) -> None:
