@@ -205,3 +205,7 @@ def test_tagging_by_the_id_of_a_model_takes_the_published_index(
     done = run_zoo("tag", "--model", REPO, *links, "--registry", registry, "--json", text, cwd=tmp_path, **env)
     assert [entity["concept_ids"] for entity in json.loads(done.stdout)] == [["T:D01"], ["T:C01"]]
     assert "linking with the trained linker" in done.stderr and "names alone" not in done.stderr
+    assert done.stderr.count("encoding the") == 1 and f"names of {CLOSED}, once" in done.stderr
+    done = run_zoo("tag", "--model", REPO, *links[:2], "--registry", registry, "--json", text, cwd=tmp_path, **env)
+    assert [entity.get("concept_ids") for entity in json.loads(done.stdout)] == [["T:D01"], None]
+    assert "linking with the trained linker" in done.stderr and "encoding" not in done.stderr

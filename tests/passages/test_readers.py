@@ -277,6 +277,10 @@ class TestMimic:
         path = put(tmp_path / "x.csv", notes(["Note.", "0", "ECG", "5", "6"], header=header))
         assert list(read_mimic(path)) == [Passage("mimic-6", "Note.", "MIMIC-III/ECG", "mimic-patient-5")]
 
+    def test_a_note_may_be_of_any_length(self, tmp_path: Path) -> None:
+        path = put(tmp_path / "x.csv", notes(note(1, "x" * 200_000)))
+        assert [passage.text for passage in read_mimic(path)] == ["x" * 200_000]
+
     @pytest.mark.parametrize(
         ("text", "what", "line"),
         [
@@ -285,7 +289,6 @@ class TestMimic:
             ("ROW_ID\tTEXT\n1\tx\n", "no column ROW_ID, SUBJECT_ID", 1),
             (notes(note(1, "a\nb"), note(2, "x")[:-1]), "10 fields, the header 11", 4),
             (notes(note(1, "a\nb")) + '"2","unclosed\n\n', "not valid CSV", 5),
-            (notes(note(1, "x" * 200_000)), "not valid CSV: field larger", 2),
         ],
     )
     def test_a_bad_file_is_refused(self, text: str, what: str, line: int, tmp_path: Path) -> None:

@@ -59,7 +59,7 @@ def link_again(
         except ZooError as error:
             return LinkingCheck(status="not checked", why=f"for want of the vocabulary: {error.what}")
         measured = measure_linking(
-            Linker.load(with_vectors(linker, indexes, Path(scratch) / LINKER_FOLDER), indexes),
+            Linker.load(with_vectors(linker, indexes, Path(scratch)), indexes),
             {
                 name: Vocabulary(
                     id=used.id,

@@ -104,11 +104,11 @@ class Linker:
 
         Args:
             folder: Its folder: `linker.json`, names seen in training, `adapter/`, `vectors/<ontology>/`.
-            indexes: Ontology id -> its index.
+            indexes: Ontology id -> its index; types of other ontologies are not linked.
             base: The base in memory that its adapter stands on; None: it is loaded.
 
         Raises:
-            ZooError: It is not one, or an ontology of it is missing or another than it was trained with.
+            ZooError: It is not one, none of its ontologies is given, or one is another than it was trained with.
         """
         info = read_linker(folder)
         names = read_names(folder / NAMES_FILE)
@@ -118,7 +118,7 @@ class Linker:
         lexicons = {}
         for type, ontology in info.ontologies.items():
             if ontology not in indexes:
-                raise ZooError(f"the linker needs the ontology {ontology!r}", where=folder)
+                continue
             index, place = indexes[ontology], folder / VECTORS / ontology
             vectors = Vectors.open(place) if encoder and place.is_dir() else None
             if vectors is not None and len(vectors.places) != index.info.names:
@@ -130,6 +130,8 @@ class Linker:
             trained = names.get(type, _NO_NAMES)
             own = np.asarray(encoder.encode(trained.names)) if encoder else None
             lexicons[type] = Lexicon(type, index, trained, vectors, own)
+        if not lexicons:
+            raise ZooError(f"the linker needs {' or '.join(sorted(set(info.ontologies.values())))}", where=folder)
         return cls(lexicons, info.rankings, encoder)
 
     @property

@@ -14,10 +14,14 @@ from zoo.linking.chain import Chain
 from zoo.linking.index import Index
 from zoo.linking.indexes import Opened, open_index
 from zoo.linking.linker import OTHER_TYPES, Linker, read_linker
+from zoo.linking.published import with_vectors
 from zoo.ontologies.sources import find_copy
 from zoo.registry.loader import Registry, load_registry
 from zoo.settings import Settings
 from zoo.tagging.texts import Tagged
+
+LINKERS = "linkers"
+"""Folder of the cache for linkers that came without the vectors of an ontology."""
 
 if TYPE_CHECKING:
     from zoo.corpora.retry import Progress
@@ -135,7 +139,7 @@ def open_linking(
     indexes = {found.index.info.ontology: found.index for found in opened.values()}
     linkers, key = [], [f"{kind}={found.key}" for kind, found in sorted(wanted.items())]
     for model, base in zip(models, bases, strict=True):
-        own, used = _linkers(model, base, wanted, say)
+        own, used = _linkers(model, base, wanted, settings.cache, say)
         linkers.append(Chain(own))
         key.append(used)
         say(f"linking with {used}" + (f" ({model})" if len(models) > 1 else ""))
@@ -159,10 +163,10 @@ def _published(name: str, models: Sequence[str | Path], registry: Registry, sett
 
 
 def _linkers(
-    model: str | Path, base: Base | None, wanted: Mapping[str, Opened], say: Callable[[str], None]
+    model: str | Path, base: Base | None, wanted: Mapping[str, Opened], cache: Path, say: Callable[[str], None]
 ) -> tuple[list[Linker], str]:
     """The trained linker of a model, where it is for what is wanted, and one by names alone for other types."""
-    trained = _trained(model, base, wanted, say)
+    trained = _trained(model, base, wanted, cache, say)
     linkers, used, left = [], [], dict(wanted)
     if trained:
         linker, folder = trained
@@ -176,9 +180,9 @@ def _linkers(
 
 
 def _trained(
-    model: str | Path, base: Base | None, wanted: Mapping[str, Opened], say: Callable[[str], None]
+    model: str | Path, base: Base | None, wanted: Mapping[str, Opened], cache: Path, say: Callable[[str], None]
 ) -> tuple[Linker, Path] | None:
-    """The trained linker beside a model and its folder, if each of its ontologies is wanted for the same type."""
+    """The trained linker beside a model, for those of its types that are wanted with its ontology, and its folder."""
     folder = find_linker(model)
     if folder is None:
         return None
@@ -187,12 +191,15 @@ def _trained(
     for kind, ontology in info.ontologies.items():
         found = wanted.get(kind, wanted.get(OTHER_TYPES))
         if found is None or found.index.info.ontology != ontology:
-            return None
+            continue
         if info.fingerprints.get(ontology, found.fingerprint) != found.fingerprint:
             say(f"the trained linker {folder} is for another version of {ontology}")
             return None
         indexes[ontology] = found.index
-    return Linker.load(folder, indexes, base=base), folder
+    if not indexes:
+        return None
+    complete = with_vectors(folder, indexes, cache / LINKERS, say)
+    return Linker.load(complete, indexes, base=base), folder
 
 
 def open_linker(
@@ -224,7 +231,7 @@ def open_linker(
     settings = settings or Settings.load()
     registry = registry or load_registry(settings.registry)
     found = open_index(ontology, registry, settings, say=say, progress=progress)
-    trained = _trained(model, base, {OTHER_TYPES: found}, say) if model is not None else None
+    trained = _trained(model, base, {OTHER_TYPES: found}, settings.cache, say) if model is not None else None
     if trained:
         say(f"linking with the trained linker {trained[1]}")
         return trained[0]

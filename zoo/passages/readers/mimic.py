@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import re
+import sys
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -69,6 +70,7 @@ def _words(mark: str) -> str:
 def _rows(path: Path) -> _Rows:
     """Rows that are not blank, each with the line it ends in."""
     with open_text(path) as file:
+        csv.field_size_limit(sys.maxsize)  # a stay's notes may be long, and other readers lift the limit too
         reader = csv.reader(file, strict=True)
         try:
             for row in reader:
