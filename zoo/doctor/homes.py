@@ -100,7 +100,7 @@ def _files(
         passages = registry.passage(name)
         here = find_passages(passages, registry.folders[f"passages/{name}"], settings.passages) is not None
         yield from ((name, url, not here) for url in _addresses(passages.model_dump(include={"sources"})))
-    for name in dict.fromkeys(names[0] for item in checkpoints for names in item.corpus.ontologies.values() if names):
+    for name in dict.fromkeys(name for item in checkpoints for name in item.ontologies.values()):
         ontology = registry.ontology(name)
         folder = registry.folders[f"ontologies/{name}"]
         here = where_ontology(ontology, folder, settings.ontologies, cache=settings.cache) != "to fetch"
