@@ -20,7 +20,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -110,7 +110,41 @@ def use(folder: Path, names: int) -> dict[str, Any]:
     }
 
 
-def _link_corpus(linker: Any) -> tuple[dict[str, Any], float, float]:
+def trained(folder: Path, _: int) -> dict[str, Any]:
+    """A trained linker with an encoder: BC5CDR's chemicals and diseases."""
+    import resource
+
+    from zoo.linking.indexes import open_index
+    from zoo.linking.linker import Linker, read_linker
+    from zoo.modeling.adapters import find_base
+    from zoo.registry.loader import load_registry
+    from zoo.settings import Settings
+    from zoo.tagging.models import Base
+
+    settings = Settings.load()
+    registry = load_registry(settings.registry)
+    indexes = {
+        name: open_index(name, registry, settings).index for name in set(read_linker(folder).ontologies.values())
+    }
+    base = Base.load(Path(find_base(folder / "adapter")))  # the tagger's, in memory already
+    started = time.perf_counter()
+    linker = Linker.load(folder, indexes, base=base)
+    opened = time.perf_counter() - started
+    linker.link_names(["warm up"], "Disease")
+    found, seconds, cpu = _link_corpus(linker, types=("Chemical", "Disease"))
+    places = [*(index.folder for index in indexes.values()), folder]
+    return {
+        "names": sum(index.info.names for index in indexes.values()),
+        "open_seconds": opened,
+        **found,
+        "ms_per_mention": 1000 * seconds / found["mentions"],
+        "cpu_ms_per_mention": 1000 * cpu / found["mentions"],
+        "bytes": sum(path.stat().st_size for place in places for path in place.rglob("*") if path.is_file()),
+        "peak_bytes": 1024 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss,
+    }
+
+
+def _link_corpus(linker: Any, types: Sequence[str] = ("Chemical",)) -> tuple[dict[str, Any], float, float]:
     from zoo.corpora.load import open_corpus
     from zoo.modeling.windows import Entity
     from zoo.registry.loader import load_registry
@@ -119,7 +153,7 @@ def _link_corpus(linker: Any) -> tuple[dict[str, Any], float, float]:
     settings = Settings.load()
     registry = load_registry(settings.registry)
     documents = open_corpus(registry.corpus("bc5cdr-abstracts"), registry, settings).splits["test"]
-    mentions = [[Entity(*span.key, 1.0) for span in d.spans if span.type == "Chemical"] for d in documents]
+    mentions = [[Entity(*span.key, 1.0) for span in d.spans if span.type in types] for d in documents]
     started, cpu = time.perf_counter(), time.process_time()
     linked = [
         entity
@@ -127,7 +161,8 @@ def _link_corpus(linker: Any) -> tuple[dict[str, Any], float, float]:
         for entity in linker.link([document.text], [found])[0]
     ]
     seconds, cpu = time.perf_counter() - started, time.process_time() - cpu
-    searched = sum(bool(e.link.candidates) and e.link.candidates[0].step == "ngrams" for e in linked)
+    looked_up = ("exact", "trained", "composite")
+    searched = sum(bool(e.link.candidates) and e.link.candidates[0].step not in looked_up for e in linked)
     return {"mentions": len(linked), "searched": searched}, seconds, cpu
 
 
@@ -145,11 +180,12 @@ def main() -> None:
     """Measure each size, then write the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--names", nargs="*", type=int, default=list(SIZES))
+    parser.add_argument("--linker", type=Path, help="folder of a linker trained on bc5cdr-abstracts: measured too")
     parser.add_argument("--one", nargs=3, metavar=("WHAT", "FOLDER", "NAMES"), help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.one:
         what, folder, names = arguments.one
-        sys.stdout.write(json.dumps({"build": build, "use": use}[what](Path(folder), int(names))))
+        sys.stdout.write(json.dumps({"build": build, "use": use, "trained": trained}[what](Path(folder), int(names))))
         return
     rows = []
     for names in (0, *arguments.names):
@@ -166,6 +202,15 @@ def main() -> None:
                 row |= json.loads(done.stdout)
         sys.stderr.write(f"{row}\n")
         rows.append(row)
+    if arguments.linker:
+        done = subprocess.run(
+            [sys.executable, __file__, "--one", "trained", str(arguments.linker), "0"],
+            capture_output=True,
+            text=True,
+            check=True,
+            env={**os.environ, "OMP_NUM_THREADS": "1"},
+        )
+        rows.append({"vocabulary": "MEDIC 2012 and MeSH 2024, with an encoder", **json.loads(done.stdout)})
     write_whole(RESULTS / "linking_speed.json", json.dumps({"machine": _machine(), "rows": rows}, indent=1) + "\n")
     _report(rows)
 
@@ -189,14 +234,19 @@ def _report(rows: list[dict[str, Any]]) -> None:
         "|" + "---|" * 13,
     ]
     lines += [
-        f"| {row['vocabulary']} | {row['names']:,} | {row['build_seconds']:.1f} | {row['build_cpu_seconds']:.1f} "
-        f"| {row['bytes'] / 1e6:.0f} | {row['build_extra_bytes'] / 1e6:.0f} | {1000 * row['open_seconds']:.1f} "
+        f"| {row['vocabulary']} | {row['names']:,} | {_number(row, 'build_seconds')} "
+        f"| {_number(row, 'build_cpu_seconds')} | {row['bytes'] / 1e6:.0f} "
+        f"| {_number(row, 'build_extra_bytes', 1e-6, 0)} | {1000 * row['open_seconds']:.1f} "
         f"| {row['mentions']:,} | {row['searched']:,} | {_percent(row.get('right'))} "
         f"| {row['ms_per_mention']:.2f} | {row['cpu_ms_per_mention']:.2f} "
         f"| {row['peak_bytes'] / 1e6:.0f} |"
         for row in rows
     ]
     write_whole(RESULTS / "linking_speed.md", "\n".join([*lines, ""]))
+
+
+def _number(row: dict[str, Any], name: str, scale: float = 1.0, digits: int = 1) -> str:
+    return f"{scale * row[name]:.{digits}f}" if name in row else ""
 
 
 def _percent(share: float | None) -> str:

@@ -12,6 +12,8 @@ from safetensors.torch import load_file
 
 from tests.training.conftest import Tiny, family
 from zoo.linking.encoder import NameEncoder
+from zoo.linking.linker import read_trained_vectors, write_trained_vectors
+from zoo.linking.trained_names import TrainedNames
 from zoo.modeling.adapters import ADAPTER_WEIGHTS
 from zoo.registry.link_recipe import LinkRecipe
 from zoo.tagging.models import Base
@@ -84,6 +86,22 @@ def test_many_names_at_once_have_the_vectors_of_few(tiny: Tiny) -> None:
     assert len(names) > 1024
     np.testing.assert_allclose(encoder.encode(names)[:50], encoder.encode(names[:50]), atol=1e-5)
     assert encoder.encode([]).shape[0] == 0
+
+
+def test_vectors_of_names_seen_in_training_are_stored(tiny: Tiny, tmp_path: Path) -> None:
+    encoder = NameEncoder(Base.load(tiny.base), None)
+    names = {
+        "Disease": TrainedNames({"gout": {("X:5",): 1}, "asthma": {("X:1",): 2}}),
+        "Chemical": TrainedNames({"aspirin": {("X:3",): 1}}),
+    }
+    write_trained_vectors(tmp_path, names, encoder)
+    computed = read_trained_vectors(tmp_path / "elsewhere", names, encoder)
+    stored = read_trained_vectors(tmp_path, names, None)  # type: ignore[arg-type] - nothing is computed
+    assert stored.keys() == computed.keys() == names.keys()
+    for type, vectors in computed.items():
+        np.testing.assert_allclose(stored[type], vectors, atol=1e-3)
+    more = {**names, "Gene": TrainedNames({"p53": {("X:6",): 1}})}
+    assert len(read_trained_vectors(tmp_path, more, encoder)["Gene"]) == 1, "those of other names are not taken"
 
 
 def test_pairs_are_of_one_concept_and_mentions_come_on_top() -> None:

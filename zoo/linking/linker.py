@@ -115,6 +115,7 @@ class Linker:
         encoder = None
         if (folder / ADAPTER).is_dir():
             encoder = NameEncoder(base or _base_of(folder / ADAPTER), folder / ADAPTER)
+        own = read_trained_vectors(folder, names, encoder) if encoder else {}
         lexicons = {}
         for type, ontology in info.ontologies.items():
             if ontology not in indexes:
@@ -128,8 +129,7 @@ class Linker:
                     where=folder,
                 )
             trained = names.get(type, _NO_NAMES)
-            own = np.asarray(encoder.encode(trained.names)) if encoder else None
-            lexicons[type] = Lexicon(type, index, trained, vectors, own)
+            lexicons[type] = Lexicon(type, index, trained, vectors, own.get(type))
         if not lexicons:
             raise ZooError(f"the linker needs {' or '.join(sorted(set(info.ontologies.values())))}", where=folder)
         return cls(lexicons, info.rankings, encoder)
@@ -295,6 +295,22 @@ class Linker:
         shares = self._rankings[lexicon.entity_type].probabilities(candidates)
         best = max(range(len(candidates)), key=lambda place: shares[place])
         return Candidate(candidates[best].concept_id, candidates[best].name, round(shares[best], 4), "composite")
+
+
+def write_trained_vectors(folder: Path, names: Mapping[str, TrainedNames], encoder: NameEncoder) -> None:
+    """Write the vectors of names seen in training, those of one type after another's."""
+    vectors = [encoder.encode(names[type].names) for type in sorted(names)]
+    np.save(folder / TRAINED_VECTORS, np.concatenate(vectors).astype(np.float16), allow_pickle=False)
+
+
+def read_trained_vectors(folder: Path, names: Mapping[str, TrainedNames], encoder: NameEncoder) -> dict[str, Vector]:
+    """Vectors of the names of each type, as they were written, or computed where they were not."""
+    types, counts = sorted(names), [len(names[type].names) for type in sorted(names)]
+    path = folder / TRAINED_VECTORS
+    if path.is_file() and len(stored := np.load(path, allow_pickle=False)) == sum(counts):
+        parts = np.split(stored.astype(np.float32), np.cumsum(counts)[:-1])
+        return dict(zip(types, parts, strict=True)) if types else {}
+    return {type: encoder.encode(names[type].names) for type in types}
 
 
 def read_linker(folder: Path) -> LinkerInfo:

@@ -21,7 +21,17 @@ from zoo.linking.abbreviations import expand, find_abbreviations
 from zoo.linking.candidates import Evidence, Lexicon, embed_names
 from zoo.linking.encoder import NameEncoder
 from zoo.linking.index import Index
-from zoo.linking.linker import ADAPTER, ALL_STEPS, LINKER_FILE, VECTORS, Linker, LinkerInfo, Steps, read_linker
+from zoo.linking.linker import (
+    ADAPTER,
+    ALL_STEPS,
+    LINKER_FILE,
+    VECTORS,
+    Linker,
+    LinkerInfo,
+    Steps,
+    read_linker,
+    write_trained_vectors,
+)
 from zoo.linking.ranking import LEXICAL, Ranking, fit_ranking
 from zoo.linking.trained_names import NAMES_FILE, ConceptIds, TrainedNames, count_names, write_names
 from zoo.linking.vectors import Vectors
@@ -125,6 +135,10 @@ def train_linker(
         for type, index in ontologies.items()
     }
     write_names(destination / NAMES_FILE, kept)
+    if encoder:
+        write_trained_vectors(
+            destination, {type: TrainedNames(found) for type, found in kept.items() if found}, encoder
+        )
     info = LinkerInfo(
         ontologies={type: index.info.ontology for type, index in ontologies.items()},
         fingerprints=dict(fingerprints or {}),
