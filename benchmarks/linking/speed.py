@@ -202,6 +202,7 @@ def main() -> None:
                 row |= json.loads(done.stdout)
         sys.stderr.write(f"{row}\n")
         rows.append(row)
+        _report(rows)
     if arguments.linker:
         done = subprocess.run(
             [sys.executable, __file__, "--one", "trained", str(arguments.linker), "0"],
@@ -211,7 +212,6 @@ def main() -> None:
             env={**os.environ, "OMP_NUM_THREADS": "1"},
         )
         rows.append({"vocabulary": "MEDIC 2012 and MeSH 2024, with an encoder", **json.loads(done.stdout)})
-    write_whole(RESULTS / "linking_speed.json", json.dumps({"machine": _machine(), "rows": rows}, indent=1) + "\n")
     _report(rows)
 
 
@@ -222,6 +222,7 @@ def _machine() -> str:
 
 
 def _report(rows: list[dict[str, Any]]) -> None:
+    write_whole(RESULTS / "linking_speed.json", json.dumps({"machine": _machine(), "rows": rows}, indent=1) + "\n")
     lines = [
         "# Linking: speed and size",
         "",
