@@ -159,7 +159,6 @@ def _variant(
     )
     return {
         "scores": scores.model_dump(mode="json", exclude={"abstention": {"curve"}, "per_type": True}),
-        "ranking": ranking.model_dump(mode="json"),
         "seconds": time.perf_counter() - started,
     }
 
