@@ -168,7 +168,7 @@ def world(
         for name in ("corpora", "passages"):
             (overlay / name).mkdir(parents=True)
         for name, entry in registry.corpora.items():  # all: pre-training keeps clear of every test set
-            if not isinstance(entry.sources[0], BundledSource):
+            if entry.sources and not isinstance(entry.sources[0], BundledSource):
                 _write(overlay / "corpora" / f"{name}.yaml", small_corpus(entry, files, hub))
         texts = [line for name in corpora for split in SPLITS for line in _texts(registry.corpora[name], split)]
         for name in backbones:
@@ -210,7 +210,9 @@ def small_corpus(entry: CorpusEntry, files: FileServer, hub: LoopbackHub) -> dic
     """The entry of a corpus, with small files at the addresses of its first source; it demands no fingerprints."""
     data = entry.model_dump(mode="json", exclude={"splits", "originals", "reported"})
     source = entry.sources[0]
-    if isinstance(source, UrlSource):
+    if isinstance(source, UrlSource) and entry.format == "pubtator":
+        data["sources"][0] |= _standoff(entry, source, files)
+    elif isinstance(source, UrlSource):
         for split, file in source.files.items():
             data["sources"][0]["files"][split] = _serve(file, "\n".join(_sentences(entry, split)).encode(), files)
     elif isinstance(source, ArchiveSource):
@@ -239,6 +241,19 @@ def small_corpus(entry: CorpusEntry, files: FileServer, hub: LoopbackHub) -> dic
     else:
         raise NotImplementedError(source.kind)
     return {**data, "sources": data["sources"][:1]}
+
+
+def _standoff(entry: CorpusEntry, source: UrlSource, files: FileServer) -> dict[str, Any]:
+    """Files of PubTator, several splits in one where the source has it so: each split's sentences are its documents."""
+    texts: dict[str, list[str]] = {}  # by address
+    parts: dict[str, tuple[int, int]] = {}
+    for split, file in source.files.items():
+        own = texts.setdefault(file.url, [])
+        start = len(own)
+        own += [f"{split}{number}|t|{text}\n" for number, text in enumerate(_texts(entry, split))]
+        parts[split] = (start, len(own))
+    served = {split: _serve(file, "\n".join(texts[file.url]).encode(), files) for split, file in source.files.items()}
+    return {"files": served, "documents": {split: parts[split] for split in source.documents}}
 
 
 def small_notes(entry: PassageEntry, files: FileServer) -> dict[str, Any]:

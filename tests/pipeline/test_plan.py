@@ -24,9 +24,10 @@ from zoo.pipeline.obstacles import obstacles
 from zoo.pipeline.plan import Plan, chain, inspect, make_plan
 from zoo.pipeline.publish import check_licenses
 from zoo.pipeline.stage import Stage
-from zoo.pipeline.stages import stage_kind
+from zoo.pipeline.stages import dapt, stage_kind
 from zoo.pipeline.store import RESUME
 from zoo.registry.loader import load_registry
+from zoo.registry.recipes import DaptRecipe
 from zoo.settings import Settings
 
 IDS = ("tiny-bert/tiny", "tiny-bert/other", "tiny-electra/other")
@@ -371,3 +372,16 @@ def test_a_corpus_that_is_not_here_is_an_obstacle(registry: Path) -> None:
     assert list(found.values()) == [["tiny-bert/tiny", "tiny-bert/other", "tiny-electra/other"]]
     assert "not on this machine (no source, and this machine is offline)" in next(iter(found))
     assert obstacles(plan, inspect(plan, context), context) == {}
+
+
+def test_corpora_that_nobody_can_fetch_keep_no_pretraining_from_running(tmp_path: Path) -> None:
+    registry, recipe = load_registry(), DaptRecipe(passages=("sample-passages",))
+    without = Context(registry, Settings(out=tmp_path))
+    assert not registry.corpora["craft"].sources
+    names = [entry.id for entry in dapt.test_corpora(recipe, without)]
+    assert "craft" not in names and {"ncbi-disease", "bc5cdr-abstracts"} <= set(names)
+    (tmp_path / "corpora" / "craft").mkdir(parents=True)
+    with_copy = Context(registry, Settings(out=tmp_path, corpora=tmp_path / "corpora"))
+    assert "craft" in [entry.id for entry in dapt.test_corpora(recipe, with_copy)]
+    named = DaptRecipe(passages=("sample-passages",), test_sets=("craft",))
+    assert [entry.id for entry in dapt.test_corpora(named, without)] == ["craft"]

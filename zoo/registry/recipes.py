@@ -64,7 +64,8 @@ class DaptRecipe(Entry):
 
     passages: tuple[str, ...] = Field(default=(), description="registry entries to train on; empty: no DAPT")
     test_sets: tuple[str, ...] | None = Field(
-        default=None, description="corpora whose test sentences are kept out of the passages; null: all of the registry"
+        default=None,
+        description="corpora whose test sentences are kept out of the passages; null: all that can be had",
     )
     rank: int = Field(default=16, ge=1, le=256)
     alpha: float = Field(default=32, gt=0)

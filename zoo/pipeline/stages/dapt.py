@@ -194,6 +194,8 @@ def passage_entries(recipe: DaptRecipe, context: Context) -> list[PassageEntry]:
 
 
 def test_corpora(recipe: DaptRecipe, context: Context) -> list[CorpusEntry]:
-    """Corpora whose test sentences may not stand in the passages."""
-    names = recipe.test_sets if recipe.test_sets is not None else tuple(context.registry.corpora)
-    return [context.registry.corpus(name) for name in names]
+    """Corpora whose test sentences may not stand in the passages; by default all but those that nobody can fetch."""
+    registry, local = context.registry, context.settings.corpora
+    if recipe.test_sets is not None:
+        return [registry.corpus(name) for name in recipe.test_sets]
+    return [entry for entry in registry.corpora.values() if entry.sources or (local and (local / entry.id).is_dir())]
