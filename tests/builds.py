@@ -31,6 +31,14 @@ _WORDS = (
 )
 
 
+def write_empty_models(folder: Path) -> None:
+    """Folders that plans take for the backbones of `write_registry`; no model is in them."""
+    for family in ("bert", "electra", "roberta"):
+        (folder / family).mkdir(parents=True)
+        (folder / family / "config.json").write_text("{}")
+        (folder / family / "model.safetensors").write_bytes(family.encode())
+
+
 def write_registry(folder: Path, models: Path) -> Path:
     """An overlay registry in which all kinds of stages occur and take a moment each.
 

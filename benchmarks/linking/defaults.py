@@ -2,9 +2,8 @@ r"""From which probability on linkers without training link (`LEXICAL` in zoo/li
 
     ZOO_CORPORA=DIR ZOO_ONTOLOGIES=DIR python benchmarks/linking/defaults.py
 
-Its weights are set by hand: fitted ones (tried on the training splits of NCBI-Disease and BC5CDR) link a tenth more of
-the names that are not in the vocabulary rightly, but are as sure of names that look like none, which those corpora
-hardly have. It prints the threshold with the highest F1 of links on each dev split.
+Its weights are set by hand: fitted on NCBI-Disease and BC5CDR, they are as sure of names that look like none, which
+those corpora hardly have. It prints the threshold with the highest F1 of links on each dev split.
 """
 
 from __future__ import annotations

@@ -14,7 +14,7 @@ from zoo.errors import ZooError
 from zoo.linking.candidates import Evidence, Lexicon
 from zoo.linking.composites import split_composite
 from zoo.linking.index import Index
-from zoo.linking.linker import Linker, Steps
+from zoo.linking.linker import LINKER_FILE, Linker, LinkerInfo, Steps, read_linker
 from zoo.linking.ranking import LEXICAL, Ranking, fit_ranking
 from zoo.linking.trained_names import TrainedNames, count_names, read_names, write_names
 from zoo.modeling.windows import Entity
@@ -182,3 +182,18 @@ def test_threads_may_outgrow_what_is_remembered(index: Index, monkeypatch: pytes
     with ThreadPoolExecutor(8) as pool:
         answers = list(pool.map(lambda name: linker.link_names([name, "myopathy"]), names))
     assert all(each[1].concept_ids == ("X:5",) for each in answers)
+
+
+def test_a_linker_of_another_format_is_refused(index: Index, tmp_path: Path) -> None:
+    info = LinkerInfo(ontologies={"Disease": "x"}, rankings={"Disease": LEXICAL})
+    (tmp_path / LINKER_FILE).write_text(info.to_json())
+    (tmp_path / "names.jsonl").write_text("")
+    assert Linker.load(tmp_path, {"x": index}).link_names(["myopathy"], "Disease")[0].concept_ids == ("X:5",)
+    with pytest.raises(ZooError, match="the linker needs x"):
+        Linker.load(tmp_path, {})
+    (tmp_path / LINKER_FILE).write_text(info.model_copy(update={"format_version": 2}).to_json())
+    with pytest.raises(ZooError, match="format 2, not 1"):
+        read_linker(tmp_path)
+    (tmp_path / LINKER_FILE).write_text("{}")
+    with pytest.raises(ZooError, match="not a linker"):
+        read_linker(tmp_path)

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from tests.builds import write_registry
+from tests.builds import write_empty_models, write_registry
 from tests.linked import CLOSED, DISEASES, ID, OPEN, add_linked_corpus, write_ontology
 from tests.publishing import run_zoo
 from zoo.cli import app
@@ -29,11 +29,7 @@ OF_CHECKPOINTS = {f"{kind} {name}" for kind in ("linker", "link-evaluate") for n
 
 @pytest.fixture
 def registry(tmp_path: Path) -> Path:
-    for family in ("bert", "electra", "roberta"):
-        folder = tmp_path / "models" / family
-        folder.mkdir(parents=True)
-        (folder / "config.json").write_text("{}")
-        (folder / "model.safetensors").write_bytes(family.encode())
+    write_empty_models(tmp_path / "models")
     return add_linked_corpus(write_registry(tmp_path / "registry", tmp_path / "models"))
 
 

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from tests.builds import environment, write_registry
+from tests.builds import environment, write_empty_models, write_registry
 from zoo.cli import app
 from zoo.energy import grams_per_wh
 from zoo.hub.push import PushOptions
@@ -47,11 +47,7 @@ OTHER = {name for name in TRAINED if name.endswith("/other")}
 
 @pytest.fixture
 def registry(tmp_path: Path) -> Path:
-    for family in ("bert", "electra", "roberta"):
-        folder = tmp_path / "models" / family
-        folder.mkdir(parents=True)
-        (folder / "config.json").write_text("{}")
-        (folder / "model.safetensors").write_bytes(family.encode())
+    write_empty_models(tmp_path / "models")
     return write_registry(tmp_path / "registry", tmp_path / "models")
 
 

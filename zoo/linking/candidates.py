@@ -206,7 +206,7 @@ class Vectoriser:
 def embed_names(index: Index, encoder: NameEncoder, destination: Path) -> None:
     """Write the vectors of all names of an index into a folder.
 
-    Names of one concept that are of the same words (a third of MeSH's) share the vector of the first.
+    Names of one concept that are of the same words (most of MeSH's) share the vector of the first.
     """
     places: dict[tuple[str, str], int] = {}
     texts: list[str] = []

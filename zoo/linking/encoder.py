@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -37,12 +37,11 @@ class NameEncoder:
     def __init__(self, base: Base, adapter: Path | None) -> None:
         self._base, self._adapter = base, None if adapter is None else str(adapter)
 
-    def encode(self, names: Sequence[str], progress: Callable[[int], None] | None = None) -> npt.NDArray[np.float32]:
+    def encode(self, names: Sequence[str]) -> npt.NDArray[np.float32]:
         """Vectors of length 1, one row a name.
 
         Args:
             names: Names; case does not count where the tokenizer is uncased.
-            progress: Called with the number of names done after each batch.
         """
         import torch
 
@@ -58,8 +57,6 @@ class NameEncoder:
                     batch = [names[place] for place in places]
                     with self._base.tokenizing:
                         vectors[places] = embed(model, self._base.tokenizer, batch, packs=packs).cpu().numpy()
-                    if progress:
-                        progress(len(batch))
         return vectors
 
 

@@ -10,12 +10,9 @@ import sqlite3
 import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
 from pydantic import Field, ValidationError
 
 from zoo.errors import ZooError
@@ -251,11 +248,6 @@ class Index:
 
     def _one(self, query: str, *values: object) -> Any:  # noqa: ANN401 - a row
         return self._database.execute(query, values).fetchone()
-
-    @cached_property
-    def concept_rows(self) -> npt.NDArray[np.int32]:
-        """Of each name, the row of its concept."""
-        return np.array([row for (row,) in self._all("SELECT concept FROM name ORDER BY row")], np.int32)
 
     @property
     def _database(self) -> sqlite3.Connection:

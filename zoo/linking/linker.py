@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from zoo.tagging.models import Base
 
 LINKER_FILE = "linker.json"
+_VERSION = 1
 ADAPTER, VECTORS, TRAINED_VECTORS = "adapter", "vectors", "trained_vectors.npy"
 OTHER_TYPES = "*"
 _KEPT = 20
@@ -43,7 +44,7 @@ _Known = dict[tuple[str, str, str], dict[str, Evidence]]
 class LinkerInfo(Record):
     """`linker.json`: what a trained linker links to, and how it decides."""
 
-    format_version: int = 1
+    format_version: int = _VERSION
     ontologies: dict[str, str] = Field(description="entity type -> registry id of the ontology")
     fingerprints: dict[str, str] = Field(default_factory=dict, description="ontology -> sha256 of its concepts")
     rankings: dict[str, Ranking] = Field(description="entity type -> how evidence is weighed")
@@ -320,9 +321,14 @@ def read_linker(folder: Path) -> LinkerInfo:
         ZooError: It is missing or damaged.
     """
     try:
-        return LinkerInfo.model_validate_json((folder / LINKER_FILE).read_bytes())
+        info = LinkerInfo.model_validate_json((folder / LINKER_FILE).read_bytes())
     except (OSError, ValidationError) as error:
         raise ZooError(f"it is not a linker: {str(error).splitlines()[0]}", where=folder) from None
+    if info.format_version != _VERSION:
+        raise ZooError(
+            f"the linker has format {info.format_version}, not {_VERSION}", where=folder, fix="build it again"
+        )
+    return info
 
 
 def _is_known(found: Mapping[str, Evidence]) -> bool:

@@ -1,8 +1,7 @@
 """Names that look alike: cosine of TF-IDF vectors of character trigrams, over an inverted index that may lie on disk.
 
 Trigrams are hashed, so that there is no vocabulary to load. Those of more than a twentieth of the names tell little and
-cost most: they count in the length of a vector, but have no postings. On names of BC5CDR's dev split that are not in
-MEDIC or MeSH, recall was the same with them, and with pairs and fours of characters beside (`benchmarks/linking`).
+cost most: they count in the length of a vector, but have no postings.
 """
 
 from __future__ import annotations

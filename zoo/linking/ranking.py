@@ -2,8 +2,7 @@
 
 A conditional logit (McFadden 1974): each candidate has a utility, "none of them" a constant one, and probabilities are
 their softmax. Fitted on mentions with gold concepts, they are calibrated by that. Utilities are linear in the features,
-and where they were trained also in some hidden units: on dev splits, folds apart by name, these brought BC5CDR's
-diseases from 90.1 to 90.9.
+and where they were trained also in some hidden units.
 """
 
 from __future__ import annotations
