@@ -31,6 +31,9 @@ def test_of_two_mentions_the_one_in_brackets_stands_for_the_other() -> None:
     assert [text[start:end] for start, end in mentions] == ["cisplatin", "CDDP", "aspirin"]
     assert find_abbreviations(text, mentions) == {"CDDP": "cisplatin"}
     assert find_abbreviations(text) == {}
+    turned, mentions = "PB (oral phenobarbital) was given", [(0, 2), (4, 22)]
+    assert find_abbreviations(turned, mentions) == {"PB": "oral phenobarbital"}
+    assert find_abbreviations(turned) == {}
 
 
 def test_letters_must_come_in_order_from_the_start_of_a_word() -> None:
