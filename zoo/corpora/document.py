@@ -7,6 +7,16 @@ import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+Fragments = tuple[tuple[int, int], ...]
+"""`[start, end)` of the parts of a discontinuous mention, in order."""
+Key = tuple[int, int, str] | tuple[int, int, str, Fragments]
+"""What strict scoring compares: `(start, end, type)` of a mention, and of a discontinuous one its fragments too."""
+
+
+def key_of(start: int, end: int, name: str, fragments: Fragments) -> Key:
+    """The key of a mention; one without a gap has no fragments in it."""
+    return (start, end, name, fragments) if fragments else (start, end, name)
+
 
 @dataclass(frozen=True, slots=True, order=True)
 class Span:
@@ -17,19 +27,19 @@ class Span:
         end: One past the last character: the span is half-open, `[start, end)`.
         type: Entity type.
         concept_ids: Identifiers in an ontology, where the corpus has them.
-        fragments: `[start, end)` of the parts of a discontinuous mention, which `start` and `end` span; else empty.
+        fragments: Parts of a discontinuous mention, which `start` and `end` span; else empty.
     """
 
     start: int
     end: int
     type: str
     concept_ids: tuple[str, ...] = ()
-    fragments: tuple[tuple[int, int], ...] = ()
+    fragments: Fragments = ()
 
     @property
-    def key(self) -> tuple[int, int, str]:
+    def key(self) -> Key:
         """What strict scoring compares."""
-        return (self.start, self.end, self.type)
+        return key_of(self.start, self.end, self.type, self.fragments)
 
 
 @dataclass(frozen=True, slots=True)

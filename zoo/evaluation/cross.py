@@ -130,7 +130,7 @@ def predictable_types(tagger: Tagger, recorded: Sequence[str] = ()) -> tuple[str
         tagger: The model.
         recorded: Types that `result.json` names; taken where the head cannot be read.
     """
-    from zoo.modeling.backbones import classifier
+    from zoo.modeling.classifier import classifier
 
     try:
         head = classifier(tagger.model)

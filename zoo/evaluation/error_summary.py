@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 from pydantic import Field
 
+from zoo.corpora.document import Key
 from zoo.evaluation.errors import KINDS, ErrorKind, ErrorReport, Mistake
-from zoo.evaluation.spans import Key
 from zoo.records import Record
 
 EXAMPLES_PER_CLASS = 2
@@ -75,4 +75,4 @@ def _example(report: ErrorReport, mistake: Mistake) -> ErrorExample:
 
 
 def _named(text: str, keys: Sequence[Key]) -> str | None:
-    return next((f"{text[start:end]} ({name})" for start, end, name in keys), None)
+    return next((f"{text[start:end]} ({name})" for start, end, name, *_ in keys), None)

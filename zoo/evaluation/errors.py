@@ -9,8 +9,8 @@ from functools import cached_property
 from itertools import pairwise
 from typing import Any, Literal, get_args
 
-from zoo.corpora.document import Document
-from zoo.evaluation.spans import Counts, Key, count_documents, per_type, total
+from zoo.corpora.document import Document, Key
+from zoo.evaluation.spans import Counts, count_documents, per_type, total
 from zoo.modeling.windows import Entity
 
 ErrorKind = Literal["boundary", "type", "boundary+type", "missed", "spurious"]
@@ -103,7 +103,7 @@ class ErrorReport:
 
     def text(self, mistake: Mistake) -> str:
         """The characters of a mistake."""
-        start, end, _ = mistake.key
+        start, end = mistake.key[:2]
         return self.documents[mistake.document].text[start:end]
 
     def frequent(self, kind: ErrorKind, limit: int = 10) -> list[tuple[str, int]]:
@@ -181,8 +181,8 @@ class ErrorReport:
             "document_id": self.documents[mistake.document].id,
             "class": mistake.kind,
             "side": "predicted" if mistake.predicted else "gold",
-            **dict(zip(("start", "end", "type"), mistake.key, strict=True)),
-            "counterpart": dict(zip(("start", "end", "type"), other, strict=True)) if other else None,
+            **dict(zip(("start", "end", "type", "fragments"), mistake.key, strict=False)),
+            "counterpart": dict(zip(("start", "end", "type", "fragments"), other, strict=False)) if other else None,
             **({"text": self.text(mistake)} if quote else {}),
         }
 
@@ -220,7 +220,7 @@ def analyse(documents: Sequence[Document], predictions: Sequence[Sequence[Entity
 
 def _classify(key: Key, others: Sequence[Key]) -> tuple[ErrorKind | None, Key | None]:
     """Class of a span against those of the other side, and the one it was mistaken for: that of the longest overlap."""
-    start, end, name = key
+    start, end, name = key[:3]
     overlapping = [other for other in others if other[0] < end and other[1] > start]
     if not overlapping:
         return None, None
@@ -232,7 +232,7 @@ def _classify(key: Key, others: Sequence[Key]) -> tuple[ErrorKind | None, Key | 
 
 
 def _covering(keys: Sequence[Key], position: int) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(name for start, end, name in keys if start <= position < end))
+    return tuple(dict.fromkeys(name for start, end, name, *_ in keys if start <= position < end))
 
 
 def _sides(counts: Counts) -> dict[str, int]:

@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from zoo.corpora.document import Document
+from zoo.corpora.document import Document, Key
 from zoo.corpora.similarity import normalise
 from zoo.evaluation.abstention import Answer
 from zoo.evaluation.linking_rules import Vocabulary, biosyn_ids, biosyn_place, first_right, ranking
-from zoo.evaluation.spans import Key
 from zoo.modeling.windows import Entity
 from zoo.ontologies.concept import Concept
 
@@ -78,7 +77,7 @@ def vocabulary_of(name: str, vocabularies: Mapping[str, Vocabulary]) -> Vocabula
 
 def form_of(document: Document, key: Key) -> Form:
     """What tells whether a mention was seen."""
-    start, end, name = key
+    start, end, name = key[:3]
     return normalise(document.text[start:end]), name
 
 

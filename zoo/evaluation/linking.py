@@ -9,7 +9,7 @@ from typing import Literal, Protocol
 
 from pydantic import Field
 
-from zoo.corpora.document import Document
+from zoo.corpora.document import Document, Key
 from zoo.evaluation.abstention import Abstention, NilScore, choose_threshold, score_abstention, score_nil
 from zoo.evaluation.judged_links import Form, Judged, answers_of, form_of, judge, vocabulary_of
 from zoo.evaluation.linking_rules import Vocabulary
@@ -113,7 +113,9 @@ class Links(Protocol):
 
 def mentions_of(documents: Sequence[Document]) -> list[list[Entity]]:
     """Gold mentions as a linker takes them."""
-    return [[Entity(*span.key, 1.0) for span in document.spans] for document in documents]
+    return [
+        [Entity(s.start, s.end, s.type, 1.0, fragments=s.fragments) for s in document.spans] for document in documents
+    ]
 
 
 def measure_linking(
@@ -285,9 +287,9 @@ def _end_to_end(
     vocabularies: Mapping[str, Vocabulary],
     samples: int,
 ) -> EndToEnd:
-    def keys(mentions: Iterable[tuple[tuple[int, int, str], Collection[str]]]) -> dict[tuple[int, int, str], set[str]]:
+    def keys(mentions: Iterable[tuple[Key, Collection[str]]]) -> dict[Key, set[str]]:
         """Spans and ids of mentions of types that are linked; of a span that is there twice the ids of both."""
-        ids: dict[tuple[int, int, str], set[str]] = defaultdict(set)
+        ids: dict[Key, set[str]] = defaultdict(set)
         for key, written in mentions:
             if vocabulary := vocabulary_of(key[2], vocabularies):
                 ids[key].update(vocabulary.resolve(written))

@@ -7,10 +7,10 @@ from typing import Protocol
 
 from pydantic import Field
 
-from zoo.corpora.document import Document
+from zoo.corpora.document import Document, Key
 from zoo.corpora.similarity import normalise
 from zoo.errors import ZooError
-from zoo.evaluation.spans import Counts, Key, count, total
+from zoo.evaluation.spans import Counts, count, total
 from zoo.records import Record
 
 Form = tuple[str, str]
@@ -134,5 +134,5 @@ def without_leaked(counts: Sequence[Counts], leaked: Collection[int]) -> Without
 
 
 def _form(text: str, key: Key) -> Form:
-    start, end, name = key
+    start, end, name = key[:3]
     return normalise(text[start:end]), name

@@ -8,9 +8,10 @@ from typing import Any, TypedDict
 import evaluate
 from datasets import Features, List, Value
 
+from zoo.corpora.document import Key
 from zoo.corpora.readers.conll import Tag, parse_tags, tags_to_spans
 from zoo.errors import ZooError, did_you_mean
-from zoo.evaluation.spans import Key, count_documents, macro_f1, per_type, span_only_f1, total
+from zoo.evaluation.spans import count_documents, macro_f1, per_type, span_only_f1, total
 
 CONFIGS = ("spans", "iob2")
 _UNNAMED = "_"

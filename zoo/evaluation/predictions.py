@@ -11,8 +11,8 @@ from pathlib import Path
 
 from pydantic import Field
 
-from zoo.corpora.document import Document
-from zoo.evaluation.spans import Counts, Key, count
+from zoo.corpora.document import Document, Fragments, Key, key_of
+from zoo.evaluation.spans import Counts, count
 from zoo.modeling.windows import Entity
 from zoo.ontologies.link import Candidate, Link
 from zoo.records import Record, read_bytes
@@ -35,6 +35,7 @@ class Mention(Record):
     start: int
     end: int
     type: str
+    fragments: Fragments = Field(default=(), description="parts `[start, end)` of a discontinuous one")
     score: float | None = Field(default=None, description="confidence of a predicted one")
     concept_ids: tuple[str, ...] = Field(default=(), description="identifiers in an ontology, where it has them")
     ontology: str = Field(default="", description="what a predicted one was linked to; empty: it was not")
@@ -44,7 +45,7 @@ class Mention(Record):
     @property
     def key(self) -> Key:
         """What strict scoring compares."""
-        return (self.start, self.end, self.type)
+        return key_of(self.start, self.end, self.type, self.fragments)
 
     @property
     def entity(self) -> Entity:
@@ -53,7 +54,7 @@ class Mention(Record):
         if self.link_score is not None:
             candidates = tuple(Candidate(c.concept_id, "", c.score, c.step) for c in self.candidates)
             link = Link(self.concept_ids, self.link_score, candidates, self.ontology)
-        return Entity(*self.key, self.score or 0.0, link)
+        return Entity(self.start, self.end, self.type, self.score or 0.0, link, self.fragments)
 
 
 class DocumentPredictions(Record):
@@ -87,7 +88,8 @@ def write_predictions(path: Path, documents: Sequence[Document], predictions: Se
             line = DocumentPredictions(
                 id=document.id,
                 gold=tuple(
-                    Mention(start=s.start, end=s.end, type=s.type, concept_ids=s.concept_ids) for s in document.spans
+                    Mention(start=s.start, end=s.end, type=s.type, fragments=s.fragments, concept_ids=s.concept_ids)
+                    for s in document.spans
                 ),
                 predicted=tuple(map(_predicted, entities)),
             )
@@ -95,7 +97,8 @@ def write_predictions(path: Path, documents: Sequence[Document], predictions: Se
 
 
 def _predicted(entity: Entity) -> Mention:
-    mention = Mention(start=entity.start, end=entity.end, type=entity.type, score=round(entity.score, 4))
+    place = {"start": entity.start, "end": entity.end, "type": entity.type, "fragments": entity.fragments}
+    mention = Mention(**place, score=round(entity.score, 4))
     if (link := entity.link) is None:
         return mention
     return mention.model_copy(

@@ -7,9 +7,9 @@ from dataclasses import replace
 
 from pydantic import Field
 
-from zoo.corpora.document import Document
+from zoo.corpora.document import Document, Key
 from zoo.errors import ZooError, did_you_mean
-from zoo.evaluation.spans import Counts, Key, count_documents, macro_f1, per_type, span_only_f1, total
+from zoo.evaluation.spans import Counts, count_documents, macro_f1, per_type, span_only_f1, total
 from zoo.evaluation.statistics import bootstrap_interval
 from zoo.modeling.device import Precision
 from zoo.modeling.windows import UNTYPED, Entity

@@ -6,8 +6,7 @@ from collections import Counter
 from collections.abc import Collection, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-Key = tuple[int, int, str]
-"""`(start, end, type)` of a span `[start, end)`."""
+from zoo.corpora.document import Key
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,4 +93,4 @@ def span_only_f1(gold: Sequence[Collection[Key]], predicted: Sequence[Collection
 
 
 def _untyped(keys: Collection[Key]) -> set[Key]:
-    return {(start, end, "") for start, end, _ in keys}
+    return {(key[0], key[1], "", *key[3:]) for key in keys}

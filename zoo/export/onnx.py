@@ -25,7 +25,7 @@ from zoo.export.merged import (
 from zoo.export.source import MergedModel
 from zoo.files import write_whole
 from zoo.modeling.batches import pad
-from zoo.tagging.models import Base
+from zoo.tagging.models import Base, Member
 from zoo.tagging.tagger import Tagger
 
 if TYPE_CHECKING:
@@ -152,7 +152,8 @@ def onnx_tagger(like: Tagger, path: Path) -> Tagger:
     options.log_severity_level = 3  # errors
     session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
     model: Any = _OnnxModel(session, like.model.config)
-    return replace(like, base=Base(model, like.tokenizer), adapter=None)
+    base = Base(model, like.tokenizer)
+    return replace(like, base=base, heads=(Member(base, None),))
 
 
 @dataclass

@@ -14,7 +14,7 @@ from zoo.errors import ZooError
 from zoo.evaluation.result import RESULT_FILE, Result, load_result
 from zoo.hub.manifest import CARD_FILE
 from zoo.modeling.adapters import ADAPTER_CONFIG, ADAPTER_WEIGHTS
-from zoo.modeling.backbones import classifier
+from zoo.modeling.classifier import classifier
 from zoo.modeling.labels import NEVER
 from zoo.tagging.models import resolve_model
 from zoo.tagging.tagger import Tagger

@@ -11,12 +11,12 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from itertools import product
 from math import log
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
 
-from zoo.kernels.infer import MOST_LABELS, Format, Labelled, label_windows, pack
+from zoo.kernels.infer import MOST_LABELS, Format, Labelled, Packable, label_windows, pack
 from zoo.modeling.windows import Entity, Window, decode, words_of
 
 _LEAST_ERROR = 0.05
@@ -33,7 +33,7 @@ _MOST_UNCERTAIN = 4
 
 
 def decode_packed(
-    models: Sequence[tuple[Any, str | None]],
+    models: Sequence[Packable],
     names: Sequence[Sequence[str]],
     windows: Sequence[Window],
     *,
@@ -44,7 +44,7 @@ def decode_packed(
     """Entities of each window by each model.
 
     Args:
-        models: Models on one base that `can_pack` takes, each with the name of its adapter where it has several.
+        models: Models on one base.
         names: Label names by id, per model.
         windows: Windows of any texts.
         precision: `auto`: the entities of float32, scores of either format.

@@ -3,7 +3,8 @@
 transformers computes what a window needs in some twenty kernels a layer, on weights that oneDNN arranges anew at each
 call. Here adapters are added to the weights, query, key and value are one product, GELU is part of the product before
 it where that is faster, weights are arranged once, and the tokens of a batch stand in one table. Adapters of one base
-share the layers below the first that one of them touches. Logits are transformers' up to rounding.
+share the layers below the first that one of them touches; heads of one training share all. Logits are transformers' up
+to rounding.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import numpy as np
@@ -30,8 +31,8 @@ from zoo.kernels.support import (
     norms,
 )
 from zoo.kernels.table import Layout, aligned_rows, select, table
-from zoo.modeling.backbones import HEADS
 from zoo.modeling.batches import first_position
+from zoo.modeling.classifier import classifier
 from zoo.modeling.labels import NEVER
 from zoo.modeling.windows import Window
 
@@ -60,12 +61,29 @@ class Labelled:
 
 
 @dataclass(frozen=True)
+class Packable:
+    """A model to be made ready.
+
+    Attributes:
+        model: One that `can_pack` takes.
+        adapter: Name of its adapter, where it has several.
+        encoder: Digest of what the adapter does to the encoder: adapters of one digest differ in their heads alone.
+        columns: Labels of its own, where several heads stand side by side.
+    """
+
+    model: Any
+    adapter: str | None = None
+    encoder: str = ""
+    columns: slice = field(default_factory=lambda: slice(None))
+
+
+@dataclass(frozen=True)
 class PackedEncoder:
     """A token-classification model, its adapter included, ready for tables of tokens.
 
     Attributes:
         embed: The input of a model for tokens [1, N], `table`, to hidden states [N, H].
-        layers: Layers in order; encoders of one base share those that no adapter touches.
+        layers: Layers in order; encoders of one base share those that no adapter touches, and those that equal ones do.
         head: Weight [L, H] and bias [L] of the labels that can be predicted.
         label_ids: Ids of these labels, shape [L].
         padding_id: Token id where there is no token.
@@ -100,16 +118,17 @@ def can_pack(model: Any) -> bool:  # noqa: ANN401 - of transformers or PEFT
     )
 
 
-def pack(models: Sequence[tuple[Any, str | None]], form: Format) -> list[PackedEncoder]:
+def pack(models: Sequence[Packable], form: Format) -> list[PackedEncoder]:
     """Make models ready; it takes as long as a pass over some hundred tokens.
 
     Args:
-        models: Models that `can_pack` takes, each with the name of its adapter where it has several.
+        models: The models.
         form: How products are computed.
     """
-    shared: dict[int, Layer] = {}
+    shared: dict[tuple[int, str], Layer] = {}
     packed = []
-    for model, adapter in models:
+    for each in models:
+        model, adapter = each.model, each.adapter
         if adapter:
             model.set_adapter(adapter)
         whole = model.get_base_model() if hasattr(model, "get_base_model") else model
@@ -117,18 +136,14 @@ def pack(models: Sequence[tuple[Any, str | None]], form: Format) -> list[PackedE
         layers = []
         for layer in encoder.encoder.layer:
             touched = any(adapter_of(part) for part in linear_parts(layer))
-            made = None if touched else shared.get(id(layer))
-            if made is None:
-                made = _layer(layer, form)
-                if not touched:
-                    shared[id(layer)] = made
-            layers.append(made)
-        head = next(getattr(whole, name) for name in HEADS if hasattr(whole, name))
-        if hasattr(head, "modules_to_save"):  # PEFT's wrapper around a module that is trained in full
-            head = head.modules_to_save[adapter or head.active_adapters[0]]
-        bias = torch.zeros(head.out_features) if head.bias is None else head.bias.detach()
+            key = id(layer), each.encoder if touched else ""
+            if key not in shared:
+                shared[key] = _layer(layer, form)
+            layers.append(shared[key])
+        head = classifier(model, adapter)
+        bias = (torch.zeros(head.out_features) if head.bias is None else head.bias.detach())[each.columns]
         able = torch.nonzero(bias > NEVER / 2)[:, 0]
-        rows = head.weight.detach()[able], bias[able]
+        rows = head.weight.detach()[each.columns][able], bias[able]
         padding_id, first = model.config.pad_token_id or 0, first_position(model)
         packed.append(PackedEncoder(_embedding(encoder), tuple(layers), rows, able, padding_id, first))
     return packed

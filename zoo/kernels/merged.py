@@ -11,7 +11,7 @@ import torch
 
 from zoo.kernels.int8 import Int8Layers, check_int8
 from zoo.kernels.support import effective_weight, plain_lora_layers
-from zoo.modeling.backbones import HEADS
+from zoo.modeling.classifier import HEADS
 from zoo.modeling.device import Precision
 
 

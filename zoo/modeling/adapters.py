@@ -6,20 +6,26 @@ adapter at once. Where that path is gone, the base is looked for beside the adap
 
 from __future__ import annotations
 
+import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from zoo.errors import ZooError
 from zoo.files import write_whole
+from zoo.modeling.classifier import HEADS
 
 ADAPTER_CONFIG = "adapter_config.json"
 ADAPTER_WEIGHTS = "adapter_model.safetensors"
+HEADS_FILE = "heads.json"
+"""Beside an adapter that is one head of several: what they are and where the others lie, `HEADS_FOLDER/<name>`."""
+HEADS_FOLDER = "heads"
 BASE_INFO = "zoo_base.json"
 _PLACES = ("bases/*", "artefacts/base/*/model", "base/*/model")
 """Where bases lie below an output folder, and below a folder of artefacts."""
+_NOT_OF_ENCODER = frozenset({"base_model_name_or_path", "revision", "inference_mode"})
 _LEVELS = 5
 """Folders above an adapter that may be the output folder."""
 
@@ -31,6 +37,61 @@ def named_base(adapter: Path) -> str:
         ZooError: `adapter_config.json` is missing or damaged, or names none.
     """
     return str(_read_config(adapter)["base_model_name_or_path"])
+
+
+def write_heads(adapter: Path, heads: Sequence[Mapping[str, Any]]) -> None:
+    """Write what the heads of a training are, the one in the folder itself first: name, types, level of each."""
+    places = [".", *(f"{HEADS_FOLDER}/{head['name']}" for head in heads[1:])]
+    described = [{**head, "folder": place} for head, place in zip(heads, places, strict=True)]
+    write_whole(adapter / HEADS_FILE, json.dumps({"heads": described}, indent=2) + "\n")
+
+
+def read_heads(adapter: Path) -> list[dict[str, Any]]:
+    """What the heads of an adapter are, with their folders; empty where it is the only one.
+
+    Raises:
+        ZooError: The file is damaged, or names a folder that is not below the adapter's.
+    """
+    path = adapter / HEADS_FILE
+    if not path.is_file():
+        return []
+    try:
+        heads: list[dict[str, Any]] = json.loads(path.read_text(encoding="utf-8"))["heads"]
+        for number, head in enumerate(heads):
+            if head["folder"] != (f"{HEADS_FOLDER}/{head['name']}" if number else ".") or "/" in head["name"]:
+                raise ValueError(f"head {number + 1} lies in {head['folder']!r}")
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise ZooError(f"cannot read the adapter's heads: {error}", where=path, fix="build it again") from None
+    return heads
+
+
+def head_folders(adapter: Path) -> list[Path]:
+    """The adapters that are one model: that of a folder, and those of its further heads.
+
+    Raises:
+        ZooError: The file that names them is damaged.
+    """
+    return [adapter / head["folder"] for head in read_heads(adapter)] or [adapter]
+
+
+def encoder_digest(adapter: Path) -> str:
+    """Sha256 of all that an adapter does to the encoder: two adapters of one base and digest differ in the head alone.
+
+    Raises:
+        ZooError: `adapter_config.json` is missing or damaged.
+        OSError: The weights cannot be read.
+    """
+    from safetensors import safe_open
+
+    config = _read_config(adapter)
+    settings = {key: value for key, value in config.items() if key not in _NOT_OF_ENCODER}
+    digest = hashlib.sha256(json.dumps(settings, sort_keys=True).encode())
+    with safe_open(adapter / ADAPTER_WEIGHTS, framework="numpy") as weights:
+        for name in sorted(weights.keys()):
+            if not set(HEADS) & set(name.split(".")):
+                tensor = weights.get_tensor(name)
+                digest.update(f"{name} {tensor.dtype} {tensor.shape}".encode() + tensor.tobytes())
+    return digest.hexdigest()
 
 
 def point_at_base(adapter: Path, base_name: str) -> None:

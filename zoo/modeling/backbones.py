@@ -10,17 +10,17 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from pickle import UnpicklingError
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from zoo.errors import ZooError
 from zoo.files import file_sha256
 from zoo.modeling.adapters import BASE_INFO
+from zoo.modeling.classifier import classifier
 from zoo.modeling.labels import NEVER, LabelSpace
 from zoo.registry.schema import Backbone, Family, PackageSource
 
 if TYPE_CHECKING:
-    import torch
-    from transformers import PreTrainedModel
+    pass
 
 _FILES = ("*.safetensors", "*.json", "*.txt", "*.model")
 _PICKLES = "pytorch_model*.bin"
@@ -133,23 +133,6 @@ def build_base(
     ]
     if missing:
         raise ZooError(f"the architecture has no module {missing[0]!r}", where="families.yaml: head_modules")
-
-
-HEADS = ("classifier", "score")
-"""Names that transformers gives the last linear layer."""
-
-
-def classifier(model: PreTrainedModel) -> torch.nn.Linear:
-    """The last linear layer of a token-classification model."""
-    import torch
-
-    for name in HEADS:
-        head: Any = getattr(model, name, None)
-        if hasattr(head, "modules_to_save"):  # PEFT's wrapper around a module that is trained in full
-            head = head.modules_to_save[head.active_adapters[0]]
-        if isinstance(head, torch.nn.Linear):
-            return head
-    raise ZooError(f"{type(model).__name__} has no linear layer named classifier or score")
 
 
 def read_base_info(base: Path) -> dict[str, str]:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from zoo.modeling.classifier import classifier
 from zoo.modeling.windows import Window
 
 if TYPE_CHECKING:
@@ -51,6 +52,40 @@ def pad(rows: Sequence[Sequence[int]], value: int, length: int | None = None) ->
 
     length = length or max(len(row) for row in rows)
     return torch.tensor([[*row, *[value] * (length - len(row))] for row in rows])
+
+
+def forward_heads(
+    model: Any,  # noqa: ANN401 - of transformers or PEFT
+    heads: Sequence[tuple[str | None, slice]],
+    windows: Sequence[Window],
+    pad_id: int,
+    *,
+    bfloat16: bool = False,
+) -> list[torch.Tensor]:
+    """Logits of a padded batch by several heads on one encoder, which runs once; each of shape [B, T, labels].
+
+    Args:
+        model: The adapter of the first head is active.
+        heads: PEFT's name of the adapter of each, or None, and its columns of the logits.
+        windows: Windows of any texts.
+        pad_id: Token id where there is no token.
+        bfloat16: Compute in bfloat16.
+    """
+    from torch.nn.functional import linear
+
+    given: list[torch.Tensor] = []
+    (first, columns), *others = heads
+    further = [classifier(model, adapter) for adapter, _ in others if adapter != first]
+    if not further:
+        logits = forward(model, windows, pad_id, bfloat16=bfloat16)
+        return [logits[..., own] for _, own in heads]
+    hook = classifier(model, first).register_forward_pre_hook(lambda _, inputs: given.append(inputs[0]))
+    try:
+        logits = forward(model, windows, pad_id, bfloat16=bfloat16)
+    finally:
+        hook.remove()
+    with torch.autocast(logits.device.type, torch.bfloat16) if bfloat16 else nullcontext():
+        return [logits[..., columns], *(linear(given[0], head.weight, head.bias) for head in further)]
 
 
 def forward(model: torch.nn.Module, windows: Sequence[Window], pad_id: int, *, bfloat16: bool = False) -> torch.Tensor:

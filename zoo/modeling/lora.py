@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from zoo.errors import ZooError
 from zoo.modeling.adapters import ADAPTER_WEIGHTS, named_base, point_at_base
-from zoo.modeling.backbones import classifier
 from zoo.modeling.batches import forward, longest_window
+from zoo.modeling.classifier import classifier, replace_classifier
 from zoo.modeling.device import best_device
+from zoo.modeling.heads import Head, columns_of
 from zoo.modeling.labels import NEVER, LabelSpace
 from zoo.modeling.windows import encode
 
@@ -38,9 +39,11 @@ class TrainedShare:
 
 
 def attach_lora(
-    base: Path, family: Family, recipe: LoraRecipe, labels: LabelSpace, entity_types: tuple[str, ...], seed: int
+    base: Path, family: Family, recipe: LoraRecipe, labels: LabelSpace, heads: Sequence[Head], seed: int
 ) -> PeftModel:
-    """Load a base and put a fresh adapter on it, its head open for `entity_types` alone.
+    """Load a base and put a fresh adapter on it, its head open for its types alone.
+
+    Of several heads, the rows stand side by side in one layer until they are written (`each_head`).
 
     The seed is set before the model exists and before PEFT wraps it, so that the same seed gives the same adapter.
 
@@ -49,7 +52,7 @@ def attach_lora(
         family: Names of target and head modules.
         recipe: Rank, alpha, dropout, targets.
         labels: Label space of the base.
-        entity_types: Types that this adapter predicts; the rows of all others stay zero with bias -1e4.
+        heads: What is labelled; the rows of types that a head does not predict stay zero with bias -1e4.
         seed: Seed.
     """
     import torch
@@ -57,12 +60,43 @@ def attach_lora(
 
     set_seed(seed)
     model = AutoModelForTokenClassification.from_pretrained(base, dtype=torch.float32)
-    own = labels.own_ids(entity_types)
+    own = [column for columns in columns_of(heads, labels) for column in columns]
     head = classifier(model)
+    if len(heads) > 1:
+        head = torch.nn.Linear(head.in_features, len(own))
+        replace_classifier(model, head)
     with torch.no_grad():
         head.weight[own] = torch.randn(len(own), head.in_features) * 0.02
         head.bias[own] = 0.0
     return with_lora(model, family, recipe).to(best_device())
+
+
+def each_head(model: PeftModel, labels: LabelSpace, heads: Sequence[Head]) -> Iterator[Head]:
+    """Make the model one of each head alone, of the whole label space, in turn; at the end it is what it was.
+
+    Args:
+        model: As `attach_lora` gives it.
+        labels: Label space of the base.
+        heads: Its heads.
+    """
+    import torch
+
+    if len(heads) == 1:
+        yield heads[0]
+        return
+    together = classifier(model)
+    try:
+        for head, columns in zip(heads, columns_of(heads, labels), strict=True):
+            alone = torch.nn.Linear(together.in_features, len(labels.labels), device=together.weight.device)
+            own = labels.own_ids(head.types)
+            with torch.no_grad():
+                alone.weight.zero_()
+                alone.bias.fill_(NEVER)
+                alone.weight[own], alone.bias[own] = together.weight[columns], together.bias[columns]
+            replace_classifier(model, alone)
+            yield head
+    finally:
+        replace_classifier(model, together)
 
 
 def with_lora(model: PreTrainedModel, family: Family, recipe: LoraRecipe) -> PeftModel:

@@ -16,7 +16,7 @@ from weakref import WeakKeyDictionary
 import numpy as np
 import numpy.typing as npt
 
-from zoo.corpora.document import Document, Span
+from zoo.corpora.document import Document, Fragments, Key, Span, key_of
 from zoo.ontologies.link import Link
 
 if TYPE_CHECKING:
@@ -63,6 +63,7 @@ class Entity:
         type: Entity type.
         score: Mean softmax score of its tokens.
         link: What it was linked to in an ontology, where it was.
+        fragments: Parts of a discontinuous mention, which `start` and `end` span; else empty.
     """
 
     start: int
@@ -70,6 +71,7 @@ class Entity:
     type: str
     score: float
     link: Link | None = None
+    fragments: Fragments = ()
 
     @property
     def concept_ids(self) -> tuple[str, ...]:
@@ -77,9 +79,9 @@ class Entity:
         return self.link.concept_ids if self.link else ()
 
     @property
-    def key(self) -> tuple[int, int, str]:
+    def key(self) -> Key:
         """What strict scoring compares."""
-        return (self.start, self.end, self.type)
+        return key_of(self.start, self.end, self.type, self.fragments)
 
 
 def encode(
@@ -263,6 +265,17 @@ def finish(text: str, per_window: Sequence[Sequence[Entity]]) -> list[Entity]:
             start, end = entity.end - len(piece.lstrip()), entity.start + len(piece.rstrip())
             trimmed.append(Entity(start, end, entity.type, entity.score, entity.link))
     return trimmed
+
+
+def join_heads(per_head: Sequence[list[Entity]]) -> list[Entity]:
+    """The entities of a text from those that each head found: nested ones stay; of the same one the surest."""
+    if len(per_head) == 1:
+        return per_head[0]
+    found: dict[Key, Entity] = {}
+    for entity in (entity for entities in per_head for entity in entities):
+        if entity.key not in found or entity.score > found[entity.key].score:
+            found[entity.key] = entity
+    return sorted(found.values(), key=lambda entity: (entity.start, -entity.end, entity.type))
 
 
 def unaligned_mentions(documents: Sequence[Document], windows: Sequence[Window], labels: LabelSpace) -> int:

@@ -30,6 +30,17 @@ class LoraRecipe(Entry):
     )
 
 
+class HeadsRecipe(Entry):
+    """How mentions that share characters are divided among heads; of corpora with `overlaps: keep` alone."""
+
+    layout: Literal["auto", "flat", "types", "levels", "types-levels"] = Field(
+        default="auto",
+        description="one head, one for each type, for each level of nesting, for each level of each type; auto: the "
+        "fewest heads that hold nearly all training mentions",
+    )
+    levels: int = Field(default=2, ge=2, le=4, description="of the layouts with levels; auto finds its own")
+
+
 class FinetuneRecipe(Entry):
     """Token-classification training on one corpus."""
 
@@ -174,6 +185,7 @@ class Recipe(Entry):
     dapt: DaptRecipe = DaptRecipe()
     tune: TuneRecipe = TuneRecipe()
     lora: LoraRecipe = LoraRecipe()
+    heads: HeadsRecipe = HeadsRecipe()
     finetune: FinetuneRecipe = FinetuneRecipe()
     link: LinkRecipe = LinkRecipe()
     evaluation: EvaluationRecipe = EvaluationRecipe()

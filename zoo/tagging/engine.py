@@ -12,7 +12,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from zoo.modeling.batches import forward, token_batches
+from zoo.modeling.batches import forward_heads, token_batches
 from zoo.modeling.device import Precision, has_bfloat16, has_fast_bfloat16, plain_attention
 from zoo.modeling.windows import Entity, Window, decode
 from zoo.tagging.models import Member
@@ -105,13 +105,17 @@ def choose_engine(members: Sequence[Member], precision: Precision, *, merge: boo
 
 def _by_kernels(members: Sequence[Member], windows: Sequence[Window], options: Options) -> list[list[list[Entity]]]:
     from zoo.kernels.entities import decode_packed
+    from zoo.kernels.infer import Packable
 
     precision = options.precision
     if precision == "auto" and not has_fast_bfloat16():  # then it does not pay to compute uncertain windows twice
         precision = "float32"
     with members[0].base.using(*(member.adapter for member in members)) as (model, names), _ALL_CORES:
         return decode_packed(
-            [(model, name) for name in names],
+            [
+                Packable(model, name, member.base.encoder(member.adapter), member.columns)
+                for name, member in zip(names, members, strict=True)
+            ],
             [member.labels for member in members],
             windows,
             precision=precision,  # type: ignore[arg-type]
@@ -125,7 +129,18 @@ def _as_it_is(members: Sequence[Member], windows: Sequence[Window], options: Opt
 
     Nothing tells where bfloat16 is certain: `auto` is float32.
     """
-    return [_batchwise(member, windows, options) for member in members]
+    found: dict[int, list[list[Entity]]] = {}
+    for group in _of_one_encoder(members):
+        found |= zip(group, _batchwise([members[number] for number in group], windows, options), strict=True)
+    return [found[number] for number in range(len(members))]
+
+
+def _of_one_encoder(members: Sequence[Member]) -> list[list[int]]:
+    """Numbers of the members that differ in their heads alone, together."""
+    groups: dict[str, list[int]] = {}
+    for number, member in enumerate(members):
+        groups.setdefault(member.base.encoder(member.adapter), []).append(number)
+    return list(groups.values())
 
 
 def _merged(members: Sequence[Member], windows: Sequence[Window], options: Options) -> list[list[list[Entity]]]:
@@ -134,29 +149,34 @@ def _merged(members: Sequence[Member], windows: Sequence[Window], options: Optio
 
     precision: Precision = "float32" if options.precision == "auto" else options.precision
     short = max(map(len, windows), default=0) <= _PLAIN_ATTENTION_TOKENS
-    found = []
-    for member in members:
+    found: dict[int, list[list[Entity]]] = {}
+    for group in _of_one_encoder(members):
+        own = [members[number] for number in group]
         with ExitStack() as stack:
-            model, _ = stack.enter_context(member.base.using(member.adapter))
+            model, _ = stack.enter_context(own[0].base.using(*(member.adapter for member in own)))
             stack.enter_context(merged_lora(model, precision=precision))
             if precision == "bfloat16" and short:
                 stack.enter_context(plain_attention(model))
-            found.append(_batchwise(member, windows, options))
-    return found
+            found |= zip(group, _batchwise(own, windows, options), strict=True)
+    return [found[number] for number in range(len(members))]
 
 
-def _batchwise(member: Member, windows: Sequence[Window], options: Options) -> list[list[Entity]]:
+def _batchwise(members: Sequence[Member], windows: Sequence[Window], options: Options) -> list[list[list[Entity]]]:
+    """By members that differ in their heads alone: the encoder runs once."""
     import torch
 
-    pad_id, names = int(member.base.tokenizer.pad_token_id or 0), member.labels
-    on_cpu = next(member.base.model.parameters()).device.type == "cpu"
-    found: list[list[Entity]] = [[] for _ in windows]
+    base = members[0].base
+    pad_id, names = int(base.tokenizer.pad_token_id or 0), [member.labels for member in members]
+    on_cpu = next(base.model.parameters()).device.type == "cpu"
+    found: list[list[list[Entity]]] = [[[] for _ in windows] for _ in members]
     for batch in token_batches(windows, options.batch_tokens or (_CPU_TOKENS if on_cpu else _GPU_TOKENS)):
         chosen = [windows[index] for index in batch]
-        with member.base.using(member.adapter) as (model, _), torch.inference_mode():
-            logits = forward(model, chosen, pad_id, bfloat16=options.precision == "bfloat16")
-        for index, entities in zip(batch, decode_logits(chosen, logits, names), strict=True):
-            found[index] = entities
+        with base.using(*(member.adapter for member in members)) as (model, adapters), torch.inference_mode():
+            heads = [(adapter, member.columns) for adapter, member in zip(adapters, members, strict=True)]
+            logits = forward_heads(model, heads, chosen, pad_id, bfloat16=options.precision == "bfloat16")
+        for number, own in enumerate(logits):
+            for index, entities in zip(batch, decode_logits(chosen, own, names[number]), strict=True):
+                found[number][index] = entities
         if options.progress:
             options.progress(len(batch))
     return found

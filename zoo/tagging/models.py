@@ -13,7 +13,14 @@ from typing import TYPE_CHECKING, Any
 from safetensors import SafetensorError
 
 from zoo.errors import HubError, ZooError
-from zoo.modeling.adapters import ADAPTER_CONFIG, find_base
+from zoo.modeling.adapters import (
+    ADAPTER_CONFIG,
+    HEADS_FILE,
+    HEADS_FOLDER,
+    encoder_digest,
+    find_base,
+    head_folders,
+)
 from zoo.modeling.device import best_device
 from zoo.modeling.windows import parse_label
 
@@ -35,16 +42,16 @@ class Source:
 
     Attributes:
         base: Folder of the whole model, or of the base that the adapter names.
-        adapter: Folder of the adapter; None: it is a whole model.
+        adapters: Folders of its adapters, one for each head; empty: it is a whole model.
     """
 
     base: Path
-    adapter: Path | None
+    adapters: tuple[Path, ...]
 
     @property
     def key(self) -> tuple[Path, bool]:
         """What models on one base have in common; adapters change it, so that a whole model has one of its own."""
-        return self.base, self.adapter is None
+        return self.base, not self.adapters
 
 
 def resolve_model(model: str | Path) -> str:
@@ -87,8 +94,8 @@ def locate(model: str | Path, *, pickles: bool = True) -> Source:
     """
     folder = _on_disk(resolve_model(model), pickles)
     if not (folder / ADAPTER_CONFIG).is_file():
-        return Source(folder.resolve(), None)
-    return Source(_on_disk(find_base(folder), pickles).resolve(), folder.resolve())
+        return Source(folder.resolve(), ())
+    return Source(_on_disk(find_base(folder), pickles).resolve(), tuple(head_folders(folder.resolve())))
 
 
 def _on_disk(name: str, pickles: bool) -> Path:
@@ -98,6 +105,8 @@ def _on_disk(name: str, pickles: bool) -> Path:
 
 def _download(repo_id: str, pickles: bool) -> Path:
     folder = download(repo_id, _FILES, ignored=_BELOW)
+    if (folder / HEADS_FILE).is_file():
+        download(repo_id, (f"{HEADS_FOLDER}/*",))
     if not pickles or any(folder.glob("*.safetensors")):
         return folder
     return download(repo_id, (*_FILES, *_PICKLES), ignored=_BELOW)
@@ -162,6 +171,7 @@ class Base:
         self._running = threading.RLock()
         self._tuned: Any = model if hasattr(model, "get_base_model") else None
         self._adapters: OrderedDict[str, str] = OrderedDict()
+        self._encoders: dict[str | None, str] = {}
         if self._tuned is not None:
             self._adapters.update({name: name for name in self._tuned.peft_config})
         self._loaded = len(self._adapters)
@@ -208,6 +218,15 @@ class Base:
                 self._tuned.set_adapter(names[0])
             yield (self.model if self._tuned is None else self._tuned), names
 
+    def encoder(self, adapter: str | None) -> str:
+        """What the encoder is with an adapter, as a digest: adapters of one digest differ in their heads alone."""
+        if adapter not in self._encoders:
+            try:
+                self._encoders[adapter] = encoder_digest(Path(adapter)) if adapter else ""
+            except (OSError, SafetensorError):  # of other files than ours: it shares its encoder with none
+                self._encoders[adapter] = str(adapter)
+        return self._encoders[adapter]
+
     def _name_of(self, adapter: str, wanted: tuple[str | None, ...]) -> str:
         if adapter not in self._adapters:
             with _LOADING:
@@ -249,16 +268,25 @@ class Member:
     Attributes:
         base: Where its weights are.
         adapter: Folder of its adapter; None: the base as it is.
+        block: In training, where several heads stand side by side: first column of its logits, and names of its labels.
     """
 
     base: Base
     adapter: str | None
+    block: tuple[int, tuple[str, ...]] | None = None
 
     @property
     def labels(self) -> list[str]:
         """Label names by id."""
+        if self.block:
+            return list(self.block[1])
         names: dict[int, str] = self.base.model.config.id2label
         return [names[index] for index in range(len(names))]
+
+    @property
+    def columns(self) -> slice:
+        """Columns of the logits that are its own."""
+        return slice(self.block[0], self.block[0] + len(self.block[1])) if self.block else slice(None)
 
     @property
     def types(self) -> list[str]:

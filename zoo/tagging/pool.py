@@ -58,7 +58,7 @@ class Pool:
             HubError: The Hub refuses, or cannot be reached.
         """
         source = locate(model, pickles=self._pickles)
-        return Tagger.on(self._base(source), source.adapter, stride_tokens=stride_tokens)
+        return Tagger.on(self._base(source), source.adapters, stride_tokens=stride_tokens)
 
     def steps(self, model: str | Path, text: str, *, stride_tokens: int = DEFAULT_STRIDE_TOKENS) -> Iterator[Step]:
         """Tag a text window by window, within the limit on time; see `Tagger.steps`."""

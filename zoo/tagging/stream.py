@@ -14,7 +14,7 @@ from itertools import chain, tee
 import numpy as np
 
 from zoo.modeling.device import Precision
-from zoo.modeling.windows import Entity, Window, encode, finish
+from zoo.modeling.windows import Entity, Window, encode
 from zoo.tagging.engine import find_entities
 from zoo.tagging.tagger import Tagger
 from zoo.tagging.texts import Tagged, Text
@@ -32,20 +32,24 @@ class _Open:
     """A document of which not all windows are tagged."""
 
     text: Text
-    models: int
+    heads: int
     waiting: int = 0
     complete: bool = False
     found: list[list[list[Entity]]] = field(default_factory=list)
 
     def slot(self) -> int:
-        """Room for the entities of one more window, per model."""
-        self.found.append([[] for _ in range(self.models)])
+        """Room for the entities of one more window, per head of all models."""
+        self.found.append([[] for _ in range(self.heads)])
         self.waiting += 1
         return len(self.found) - 1
 
-    def close(self) -> Tagged:
-        per_model = [[window[m] for window in self.found] for m in range(self.models)]
-        return Tagged(self.text, tuple(finish(self.text.text, windows) for windows in per_model))
+    def close(self, taggers: Sequence[Tagger]) -> Tagged:
+        heads = iter(range(self.heads))
+        found = []
+        for tagger in taggers:
+            own = [next(heads) for _ in tagger.heads]
+            found.append(tagger.finish(self.text.text, [[window[head] for head in own] for window in self.found]))
+        return Tagged(self.text, tuple(found))
 
 
 def tag_stream(
@@ -97,9 +101,9 @@ def _tag_group(
     """By models that read the same windows."""
     opened: deque[_Open] = deque()
     buffer: list[tuple[_Open, int, Window]] = []
-    size = 0
+    size, heads = 0, sum(len(tagger.heads) for tagger in taggers)
     for text, windows in _windowed(taggers[0], texts, min(BLOCK_CHARACTERS, buffer_tokens)):
-        document = _Open(text, len(taggers))
+        document = _Open(text, heads)
         opened.append(document)
         for window in windows:
             buffer.append((document, document.slot(), window))
@@ -108,9 +112,9 @@ def _tag_group(
                 _run(taggers, buffer, batch_tokens, precision, progress)
                 buffer, size = [], 0
         document.complete = True
-        yield from _finished(opened)
+        yield from _finished(opened, taggers)
     _run(taggers, buffer, batch_tokens, precision, progress)
-    yield from _finished(opened)
+    yield from _finished(opened, taggers)
 
 
 def _windowed(tagger: Tagger, texts: Iterable[Text], most: int) -> Iterator[tuple[Text, Iterable[Window]]]:
@@ -138,9 +142,9 @@ def _encoded(tagger: Tagger, texts: Sequence[Text]) -> Iterator[tuple[Text, list
     yield from zip(texts, per_text, strict=True)
 
 
-def _finished(opened: deque[_Open]) -> Iterator[Tagged]:
+def _finished(opened: deque[_Open], taggers: Sequence[Tagger]) -> Iterator[Tagged]:
     while opened and opened[0].complete and not opened[0].waiting:
-        yield opened.popleft().close()
+        yield opened.popleft().close(taggers)
 
 
 def _run(
@@ -152,8 +156,9 @@ def _run(
 ) -> None:
     windows = [window for _, _, window in buffer]
     merge = sum(map(len, windows)) >= MERGE_TOKENS
+    heads = [head for tagger in taggers for head in tagger.heads]
     together = find_entities(
-        taggers, windows, batch_tokens=batch_tokens, precision=precision, merge=merge, progress=progress
+        heads, windows, batch_tokens=batch_tokens, precision=precision, merge=merge, progress=progress
     )
     for number, found in enumerate(together):
         for (document, slot, _), entities in zip(buffer, found, strict=True):

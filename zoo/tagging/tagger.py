@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from zoo.errors import ZooError
 from zoo.modeling.batches import longest_window
 from zoo.modeling.device import Precision
-from zoo.modeling.windows import Entity, Window, encode, finish
+from zoo.modeling.windows import Entity, Window, encode, finish, join_heads
 from zoo.tagging.engine import find_entities
 from zoo.tagging.models import Base, Member, locate
 
@@ -35,14 +35,18 @@ class Step:
 
 
 @dataclass(frozen=True)
-class Tagger(Member):
+class Tagger:
     """Finds entities in texts of any length; many threads may use it, and others on the same base, at once.
 
     Attributes:
+        base: Where the weights are.
+        heads: The adapters that are this model, one for each of its heads.
         window_tokens: Longest window, special tokens included.
         stride_tokens: Tokens shared by neighbouring windows.
     """
 
+    base: Base
+    heads: tuple[Member, ...]
     window_tokens: int
     stride_tokens: int
 
@@ -76,27 +80,56 @@ class Tagger(Member):
         for source in sources:
             if source.key not in bases:
                 bases[source.key] = Base.load(source.base)
-        return [cls.on(bases[source.key], source.adapter, stride_tokens=stride_tokens) for source in sources]
+        return [cls.on(bases[source.key], source.adapters, stride_tokens=stride_tokens) for source in sources]
 
     @classmethod
-    def on(cls, base: Base, adapter: Path | None, *, stride_tokens: int = DEFAULT_STRIDE_TOKENS) -> Tagger:
-        """An adapter on a loaded base, or the model itself; the window is what tokenizer and positions allow.
+    def on(cls, base: Base, adapters: Sequence[Path], *, stride_tokens: int = DEFAULT_STRIDE_TOKENS) -> Tagger:
+        """Adapters on a loaded base, or the model itself; the window is what tokenizer and positions allow.
+
+        Args:
+            base: The base.
+            adapters: Folders of adapters, one for each head; empty: the model as it is.
+            stride_tokens: Tokens shared by neighbouring windows.
 
         Raises:
-            ZooError: The adapter cannot be loaded.
+            ZooError: An adapter cannot be loaded.
         """
-        folder = None if adapter is None else str(adapter)
-        with base.using(folder):
+        folders: list[str | None] = [str(adapter) for adapter in adapters] or [None]
+        with base.using(*folders):
             window = longest_window(base.model, base.tokenizer)
-        return cls(base, folder, window, min(stride_tokens, window // 4))
+        heads = tuple(Member(base, folder) for folder in folders)
+        return cls(base, heads, window, min(stride_tokens, window // 4))
 
     @classmethod
     def of(
-        cls, model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, *, stride_tokens: int = DEFAULT_STRIDE_TOKENS
+        cls,
+        model: PreTrainedModel,
+        tokenizer: PreTrainedTokenizerBase,
+        *,
+        blocks: Sequence[tuple[int, tuple[str, ...]]] = (),
+        stride_tokens: int = DEFAULT_STRIDE_TOKENS,
     ) -> Tagger:
-        """Wrap a model in memory, its active adapter included."""
+        """Wrap a model in memory, its active adapter included.
+
+        Args:
+            model: The model.
+            tokenizer: Its tokenizer.
+            blocks: Of a model in training that has several heads side by side: see `Member.block`.
+            stride_tokens: Tokens shared by neighbouring windows.
+        """
         model.eval()
-        return cls.on(Base(model, tokenizer), None, stride_tokens=stride_tokens)
+        tagger = cls.on(Base(model, tokenizer), (), stride_tokens=stride_tokens)
+        return replace(tagger, heads=tuple(Member(tagger.base, None, block) for block in blocks) or tagger.heads)
+
+    @property
+    def labels(self) -> list[str]:
+        """Label names by id; all heads have them."""
+        return self.heads[0].labels
+
+    @property
+    def types(self) -> list[str]:
+        """Entity types of the labels, in their order."""
+        return self.heads[0].types
 
     @property
     def model(self) -> PreTrainedModel:
@@ -152,13 +185,22 @@ class Tagger(Member):
         progress: Callable[[int], None] | None = None,
     ) -> list[list[Entity]]:
         """As `tag`, for windows that are encoded already; `merge` as for `find_entities`."""
-        (found,) = find_entities(
-            [self], windows, batch_tokens=batch_tokens, precision=precision, merge=merge, progress=progress
+        per_head = find_entities(
+            self.heads, windows, batch_tokens=batch_tokens, precision=precision, merge=merge, progress=progress
         )
-        per_text: list[list[list[Entity]]] = [[] for _ in texts]
-        for window, entities in zip(windows, found, strict=True):
+        per_text: list[list[list[list[Entity]]]] = [[] for _ in texts]
+        for window, *entities in zip(windows, *per_head, strict=True):
             per_text[window.text].append(entities)
-        return [finish(text, per_window) for text, per_window in zip(texts, per_text, strict=True)]
+        return [self.finish(text, per_window) for text, per_window in zip(texts, per_text, strict=True)]
+
+    def finish(self, text: str, found: Sequence[Sequence[list[Entity]]]) -> list[Entity]:
+        """The entities of a text.
+
+        Args:
+            text: The text.
+            found: Entities per window, per head.
+        """
+        return join_heads([finish(text, per_window) for per_window in zip(*found, strict=True)]) if found else []
 
     def steps(
         self, text: str, *, limit_seconds: float = float("inf"), clock: Callable[[], float] = time.monotonic
@@ -175,9 +217,9 @@ class Tagger(Member):
         """
         deadline = clock() + limit_seconds
         windows = self.encode([text]) if text.strip() else []
-        found: list[list[Entity]] = []
+        found: list[list[list[Entity]]] = []
         for number, window in enumerate(windows, start=1):
-            found.append(find_entities([self], [window])[0][0])
+            found.append([per_window[0] for per_window in find_entities(self.heads, [window])])
             if number == len(windows):
                 break
             if clock() > deadline:
@@ -186,4 +228,4 @@ class Tagger(Member):
                     fix="take a shorter text or a smaller model",
                 )
             yield Step(number, len(windows))
-        yield Step(len(windows), len(windows), tuple(finish(text, found)))
+        yield Step(len(windows), len(windows), tuple(self.finish(text, found)))

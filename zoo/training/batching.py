@@ -19,8 +19,10 @@ _POOL_BATCHES = 50
 
 _TABLE_TOKENS = 2048
 """Tensors of larger tables go back to the system at every operator, which takes longer than a second pass does."""
-Pairs = Sequence[tuple[Window, Sequence[int]]]
-"""Windows, each with its label ids."""
+Targets = Sequence[Sequence[int]]
+"""Of a window's tokens, per head: place of the label among the head's own, or `IGNORED`; shape [K, T]."""
+Pairs = Sequence[tuple[Window, Targets]]
+"""Windows, each with its targets."""
 
 
 @dataclass(frozen=True)
@@ -29,7 +31,7 @@ class Batch:
 
     Attributes:
         inputs: What the model takes, B x T = N or 1 x N tokens.
-        gold: Label ids, `IGNORED` where there is no token, shape [N].
+        gold: Targets, `IGNORED` where there is no token, shape [K, N].
     """
 
     inputs: dict[str, Any]
@@ -38,7 +40,7 @@ class Batch:
     @property
     def labelled(self) -> int:
         """Number of tokens with a label."""
-        return int((self.gold != IGNORED).sum())
+        return int((self.gold[0] != IGNORED).sum())
 
     def inputs_on(self, device: torch.device) -> dict[str, Any]:
         """The inputs, tensors moved to a device."""
@@ -49,25 +51,28 @@ def pad_batch(pairs: Pairs, *, pad_id: int, step: int, most: int) -> Batch:
     """Pad windows to the longest of all.
 
     Args:
-        pairs: Windows with their label ids.
+        pairs: Windows with their targets.
         pad_id: Token id where there is no token.
         step: The length is a multiple of it, where that is not more than `most`.
         most: Tokens that a window may have.
     """
+    import torch
+
     longest = max(len(window) for window, _ in pairs)
     length = max(longest, min(-(-longest // step) * step, most))
     inputs = {
         "input_ids": pad([window.input_ids for window, _ in pairs], pad_id, length),
         "attention_mask": pad([[1] * len(window) for window, _ in pairs], 0, length),
     }
-    return Batch(inputs, pad([target for _, target in pairs], IGNORED, length).flatten())
+    gold = [pad(targets, IGNORED, length).flatten() for targets in zip(*(each for _, each in pairs), strict=True)]
+    return Batch(inputs, torch.stack(gold))
 
 
 def pack_batch(pairs: Pairs, *, pad_id: int, first_position: int = 0) -> Batch:
     """Lay windows out as a table of tokens, for models of which all layers are fused.
 
     Args:
-        pairs: Windows with their label ids.
+        pairs: Windows with their targets.
         pad_id: Token id where there is no token.
         first_position: Position id of the first token of a window.
     """
@@ -77,9 +82,9 @@ def pack_batch(pairs: Pairs, *, pad_id: int, first_position: int = 0) -> Batch:
 
     pairs = sorted(pairs, key=lambda pair: -len(pair[0]))
     inputs = table([window.input_ids for window, _ in pairs], pad_id=pad_id, first_position=first_position)
-    gold = torch.full((inputs["input_ids"].numel(),), IGNORED)
-    labels = [label for _, target in pairs for label in target]
-    gold[: len(labels)] = torch.tensor(labels)
+    targets = torch.cat([torch.tensor(each) for _, each in pairs], dim=1)
+    gold = torch.full((len(targets), inputs["input_ids"].numel()), IGNORED)
+    gold[:, : targets.shape[1]] = targets
     return Batch(inputs, gold)
 
 

@@ -18,12 +18,13 @@ from zoo.evaluation.result import EpochRecord
 from zoo.evaluation.scoring import micro_f1
 from zoo.modeling.batches import first_position
 from zoo.modeling.device import use_bfloat16
+from zoo.modeling.heads import Ceiling, Head, columns_of, divide
 from zoo.modeling.labels import LabelSpace
 from zoo.modeling.lora import open_dropout
 from zoo.modeling.windows import IGNORED, Window, label_window
 from zoo.registry.recipes import FinetuneRecipe
 from zoo.tagging.tagger import Tagger
-from zoo.training.batching import epoch_batches, mixed_batches, pack_batch, pad_batch
+from zoo.training.batching import Targets, epoch_batches, mixed_batches, pack_batch, pad_batch
 from zoo.training.joining import join_runs
 from zoo.training.snapshot import (
     Snapshot,
@@ -62,6 +63,7 @@ class TrainingLog:
 class Progress:
     """Callbacks of a training run."""
 
+    on_heads: Callable[[Sequence[Ceiling]], None] = field(default=lambda ceilings: None)
     on_start: Callable[[int], None] = field(default=lambda steps: None)
     on_resume: Callable[[int], None] = field(default=lambda steps: None)
     on_step: Callable[[], None] = field(default=lambda: None)
@@ -75,7 +77,7 @@ def finetune(
     dev: Sequence[Document],
     *,
     labels: LabelSpace,
-    entity_types: tuple[str, ...],
+    heads: Sequence[Head],
     recipe: FinetuneRecipe,
     stride_tokens: int,
     seed: int,
@@ -84,8 +86,8 @@ def finetune(
 ) -> TrainingLog:
     """Train the adapter in `model` and leave the best epoch's weights (by strict dev micro-F1) in it.
 
-    The loss is taken over the corpus's own labels alone: logits of foreign types never enter the softmax, so their rows
-    of the head keep gradient zero; weight decay leaves the head out for the same reason.
+    The loss is the sum of those of the heads, each over its own labels alone: logits of foreign types never enter the
+    softmax, so their rows of the head keep gradient zero; weight decay leaves the head out for the same reason.
 
     Args:
         model: A PEFT model on a base, or a model to be trained in full.
@@ -93,7 +95,7 @@ def finetune(
         train: Training documents.
         dev: Documents for early stopping.
         labels: Label space of the base.
-        entity_types: Types the corpus annotates.
+        heads: What the heads label; of several, the model has the rows side by side (`zoo.modeling.lora.attach_lora`).
         recipe: Hyper-parameters.
         stride_tokens: Tokens shared by neighbouring windows.
         seed: Seed of batch order and dropout.
@@ -112,9 +114,12 @@ def finetune(
     progress = progress or Progress()
     device = next(model.parameters()).device
     bfloat16 = use_bfloat16(recipe.precision)
-    tagger = Tagger.of(model, tokenizer, stride_tokens=stride_tokens)
-    own_ids = labels.own_ids(entity_types)
-    own = torch.tensor(own_ids, device=device)
+    own_ids = [labels.own_ids(head.types) for head in heads]
+    columns = columns_of(heads, labels)
+    blocks = [(each[0], tuple(labels.labels[i] for i in ids)) for each, ids in zip(columns, own_ids, strict=True)]
+    several = len(heads) > 1
+    tagger = Tagger.of(model, tokenizer, blocks=blocks if several else (), stride_tokens=stride_tokens)
+    own = [torch.tensor(each, device=device) for each in columns]
 
     dev_texts = [document.text for document in dev]
     dev_windows = tagger.encode(dev_texts)
@@ -125,7 +130,7 @@ def finetune(
     pad_id, first = int(tokenizer.pad_token_id or 0), first_position(model)
     trained = [p for p in model.parameters() if p.requires_grad]
 
-    def step(pairs: Sequence[tuple[Window, list[int]]], epoch: int, *, packs: bool) -> float:
+    def step(pairs: Sequence[tuple[Window, Targets]], epoch: int, *, packs: bool) -> float:
         if packs:
             batch = pack_batch(pairs, pad_id=pad_id, first_position=first)
         else:
@@ -133,7 +138,9 @@ def finetune(
             batch = pad_batch(pairs, pad_id=pad_id, step=multiple, most=tagger.window_tokens)
         with torch.autocast(device.type, torch.bfloat16, enabled=bfloat16):
             logits: torch.Tensor = model(**batch.inputs_on(device)).logits
-        loss = token_loss(logits[..., own], batch.gold.to(device), recipe.label_smoothing)
+        gold = batch.gold.to(device)
+        losses = [token_loss(logits[..., own[k]], gold[k], recipe.label_smoothing) for k in range(len(heads))]
+        loss = torch.stack(losses).sum()
         if not math.isfinite(value := float(loss.detach())):
             raise ZooError(
                 f"the loss became {value} in epoch {epoch}",
@@ -164,7 +171,7 @@ def finetune(
             epoch_started, loss_sum, tokens = time.perf_counter(), 0.0, 0
             if not windows or recipe.join_sentences:
                 runs = join_runs(train, recipe.join_sentences, rng)
-                windows, targets, weights = _training_windows(tagger, runs, labels, own_ids)
+                windows, targets, weights = _training_windows(tagger, runs, labels, heads)
             lengths = [len(window) for window in windows]
             if packs:  # as a Trainer draws them; without tables, random lengths would cost padding
                 batches = mixed_batches(weights, recipe.batch_size, rng)
@@ -292,14 +299,18 @@ def _restore(
 
 
 def _training_windows(
-    tagger: Tagger, runs: Sequence[tuple[Document, int]], labels: LabelSpace, own_ids: Sequence[int]
-) -> tuple[list[Window], list[list[int]], list[float]]:
-    """Windows of the training text, places of their labels among `own_ids`, and documents that each stands for."""
+    tagger: Tagger, runs: Sequence[tuple[Document, int]], labels: LabelSpace, heads: Sequence[Head]
+) -> tuple[list[Window], list[Targets], list[float]]:
+    """Windows of the training text, the targets of their tokens, and documents that each window stands for."""
     texts = [document.text for document, _ in runs]
     windows = tagger.encode(texts)
-    place = {label: index for index, label in enumerate(own_ids)}
-    targets = [
-        [place.get(label, IGNORED) for label in label_window(window, runs[window.text][0].spans, labels)]
+    divided = [divide(document.spans, heads) for document, _ in runs]
+    places = [{label: index for index, label in enumerate(labels.own_ids(head.types))} for head in heads]
+    targets: list[Targets] = [
+        [
+            [place.get(label, IGNORED) for label in label_window(window, spans, labels)]
+            for place, spans in zip(places, divided[window.text], strict=True)
+        ]
         for window in windows
     ]
     pieces = Counter(window.text for window in windows)

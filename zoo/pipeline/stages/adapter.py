@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from pydantic import Field
 
+from zoo.corpora.document import Document
 from zoo.evaluation.result import EpochRecord
+from zoo.modeling.adapters import HEADS_FOLDER, write_heads
+from zoo.modeling.heads import Ceiling, ceiling, ceilings, choose
 from zoo.modeling.lora import (
     attach_lora,
     check_foreign_rows,
     check_same_logits,
+    each_head,
     round_adapter,
     save_adapter,
     trained_share,
@@ -30,6 +35,14 @@ FEW_STEPS = 60
 """A rule of thumb: a training of 18 steps was seen to end at F1 0; F1 by number of steps has not been measured."""
 
 
+class HeadRecord(Record):
+    """One of several heads."""
+
+    name: str
+    types: list[str]
+    level: int = Field(ge=1, description="1: the longest of overlapping mentions of these types, 2: of the rest")
+
+
 class TrainRecord(Record):
     """`training.json`: how an adapter was trained."""
 
@@ -38,6 +51,10 @@ class TrainRecord(Record):
     trained_share: float
     train_seconds: float
     precision: str
+    heads: list[HeadRecord] = Field(default_factory=list, description="where the adapter is one of several heads")
+    ceilings: dict[str, float] = Field(
+        default_factory=dict, description="layout of heads -> share of the training mentions that it can hold"
+    )
     best_epoch: int
     epochs: list[EpochRecord]
     warnings: list[str] = Field(default_factory=list, description="why it may have found too little")
@@ -51,6 +68,7 @@ def training_key(checkpoint: Checkpoint, context: Context) -> dict[str, Any]:
         "types": checkpoint.corpus.entity_types,
         "head_modules": context.registry.families[checkpoint.backbone.family].head_modules,
         "lora": recipe.lora.model_dump(),
+        **({"heads": recipe.heads.model_dump()} if checkpoint.corpus.overlaps == "keep" else {}),
         "finetune": recipe.finetune.model_dump(),
         "seed": recipe.seed,
         "stride_tokens": checkpoint.backbone.stride_tokens,
@@ -79,6 +97,17 @@ def warn_of_few_steps(recipe: Recipe, documents: int) -> str | None:
     )
 
 
+def _ceilings(checkpoint: Checkpoint, recipe: Recipe, train: Sequence[Document]) -> list[Ceiling]:
+    """The layout of heads that is trained, and behind it those that were weighed."""
+    types, asked = checkpoint.corpus.entity_types, recipe.heads
+    if checkpoint.corpus.overlaps != "keep":
+        return [ceiling("flat", train, types)]
+    if asked.layout != "auto":
+        return [ceiling(asked.layout, train, types, asked.levels)]
+    weighed = ceilings(train, types)
+    return [choose(weighed), *weighed]
+
+
 def train_adapter(
     job: Job,
     recipe: Recipe,
@@ -100,13 +129,16 @@ def train_adapter(
     from transformers import AutoTokenizer
 
     checkpoint, labels = job.stage.checkpoint, job.context.labels
-    types, stride = checkpoint.corpus.entity_types, checkpoint.backbone.stride_tokens
+    stride = checkpoint.backbone.stride_tokens
     family, corpus = job.context.registry.families[checkpoint.backbone.family], job.context.corpus(checkpoint.corpus)
     base = job.input("base") / "model"
     warnings = [text] if (text := warn_of_few_steps(recipe, len(corpus.splits["train"]))) else []
     for text in warnings:
         warn(text)
-    model = attach_lora(base, family, recipe.lora, labels, types, recipe.seed)
+    found = _ceilings(checkpoint, recipe, corpus.splits["train"])
+    heads = found[0].heads
+    progress.on_heads(found)
+    model = attach_lora(base, family, recipe.lora, labels, heads, recipe.seed)
     share = trained_share(model)
     log = finetune(
         model,
@@ -114,7 +146,7 @@ def train_adapter(
         corpus.splits["train"],
         corpus.splits["dev"],
         labels=labels,
-        entity_types=types,
+        heads=heads,
         recipe=recipe.finetune,
         stride_tokens=stride,
         seed=recipe.seed,
@@ -125,15 +157,22 @@ def train_adapter(
         warnings.append("no mention of the dev split was found in any epoch: train longer, or with a higher rate")
         warn(warnings[-1])
     round_adapter(model)
-    check_foreign_rows(model, labels, types)
-    save_adapter(model, destination, str(base))
-    check_same_logits(model, destination, [document.text for document in corpus.splits["dev"][:8]])
+    some = [document.text for document in corpus.splits["dev"][:8]]
+    for number, head in enumerate(each_head(model, labels, heads)):
+        folder = destination / HEADS_FOLDER / head.name if number else destination
+        check_foreign_rows(model, labels, head.types)
+        save_adapter(model, folder, str(base))
+        check_same_logits(model, folder, some)
+    if len(heads) > 1:
+        write_heads(destination, [asdict(head) for head in heads])
     return log, TrainRecord(
         recipe=recipe.model_dump(mode="json"),
         trained_parameters=share.trained_parameters,
         trained_share=share.share,
         train_seconds=log.train_seconds,
         precision=log.precision,
+        heads=[HeadRecord(name=h.name, types=list(h.types), level=h.level) for h in heads] if len(heads) > 1 else [],
+        ceilings={each.name: each.share for each in found[1:] or (found if len(heads) > 1 else [])},
         best_epoch=log.best_epoch,
         epochs=list(log.epochs),
         warnings=warnings,

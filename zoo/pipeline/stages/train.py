@@ -6,12 +6,13 @@ Where its recipe was searched for, the search's best trial is that of the first 
 from __future__ import annotations
 
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from typing_extensions import override
 
 from zoo.evaluation.result import EpochRecord
+from zoo.modeling.heads import Ceiling
 from zoo.pipeline.context import Context
 from zoo.pipeline.stage import Job, Stage, StageKind
 from zoo.pipeline.stages.adapter import TRAINING_FILE, TrainRecord, train_adapter, training_key, training_work
@@ -69,7 +70,13 @@ class Train(StageKind[TrainRecord]):
             progress.note(f"epoch {log.epoch}: loss {log.loss:.3f}, dev F1 {100 * log.dev_micro_f1:.2f}")
             job.save_energy()
 
+        def heads(found: Sequence[Ceiling]) -> None:
+            if len(found) > 1 or len(found[0].heads) > 1:
+                held = "; ".join(f"{each.name} {100 * each.share:.1f} %" for each in found[1:] or found)
+                progress.note(f"{len(found[0].heads)} heads ({found[0].name}); mentions that can be held: {held}")
+
         callbacks = Progress(
+            on_heads=heads,
             on_start=lambda steps: progress.steps(steps, 0),
             on_resume=progress.advance,
             on_step=progress.step,
