@@ -34,16 +34,8 @@ from tests.loopback_hub import WRITER, LoopbackHub, loopback_hub
 from tests.passages.homes import Failure, Homes, abstract, serve_homes
 from tests.tiny import TEXTS
 from zoo.registry.loader import Registry, load_registry
-from zoo.registry.schema import (
-    ArchiveSource,
-    BundledSource,
-    CorpusEntry,
-    NotesSource,
-    PackedSource,
-    PassageEntry,
-    RemoteFile,
-    UrlSource,
-)
+from zoo.registry.passage_entry import NotesSource, PassageEntry
+from zoo.registry.schema import ArchiveSource, BundledSource, CorpusEntry, PackedSource, RemoteFile, UrlSource
 
 NOTES = "open-clinical-notes"
 
