@@ -126,6 +126,9 @@ class UrlSource(Entry):
     documents: dict[SplitName, tuple[NonNegativeInt, NonNegativeInt]] = Field(
         default_factory=dict, description="split -> `[start, end)` of the documents of its file that it is; else all"
     )
+    layers: dict[SplitName, tuple[RemoteFile, ...]] = Field(
+        default_factory=dict, description="split -> more files with the same texts and other mentions, as one a type"
+    )
 
 
 class FolderSource(Entry):
