@@ -177,7 +177,7 @@ def load_corpus(
         resolved = []
         for document in _mapped(documents, entry, path, repairs):
             resolved.append(resolve_overlaps(document, entry.overlaps, repairs, where=path))
-            annotated = {(*span.key, span.fragments) for span in document.spans}  # repeated ones are one mention
+            annotated = {span.key for span in document.spans}  # repeated ones are one mention
             dropped[split] += len(annotated) - len(resolved[-1].spans)
         splits[split] = tuple(resolved)
         if not splits[split]:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from pydantic import Field
 
-from zoo.corpora.document import Document, Span, count_mentions, count_tokens
+from zoo.corpora.document import Document, Span, count_mentions, count_tokens, parts_of, text_of
 from zoo.corpora.load import Corpus
 from zoo.corpora.similarity import normalise
 from zoo.records import Record
@@ -131,7 +131,7 @@ def _type(corpus: Corpus, name: str, examples: int, frequent: int) -> TypeOvervi
     for documents in corpus.splits.values():
         for document, span in _mentions(documents):
             if span.type == name:
-                text = " ".join(document.text[span.start : span.end].split())
+                text = " ".join(text_of(document.text, span.key).split())
                 forms[text.casefold()] += 1
                 spelt.setdefault(text.casefold(), Counter())[text] += 1
                 lengths[min(len(text.split()), LONGEST_WORDS)] += 1
@@ -174,7 +174,7 @@ def _example(split: SplitName, document: Document, span: Span) -> Example:
         start=span.start,
         end=span.end,
         before=before,
-        mention=document.text[span.start : span.end],
+        mention=" … ".join(document.text[start:end] for start, end in parts_of(span.key)),
         after=after,
     )
 
@@ -186,4 +186,4 @@ def _mentions(documents: Iterable[Document]) -> Iterator[tuple[Document, Span]]:
 
 
 def _form(document: Document, span: Span) -> tuple[str, str]:
-    return (normalise(document.text[span.start : span.end]), span.type)
+    return (normalise(text_of(document.text, span.key)), span.type)

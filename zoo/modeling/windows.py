@@ -10,13 +10,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, NamedTuple
 from weakref import WeakKeyDictionary
 
 import numpy as np
 import numpy.typing as npt
 
 from zoo.corpora.document import Document, Fragments, Key, Span, key_of
+from zoo.modeling.heads import Head, divide
 from zoo.ontologies.link import Link
 
 if TYPE_CHECKING:
@@ -278,13 +279,40 @@ def join_heads(per_head: Sequence[list[Entity]]) -> list[Entity]:
     return sorted(found.values(), key=lambda entity: (entity.start, -entity.end, entity.type))
 
 
-def unaligned_mentions(documents: Sequence[Document], windows: Sequence[Window], labels: LabelSpace) -> int:
-    """Number of gold mentions that no prediction can hit, because their borders fall inside a word or token."""
-    found: list[list[list[Entity]]] = [[] for _ in documents]
+class Missing(NamedTuple):
+    """Gold mentions that no prediction can hit.
+
+    Attributes:
+        unaligned: Their borders fall inside a word or token.
+        unreachable: No head labels them: they are discontinuous, or overlap others on all levels of their type.
+    """
+
+    unaligned: int
+    unreachable: int
+
+
+def missing_mentions(
+    documents: Sequence[Document], windows: Sequence[Window], heads: Sequence[Head], labels: LabelSpace
+) -> Missing:
+    """How many gold mentions no prediction can hit: what the labels of all windows and heads do not give back.
+
+    Args:
+        documents: Documents with gold spans.
+        windows: Their windows.
+        heads: The heads of the model.
+        labels: Label space of the model.
+    """
+    own = [divide({span.key: span for span in document.spans}.values(), heads) for document in documents]
+    found: list[list[list[list[Entity]]]] = [[[] for _ in heads] for _ in documents]
     for window in windows:
-        ids = np.asarray(label_window(window, documents[window.text].spans, labels))
-        found[window.text].append(decode(window, ids, np.ones(len(window), dtype=np.float32), labels.labels))
-    return sum(
-        len({span.key for span in document.spans} - {entity.key for entity in finish(document.text, per_window)})
-        for document, per_window in zip(documents, found, strict=True)
-    )
+        scores = np.ones(len(window), dtype=np.float32)
+        for spans, per_window in zip(own[window.text], found[window.text], strict=True):
+            ids = np.asarray(label_window(window, spans, labels))
+            per_window.append(decode(window, ids, scores, labels.labels))
+    unaligned = unreachable = 0
+    for document, divided, per_head in zip(documents, own, found, strict=True):
+        gold, held = {span.key for span in document.spans}, {span.key for spans in divided for span in spans}
+        unreachable += len(gold - held)
+        hit = {entity.key for entity in join_heads([finish(document.text, per_window) for per_window in per_head])}
+        unaligned += len(held - hit)
+    return Missing(unaligned, unreachable)
