@@ -13,6 +13,7 @@ from zoo.corpora.download import OFFLINE_FIX, cached_path, describe, fetch
 from zoo.corpora.readers import read_split
 from zoo.corpora.retry import FetchOptions
 from zoo.errors import ZooError
+from zoo.registry.formats import CORPUS_FORMATS
 from zoo.registry.schema import (
     ArchiveSource,
     BundledSource,
@@ -218,15 +219,18 @@ def laid_over(layers: Sequence[Iterator[Document]], paths: Sequence[Path]) -> It
 
 
 def _archive(source: ArchiveSource, entry: CorpusEntry, cache: Path, options: FetchOptions) -> Located:
-    from zoo.corpora.archive import read_archive
+    from zoo.corpora.archive import read_archive, read_unpacked
 
-    if entry.format != "conll":
+    if entry.format != "conll" and "/" not in CORPUS_FORMATS[entry.format].suffixes:
         raise ZooError(
-            f"an archive is read as columns, the format of {entry.id} is {entry.format}", fix="set format: conll"
+            f"an archive is read as columns or a folder, the format of {entry.id} is {entry.format}",
+            fix="set format: conll, or one that is a folder of files",
         )
     archive = fetch(source.archive, cache, options=options)
 
     def reader(documents: Path) -> Reader:
+        if entry.format != "conll":
+            return lambda repairs: read_unpacked(source, entry, archive, documents, repairs)
         return lambda repairs: read_archive(
             source, archive, documents, default_type=entry.default_type, repairs=repairs
         )

@@ -96,18 +96,24 @@ class Backbone(Entry):
 
 
 class RemoteFile(Entry):
-    """A file on the web, pinned by content: sha256, or git's own blob hash or md5 where only that is known."""
+    """A file on the web, pinned by content: sha256, or git's own blob hash or md5 where only that is known.
+
+    Of an archive of a commit, which a git host packs anew at each request, the folders are pinned that are read.
+    """
 
     url: Url
     sha256: Sha256 | None = None
     git_blob_sha1: Sha1 | None = None
     md5: Md5 | None = None
+    git_trees: dict[str, Sha1] = Field(
+        default_factory=dict, description="of a zip archive: folder below its top folder -> hash of git's tree object"
+    )
     size_bytes: int | None = Field(default=None, ge=0)
 
     @model_validator(mode="after")
     def _is_pinned(self) -> RemoteFile:
-        if not (self.sha256 or self.git_blob_sha1 or self.md5):
-            raise ValueError("a file needs sha256, git_blob_sha1 or md5")
+        if not (self.sha256 or self.git_blob_sha1 or self.md5 or self.git_trees):
+            raise ValueError("a file needs sha256, git_blob_sha1, md5 or git_trees")
         return self
 
 
@@ -139,11 +145,14 @@ class FolderSource(Entry):
 
 
 class ArchiveSource(Entry):
-    """A tar.gz release with one file a document, and lists of document ids that make the splits."""
+    """A tar.gz or zip release with one file a document, or several, and lists of document ids that make the splits."""
 
     kind: Literal["archive"]
     archive: RemoteFile
     member: str = Field(description="path inside the archive with {id} for the document id")
+    beside: tuple[str, ...] = Field(
+        default=(), description="the same of its annotations where they are files of their own; {type}: each in `types`"
+    )
     documents: dict[SplitName, RemoteFile] = Field(description="one document id a line")
     split_sentences: bool = Field(
         default=False, description="cut documents into sentences at full stops outside mentions"
