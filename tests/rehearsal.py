@@ -251,7 +251,7 @@ def small_corpus(entry: CorpusEntry, files: FileServer, hub: LoopbackHub) -> dic
 
 def _knowtator(entry: CorpusEntry, source: ArchiveSource, split: str, number: int, name: str) -> dict[str, str]:
     """Text and annotations, a file a type, of one of the four documents of a split; what is tagged is a mention."""
-    text, found = "", {kind: "" for kind in entry.types}
+    text, found = "", dict.fromkeys(entry.types, "")
     for tokens, tags in _examples(entry, split)[number::4]:
         for token, tag in zip(tokens, tags, strict=True):
             if tag != "O":

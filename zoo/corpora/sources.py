@@ -204,11 +204,10 @@ def laid_over(layers: Sequence[Iterator[Document]], paths: Sequence[Path]) -> It
         ZooError: The files have different texts; with the file and the first such document.
     """
     for documents in zip_longest(*layers):
-        first = documents[0]
+        first = next(document for document in documents if document)
         for document, path in zip(documents, paths, strict=True):
-            if first is None or document is None:
-                short, name = (path, first.id) if first else (paths[0], document.id)
-                raise ZooError(f"the file ends before document {name}", where=short, fix=_LAYERS_FIX)
+            if document is None:
+                raise ZooError(f"the file ends before document {first.id}", where=path, fix=_LAYERS_FIX)
             if document.text != first.text:
                 raise ZooError(
                     f"the text is {document.text[:60]!r}, that of {paths[0].name} is {first.text[:60]!r}",
