@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from pydantic import Field
 
-from zoo.corpora.document import Document, Span, count_mentions, count_tokens, parts_of, text_of
+from zoo.corpora.document import Document, Span, count_mentions, count_tokens, text_of
 from zoo.corpora.load import Corpus
 from zoo.corpora.similarity import normalise
 from zoo.records import Record
@@ -174,7 +174,7 @@ def _example(split: SplitName, document: Document, span: Span) -> Example:
         start=span.start,
         end=span.end,
         before=before,
-        mention=" … ".join(document.text[start:end] for start, end in parts_of(span.key)),
+        mention=text_of(document.text, span.key, " … "),
         after=after,
     )
 
