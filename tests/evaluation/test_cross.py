@@ -17,6 +17,7 @@ from zoo.corpora.load import Corpus
 from zoo.errors import ZooError
 from zoo.evaluation.cross import Matrix, Model, cross, describe_model, heat_map, predictable_types, score_pair
 from zoo.registry.schema import CorpusEntry
+from zoo.tagging.models import Base, Member
 
 TEXT = "asthma and aspirin and migraine"
 GOLD = (Span(0, 6, "Disease"), Span(11, 18, "Chemical"), Span(23, 31, "Disease"))
@@ -91,7 +92,9 @@ def test_switched_off_rows_of_the_head_are_no_types(models: tuple[Path, Path]) -
 
 
 def test_types_of_other_heads_come_from_the_record_or_from_the_labels() -> None:
-    tagger: Any = SimpleNamespace(model=object(), labels=["O", "B-Gene", "I-Gene", "Plain"])
+    model: Any = SimpleNamespace()
+    base = Base(model, model)
+    tagger: Any = SimpleNamespace(base=base, heads=[Member(base, None)], labels=["O", "B-Gene", "I-Gene", "Plain"])
     assert predictable_types(tagger, ["Disease"]) == ("Disease",)
     assert predictable_types(tagger) == ("Gene", "Plain")
 
