@@ -49,7 +49,7 @@ def documents(draw: st.DrawFn) -> Document:
 
 
 def texts(document: Document) -> list[str]:
-    return [document.text[span.start : span.end] for span in document.spans]
+    return [text_of(document.text, span.key) for span in document.spans]
 
 
 @pytest.mark.parametrize("name", PERTURBATIONS)

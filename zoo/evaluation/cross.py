@@ -135,7 +135,7 @@ def predictable_types(tagger: Tagger, recorded: Sequence[str] = ()) -> tuple[str
     try:
         with tagger.base.using(*(member.adapter for member in tagger.heads)) as (model, names):
             biases = [classifier(model, name).bias for name in names]
-        rows = [None if bias is None else bias.tolist() for bias in biases]
+        rows: list[list[float] | None] = [None if bias is None else bias.tolist() for bias in biases]
     except ZooError:
         if recorded:
             return tuple(recorded)
