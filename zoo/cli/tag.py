@@ -90,8 +90,8 @@ def tag(
     alone = file is None or not (file.is_dir() or format_of(file) != "text")
     taggers = load_taggers(model)
     linking = open_linking(link, model, taggers, registry) if link else None
-    several = any(len(tagger.heads) > 1 for tagger in taggers)
-    run = Run(model, linking.concept_name if linking else None, fragments=several)
+    in_parts = any(head.part for tagger in taggers for head in tagger.heads)
+    run = Run(model, linking.concept_name if linking else None, in_parts)
     output = Output(out, run, json.dumps([*given, linking.key] if linking else given)) if out else None
     from zoo.tagging.stream import tag_stream
 

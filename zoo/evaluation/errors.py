@@ -9,7 +9,7 @@ from functools import cached_property
 from itertools import pairwise
 from typing import Any, Literal, get_args
 
-from zoo.corpora.document import Document, Key, parts_of, text_of
+from zoo.corpora.document import Document, Key, fragments_of, text_of
 from zoo.evaluation.spans import Counts, count_documents, per_type, total
 from zoo.modeling.windows import Entity
 
@@ -157,12 +157,12 @@ class ErrorReport:
         high = min(len(document.text), max(key[1] for key in keys) + characters)
         gold = [span.key for span in document.spans if span.start < high and span.end > low]
         predicted = [key for key in self.predicted[mistake.document] if key[0] < high and key[1] > low]
-        borders = {border for key in (*gold, *predicted) for part in parts_of(key) for border in part}
+        borders = {border for key in (*gold, *predicted) for part in fragments_of(key) for border in part}
         cuts = [low, *sorted(border for border in borders if low < border < high), high]
         layers = [_layers(gold), _layers(predicted)]
         segments = []
         for a, b in pairwise(cuts):
-            covering = [[key for key in side if any(s <= a < e for s, e in parts_of(key))] for side in layers]
+            covering = [[key for key in side if any(s <= a < e for s, e in fragments_of(key))] for side in layers]
             gold_types, predicted_types = (tuple(dict.fromkeys(key[2] for key in keys)) for keys in covering)
             drawn = (tuple(sorted({side[k] for k in keys})) for keys, side in zip(covering, layers, strict=True))
             segments.append(Segment(document.text[a:b], gold_types, predicted_types, *drawn))
@@ -254,7 +254,7 @@ def _classify(
         return None, None
     rivals = [rival for rival in own if rival not in hits and _shared(key, rival)]
     fitting = [o for o in overlapping if o not in hits and all(_fit(rival, o) <= _fit(key, o) for rival in rivals)]
-    same_borders = [other for other in fitting if parts_of(other) == parts_of(key)]
+    same_borders = [other for other in fitting if fragments_of(other) == fragments_of(key)]
     same_type = [other for other in fitting if other[2] == key[2]]
     kind: ErrorKind = "type" if same_borders else "boundary" if same_type else "boundary+type" if fitting else "nested"
     nearest = min(same_borders or same_type or fitting or overlapping, key=lambda o: (-_shared(key, o), o))
@@ -264,15 +264,15 @@ def _classify(
 def _fit(key: Key, other: Key) -> tuple[bool, bool, float]:
     """How well a span fits one of the other side: same borders, then same type, then Jaccard index of characters."""
     shared = _shared(key, other)
-    lengths = (sum(end - start for start, end in parts_of(k)) for k in (key, other))
-    return parts_of(key) == parts_of(other), key[2] == other[2], shared / (sum(lengths) - shared)
+    lengths = (sum(end - start for start, end in fragments_of(k)) for k in (key, other))
+    return fragments_of(key) == fragments_of(other), key[2] == other[2], shared / (sum(lengths) - shared)
 
 
 def _shared(key: Key, other: Key) -> int:
     """Number of common characters."""
     if key[0] >= other[1] or other[0] >= key[1]:
         return 0
-    return sum(max(0, min(e, f) - max(s, t)) for s, e in parts_of(key) for t, f in parts_of(other))
+    return sum(max(0, min(e, f) - max(s, t)) for s, e in fragments_of(key) for t, f in fragments_of(other))
 
 
 def _layers(keys: Sequence[Key]) -> dict[Key, int]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from zoo.corpora.document import Key, parts_of
+from zoo.corpora.document import Key, fragments_of
 from zoo.evaluation.errors import MEANINGS, Context, ErrorReport, Mistake
 
 EXAMPLES_PER_KIND = 100
@@ -193,7 +193,7 @@ def render_page(
 
 
 def _span(key: Key) -> str:
-    return f"{key[2]} " + " and ".join(f"[{start}, {end})" for start, end in parts_of(key))
+    return f"{key[2]} " + " and ".join(f"[{start}, {end})" for start, end in fragments_of(key))
 
 
 def _types(mistake: Mistake) -> list[str]:
@@ -205,7 +205,7 @@ def _pieces(mistake: Mistake, context: Context) -> list[dict[str, Any]]:
 
     The lines of longer spans lie around that of the shortest: classes of elements, the outermost first.
     """
-    spans = [part for key in (mistake.key, mistake.counterpart) if key for part in parts_of(key)]
+    spans = [part for key in (mistake.key, mistake.counterpart) if key for part in fragments_of(key)]
     pieces: list[dict[str, Any]] = []
     position = context.start
     for segment in context.segments:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from zoo.corpora.document import parts_of, text_of
+from zoo.corpora.document import fragments_of, text_of
 from zoo.tagging.outputs.concepts import concept_cell
 from zoo.tagging.outputs.format import Run
 from zoo.tagging.texts import Tagged
@@ -29,7 +29,7 @@ def bioc_document(tagged: Tagged, run: Run) -> Any:  # noqa: ANN401 - bioc is un
             annotation.infons |= {"name": "; ".join(run.names(entity.link)), "link_score": f"{entity.link.score:.4f}"}
         if len(run.models) > 1:
             annotation.infons["model"] = model
-        for start, end in parts_of(entity.key):
+        for start, end in fragments_of(entity.key):
             annotation.add_location(BioCLocation(start, end - start))
         passage.add_annotation(annotation)
     document = BioCDocument()

@@ -7,7 +7,7 @@ import re
 from collections.abc import Mapping
 from urllib.parse import quote
 
-from zoo.corpora.document import parts_of
+from zoo.corpora.document import fragments_of
 from zoo.ontologies.link import Link
 from zoo.tagging.outputs.format import FolderFormat, Run
 from zoo.tagging.texts import Tagged
@@ -22,7 +22,7 @@ def _files(tagged: Tagged, run: Run) -> Mapping[str, str]:
     for model, entities in zip(run.models, tagged.entities, strict=True):
         for entity in entities:
             number += 1
-            parts = [line for part in parts_of(entity.key) for line in _lines(text, *part)]
+            parts = [line for part in fragments_of(entity.key) for line in _lines(text, *part)]
             places = ";".join(f"{start} {end}" for start, end in parts)
             mention = " ".join(text[start:end] for start, end in parts)
             lines.append(f"T{number}\t{'_'.join(entity.type.split())} {places}\t{mention}\n")
