@@ -47,6 +47,19 @@ class Nesting(Record):
         "that they do not put together",
     )
 
+    @property
+    def parts(self) -> dict[str, PartScore]:
+        """What occurs, by names for people."""
+        named = {
+            "outside others": self.outer,
+            "inside another": self.inner,
+            "inside one of the same type": self.inner_same_type,
+            "inside two or more": self.by_depth.get("3+"),
+            "across another, or on its very characters": self.overlapping,
+            "discontinuous": self.discontinuous,
+        }
+        return {name: each for name, each in named.items() if each and (each.gold_mentions or each.predicted_mentions)}
+
 
 def _depth(place: Place) -> str:
     return "3+" if len(place.holders) > 1 else str(1 + len(place.holders))

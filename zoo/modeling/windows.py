@@ -16,7 +16,7 @@ from weakref import WeakKeyDictionary
 import numpy as np
 import numpy.typing as npt
 
-from zoo.corpora.document import Document, Fragments, Key, Span, key_of
+from zoo.corpora.document import Fragments, Key, Span, key_of
 from zoo.modeling.parts import join_parts
 from zoo.ontologies.link import Link
 
