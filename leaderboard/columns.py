@@ -106,8 +106,8 @@ COLUMNS: tuple[Column, ...] = (
         lambda e: e.raw_f1, lambda e: percent(e.raw_f1),
     ),
     Column(
-        "nested", "Nested F1", "F1 on mentions inside another one, percent", lambda e: e.inner_f1,
-        lambda e: percent(e.inner_f1), where_measured=True,
+        "nested", "Nested", "Recall of mentions inside another one, percent", lambda e: e.inner_recall,
+        lambda e: percent(e.inner_recall), where_measured=True,
     ),
     Column(
         "discontinuous", "Discontinuous", "Recall of mentions of several parts, percent",

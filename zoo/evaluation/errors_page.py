@@ -42,7 +42,7 @@ summary { cursor: pointer; font-weight: 600; }
 .g { border-bottom: 3px solid var(--gold); padding-bottom: 1px; }
 .p { border-top: 2px dashed var(--predicted); background: var(--tint); padding-top: 1px; }
 .it { font-weight: 700; }
-.deep { line-height: 3.2; }
+.deep { line-height: 2.6; }
 .g1 { padding-bottom: 6px; } .g2 { padding-bottom: 11px; } .g3 { padding-bottom: 16px; }
 .p1 { padding-top: 5px; } .p2 { padding-top: 9px; } .p3 { padding-top: 13px; }
 </style>
