@@ -66,14 +66,14 @@ def divide(spans: Iterable[Span], heads: Sequence[Head]) -> list[list[Span]]:
     """The mentions of a text that each head labels, in order of their start.
 
     A mention goes to the first level of its type on which it overlaps none that is longer (of equally long ones, that
-    starts before); one for which there is no level goes to none. The parts of discontinuous mentions go to the heads of
+    stands before); one for which there is no level goes to none. The parts of discontinuous mentions go to the heads of
     parts, where there are such.
     """
     divided: list[list[Span]] = [[] for _ in heads]
-    for span in sorted(spans, key=lambda span: (span.start - span.end, span.start)):
+    for span in sorted(spans, key=lambda span: (span.start - span.end, span)):
         if not span.fragments:
             _place(span, (own for head, own in zip(heads, divided, strict=True) if _takes(head, span, None)))
-    for part, piece in sorted(parts_of(spans), key=lambda item: (item[1].start - item[1].end, item[1].start)):
+    for part, piece in sorted(parts_of(spans), key=lambda item: (item[1].start - item[1].end, item[1], item[0])):
         _place(piece, (own for head, own in zip(heads, divided, strict=True) if _takes(head, piece, part)))
     return [sorted(own) for own in divided]
 
