@@ -105,7 +105,10 @@ def test_nested_mentions_have_a_table_where_there_are_some() -> None:
     scores = {"dev": split_score(0.825), "test": split_score(0.8, nesting=nesting_data())}
     shown = card(result(scores=scores))
     assert "| inside another | 54.30 | 56.60 | 52.10 | 15 | 13 |" in shown
-    assert "| discontinuous | 27.80 | 30.10 | 25.60 | 7 | 5 |" in shown and "No head can find 9 of the annotated mentions" in shown
+    assert (
+        "| discontinuous | 27.80 | 30.10 | 25.60 | 7 | 5 |" in shown
+        and "No head can find 9 of the annotated mentions" in shown
+    )
     assert "inside two or more" not in shown and "Nested and discontinuous" not in card(result())
 
 
