@@ -226,7 +226,11 @@ def as_file(text: str, layers: Sequence[Layer], suffix: str) -> str:
     """All entities as the content of a file: `.json` (with the text), `.csv`, or `.ann` (BRAT's, for this text)."""
     tagged = Tagged(Text("text", text, derived=True), tuple(list(layer.entities) for layer in layers))
     names = {key: shown.name for layer in layers for key, shown in layer.concepts.items()}
-    run = Run([layer.model for layer in layers], (lambda *key: names.get(key, key[1])) if names else None)
+    run = Run(
+        [layer.model for layer in layers],
+        (lambda *key: names.get(key, key[1])) if names else None,
+        any(entity.fragments for layer in layers for entity in layer.entities),
+    )
     form = load_format({".json": ".jsonl", ".ann": ""}.get(suffix, suffix))
     if isinstance(form, FileFormat):
         return form.header(run) + form.document(tagged, run)

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from tests.corpora.notes import Add, everything, note, write_brat, write_jsonl
+from zoo.corpora.document import fingerprints
 from zoo.corpora.load import load_corpus
 from zoo.corpora.overview import overview
 from zoo.errors import ZooError
 from zoo.evaluation.leakage import check_corpora
+from zoo.modeling.windows import Entity
 from zoo.registry.loader import load_registry
 from zoo.registry.schema import SPLITS
+from zoo.tagging.outputs.format import Run
+from zoo.tagging.outputs.output import Output
+from zoo.tagging.texts import Tagged, Text
 
 
 def sentences(number: int) -> str:
@@ -269,6 +275,22 @@ def test_discontinuous_mentions_survive_the_writing(add: Add, tmp_path: Path) ->
         add(path=path)
     added = add(path=path, overlaps="keep")
     assert added.corpus.splits["train"][0].spans[0].fragments == ((0, 4), (5, 7))
+
+
+def test_what_was_tagged_nested_and_discontinuous_becomes_a_corpus_as_it_was(add: Add, tmp_path: Path) -> None:
+    parts = ((0, 1), (8, 13))
+    found = [Entity(0, 13, "Disorder", 0.9, None, parts), Entity(6, 7, "Drug", 0.9), Entity(6, 13, "Disorder", 0.9)]
+    output = Output(tmp_path / "tagged", Run(["m"]), "x")
+    with output.writing():
+        for number in range(12):
+            output.add(Tagged(Text(str(number), f"T and B cells of {number}"), (found,)))
+    added = add(path=tmp_path / "tagged", format="brat", overlaps="keep")
+    registry = load_registry(tmp_path / "registry")
+    corpus = load_corpus(registry.corpus("my-notes"), registry_folder=tmp_path / "registry")
+    expected = {replace(entity, type=added.types[entity.type]).key for entity in found}
+    documents = [document for split in SPLITS for document in corpus.splits[split]]
+    assert len(documents) == 12 and all({span.key for span in d.spans} == expected for d in documents)
+    assert corpus.fingerprints == {split: fingerprints(corpus.splits[split])[1] for split in SPLITS}  # with fragments
 
 
 def test_all_types_are_taken(add: Add) -> None:

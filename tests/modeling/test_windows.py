@@ -13,7 +13,8 @@ from tests.tiny import tiny_tokenizer
 from zoo.corpora.document import Document, Span
 from zoo.modeling.heads import heads_of
 from zoo.modeling.labels import LabelSpace
-from zoo.modeling.windows import IGNORED, Entity, decode, encode, finish, join_windows, label_window, missing_mentions
+from zoo.modeling.reach import missing_mentions
+from zoo.modeling.windows import IGNORED, Entity, decode, encode, finish, join_windows, label_window
 
 LABELS = LabelSpace(("Disease", "Chemical"), 4)
 KINDS = ("wordpiece", "unigram", "bpe")

@@ -18,14 +18,14 @@ def key_of(start: int, end: int, name: str, fragments: Fragments) -> Key:
     return (start, end, name, fragments) if fragments else (start, end, name)
 
 
-def parts_of(key: Key) -> Fragments:
+def fragments_of(key: Key) -> Fragments:
     """`[start, end)` of what a mention marks: its fragments, or all from its start to its end."""
     return key[3] if len(key) == 4 else (key[:2],)
 
 
-def text_of(text: str, key: Key) -> str:
-    """The characters of a mention; of a discontinuous one its fragments with a space between them."""
-    return " ".join(text[start:end] for start, end in parts_of(key))
+def text_of(text: str, key: Key, gap: str = " ") -> str:
+    """The characters of a mention; of a discontinuous one its fragments with a gap between them."""
+    return gap.join(text[start:end] for start, end in fragments_of(key))
 
 
 @dataclass(frozen=True, slots=True, order=True)

@@ -10,7 +10,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Literal
 
-from zoo.corpora.document import Document, Key, Span, parts_of
+from zoo.corpora.document import Document, Key, Span, fragments_of
 from zoo.errors import ZooError
 
 Policy = Literal["keep", "longest", "error"]
@@ -36,7 +36,7 @@ def places(keys: Collection[Key]) -> dict[Key, Place]:
     """How each of the mentions of one side of a document lies among the others."""
     found = {key: Place() for key in sorted(keys)}
     ordered = list(found)
-    characters = {key: {at for start, end in parts_of(key) for at in range(start, end)} for key in ordered}
+    characters = {key: {at for start, end in fragments_of(key) for at in range(start, end)} for key in ordered}
     for number, key in enumerate(ordered):
         for other in ordered[number + 1 :]:
             if other[0] >= key[1]:

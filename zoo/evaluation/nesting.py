@@ -43,8 +43,22 @@ class Nesting(Record):
     unreachable_mentions: int = Field(
         default=0,
         ge=0,
-        description="gold mentions that no head of the model can label: discontinuous, or deeper than it has levels",
+        description="gold mentions that the heads of the model do not hold: deeper than they have levels, or of parts "
+        "that they do not put together",
     )
+
+    @property
+    def parts(self) -> dict[str, PartScore]:
+        """What occurs, by names for people."""
+        named = {
+            "outside others": self.outer,
+            "inside another": self.inner,
+            "inside one of the same type": self.inner_same_type,
+            "inside two or more": self.by_depth.get("3+"),
+            "across another, or on its very characters": self.overlapping,
+            "discontinuous": self.discontinuous,
+        }
+        return {name: each for name, each in named.items() if each and (each.gold_mentions or each.predicted_mentions)}
 
 
 def _depth(place: Place) -> str:

@@ -10,14 +10,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import TYPE_CHECKING, Literal
 from weakref import WeakKeyDictionary
 
 import numpy as np
 import numpy.typing as npt
 
-from zoo.corpora.document import Document, Fragments, Key, Span, key_of
-from zoo.modeling.heads import Head, divide
+from zoo.corpora.document import Fragments, Key, Span, key_of
+from zoo.modeling.parts import join_parts
 from zoo.ontologies.link import Link
 
 if TYPE_CHECKING:
@@ -268,51 +268,24 @@ def finish(text: str, per_window: Sequence[Sequence[Entity]]) -> list[Entity]:
     return trimmed
 
 
-def join_heads(per_head: Sequence[list[Entity]]) -> list[Entity]:
-    """The entities of a text from those that each head found: nested ones stay; of the same one the surest."""
-    if len(per_head) == 1:
-        return per_head[0]
-    found: dict[Key, Entity] = {}
-    for entity in (entity for entities in per_head for entity in entities):
-        if entity.key not in found or entity.score > found[entity.key].score:
-            found[entity.key] = entity
-    return sorted(found.values(), key=lambda entity: (entity.start, -entity.end, entity.type))
-
-
-class Missing(NamedTuple):
-    """Gold mentions that no prediction can hit.
-
-    Attributes:
-        unaligned: Their borders fall inside a word or token.
-        unreachable: No head labels them: they are discontinuous, or overlap others on all levels of their type.
-    """
-
-    unaligned: int
-    unreachable: int
-
-
-def missing_mentions(
-    documents: Sequence[Document], windows: Sequence[Window], heads: Sequence[Head], labels: LabelSpace
-) -> Missing:
-    """How many gold mentions no prediction can hit: what the labels of all windows and heads do not give back.
+def join_heads(per_head: Sequence[list[Entity]], parts: Sequence[str | None]) -> list[Entity]:
+    """The entities of a text from those that each head found: nested ones stay; of the same one the surest.
 
     Args:
-        documents: Documents with gold spans.
-        windows: Their windows.
-        heads: The heads of the model.
-        labels: Label space of the model.
+        per_head: Entities by each head.
+        parts: Which parts of discontinuous mentions each head finds, `first` or `last`; None: whole mentions.
     """
-    own = [divide({span.key: span for span in document.spans}.values(), heads) for document in documents]
-    found: list[list[list[list[Entity]]]] = [[[] for _ in heads] for _ in documents]
-    for window in windows:
-        scores = np.ones(len(window), dtype=np.float32)
-        for spans, per_window in zip(own[window.text], found[window.text], strict=True):
-            ids = np.asarray(label_window(window, spans, labels))
-            per_window.append(decode(window, ids, scores, labels.labels))
-    unaligned = unreachable = 0
-    for document, divided, per_head in zip(documents, own, found, strict=True):
-        gold, held = {span.key for span in document.spans}, {span.key for spans in divided for span in spans}
-        unreachable += len(gold - held)
-        hit = {entity.key for entity in join_heads([finish(document.text, per_window) for per_window in per_head])}
-        unaligned += len(held - hit)
-    return Missing(unaligned, unreachable)
+    if len(per_head) == 1:
+        return per_head[0]
+    by_part: dict[str | None, list[Entity]] = {}
+    for part, entities in zip(parts, per_head, strict=True):
+        by_part.setdefault(part, []).extend(entities)
+    joined = [
+        Entity(one.start, other.end, one.type, (one.score + other.score) / 2, fragments=fragments)
+        for one, other, fragments in join_parts(by_part.get("first", []), by_part.get("last", []))
+    ]
+    found: dict[Key, Entity] = {}
+    for entity in (*by_part.get(None, []), *joined):
+        if entity.key not in found or entity.score > found[entity.key].score:
+            found[entity.key] = entity
+    return sorted(found.values(), key=lambda entity: (entity.start, -entity.end, entity.type, entity.fragments))

@@ -23,6 +23,7 @@ from zoo.modeling.labels import LabelSpace
 from zoo.modeling.lora import open_dropout
 from zoo.modeling.windows import IGNORED, Window, label_window
 from zoo.registry.recipes import FinetuneRecipe
+from zoo.tagging.models import Block
 from zoo.tagging.tagger import Tagger
 from zoo.training.batching import Targets, epoch_batches, mixed_batches, pack_batch, pad_batch
 from zoo.training.joining import join_runs
@@ -43,6 +44,8 @@ if TYPE_CHECKING:
 
 _LENGTHS = 4
 """bfloat16 batches are padded to multiples of this: oneDNN compiles its AMX kernels anew for each length it meets."""
+_WINDOWS = 4
+"""Windows that count as one document, where a document has more: 60 whole articles are more than four batches of 16."""
 _LEARNED = 0.05
 """Dev F1 below which a training has not begun to find anything: a few lucky mentions are no best epoch to wait from."""
 _HEAD = re.compile(r"(^|\.)(modules_to_save|classifier|score)\.")
@@ -116,7 +119,8 @@ def finetune(
     bfloat16 = use_bfloat16(recipe.precision)
     own_ids = [labels.own_ids(head.types) for head in heads]
     columns = columns_of(heads, labels)
-    blocks = [(each[0], tuple(labels.labels[i] for i in ids)) for each, ids in zip(columns, own_ids, strict=True)]
+    names = [tuple(labels.labels[label] for label in each) for each in own_ids]
+    blocks = [Block(each[0], own, h.part) for each, own, h in zip(columns, names, heads, strict=True)]
     several = len(heads) > 1
     tagger = Tagger.of(model, tokenizer, blocks=blocks if several else (), stride_tokens=stride_tokens)
     own = [torch.tensor(each, device=device) for each in columns]
@@ -125,7 +129,12 @@ def finetune(
     dev_windows = tagger.encode(dev_texts)
 
     optimizer = torch.optim.AdamW(_parameter_groups(model, recipe), lr=recipe.learning_rate, fused=True)
-    steps = planned_steps(len(train), recipe)
+    windows: list[Window] = []
+    size: float = len(train)
+    if not recipe.join_sentences:
+        windows, targets, weights = _training_windows(tagger, [(document, 1) for document in train], labels, heads)
+        size = sum(weights)
+    steps = planned_steps(size, recipe)
     schedule = get_linear_schedule_with_warmup(optimizer, round(recipe.warmup_share * steps), steps)
     pad_id, first = int(tokenizer.pad_token_id or 0), first_position(model)
     trained = [p for p in model.parameters() if p.requires_grad]
@@ -157,7 +166,6 @@ def finetune(
     set_seed(seed)
     rng = random.Random(seed)
     progress.on_start(steps)
-    windows: list[Window] = []
     state = _State(best=_trained(model))
     if snapshot_path and (snapshot := read_snapshot(snapshot_path)):
         state = _restore(snapshot, model, optimizer, schedule, rng)
@@ -169,7 +177,7 @@ def finetune(
             open_dropout(model, backbone=recipe.backbone_dropout)
             epoch = state.epoch + 1
             epoch_started, loss_sum, tokens = time.perf_counter(), 0.0, 0
-            if not windows or recipe.join_sentences:
+            if recipe.join_sentences:
                 runs = join_runs(train, recipe.join_sentences, rng)
                 windows, targets, weights = _training_windows(tagger, runs, labels, heads)
             lengths = [len(window) for window in windows]
@@ -215,8 +223,11 @@ def finetune(
     )
 
 
-def planned_steps(documents: int, recipe: FinetuneRecipe) -> int:
-    """Optimizer steps of a training on so many documents, if patience does not end it."""
+def planned_steps(documents: float, recipe: FinetuneRecipe) -> int:
+    """Optimizer steps of a training on so many documents, if patience does not end it.
+
+    A document of more than `_WINDOWS` windows counts as several.
+    """
     return recipe.epochs * math.ceil(documents / recipe.batch_size)
 
 
@@ -314,7 +325,7 @@ def _training_windows(
         for window in windows
     ]
     pieces = Counter(window.text for window in windows)
-    return windows, targets, [runs[window.text][1] / pieces[window.text] for window in windows]
+    return windows, targets, [runs[w.text][1] / min(pieces[w.text], _WINDOWS * runs[w.text][1]) for w in windows]
 
 
 def _parameter_groups(model: torch.nn.Module, recipe: FinetuneRecipe) -> list[dict[str, object]]:

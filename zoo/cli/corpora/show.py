@@ -67,6 +67,9 @@ def _print_overview(view: CorpusOverview) -> None:
         for split, item in view.splits.items()
     ]
     print_table(columns, rows)
+    for split, item in view.splits.items():
+        if item.lie:
+            print_line(f"{split}: " + ", ".join(f"{count:,} mentions {how}" for how, count in item.lie.items()))
     for name, kind in view.types.items():
         print_line()
         _print_type(name, kind, view)

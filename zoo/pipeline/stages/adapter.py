@@ -13,7 +13,7 @@ from pydantic import Field
 from zoo.corpora.document import Document
 from zoo.evaluation.result import EpochRecord
 from zoo.modeling.adapters import HEADS_FOLDER, write_heads
-from zoo.modeling.heads import Ceiling, ceiling, ceilings, choose
+from zoo.modeling.heads import Ceiling, Head, Part, ceiling, ceilings, choose
 from zoo.modeling.lora import (
     attach_lora,
     check_foreign_rows,
@@ -41,6 +41,12 @@ class HeadRecord(Record):
     name: str
     types: list[str]
     level: int = Field(ge=1, description="1: the longest of overlapping mentions of these types, 2: of the rest")
+    part: Part | None = Field(default=None, description="which parts of discontinuous mentions it labels")
+
+    @classmethod
+    def of(cls, head: Head) -> HeadRecord:
+        """The record of a head."""
+        return cls(name=head.name, types=list(head.types), level=head.level, part=head.part)
 
 
 class TrainRecord(Record):
@@ -171,7 +177,7 @@ def train_adapter(
         trained_share=share.share,
         train_seconds=log.train_seconds,
         precision=log.precision,
-        heads=[HeadRecord(name=h.name, types=list(h.types), level=h.level) for h in heads] if len(heads) > 1 else [],
+        heads=[HeadRecord.of(head) for head in heads] if len(heads) > 1 else [],
         ceilings={each.name: each.share for each in found[1:] or (found if len(heads) > 1 else [])},
         best_epoch=log.best_epoch,
         epochs=list(log.epochs),

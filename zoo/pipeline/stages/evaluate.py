@@ -32,7 +32,8 @@ from zoo.evaluation.spans import count_documents
 from zoo.modeling.adapters import read_heads
 from zoo.modeling.heads import Head, heads_of
 from zoo.modeling.labels import LabelSpace
-from zoo.modeling.windows import Entity, aggregation_strategy, missing_mentions
+from zoo.modeling.reach import missing_mentions
+from zoo.modeling.windows import Entity, aggregation_strategy
 from zoo.pipeline.context import Context
 from zoo.pipeline.stage import Job, Stage, StageKind, split_fingerprints, subtokens
 from zoo.pipeline.stages.train import KIND as TRAIN
@@ -143,7 +144,7 @@ def evaluate_adapter(adapter: Path, checkpoint: Checkpoint, context: Context, pr
     """
     corpus, recipe = context.corpus(checkpoint.corpus), checkpoint.recipe
     tagger = Tagger.load(adapter, stride_tokens=checkpoint.backbone.stride_tokens)
-    described = [Head(head["name"], tuple(head["types"]), head["level"]) for head in read_heads(adapter)]
+    described = [Head(h["name"], tuple(h["types"]), h["level"], h.get("part")) for h in read_heads(adapter)]
     heads = described or heads_of("flat", corpus.entry.entity_types)
     dev, _ = _score(tagger, corpus.splits["dev"], heads, context.labels, recipe)
     test, predictions = _score(tagger, corpus.splits["test"], heads, context.labels, recipe)
