@@ -255,7 +255,7 @@ def test_overlaps_are_dropped_by_policy_only_and_counted_at_every_reading(add: A
         item["spans"].append({"start": start, "end": item["spans"][0]["end"], "type": "Disorder"})
     write_jsonl(tmp_path / "nested.jsonl", notes)
     with pytest.raises(ZooError, match="shares characters") as error:
-        add(path=tmp_path / "nested.jsonl")
+        add(path=tmp_path / "nested.jsonl", overlaps="error")
     assert "--overlaps longest" in str(error.value)
     added = add(path=tmp_path / "nested.jsonl", overlaps="longest")
     assert sum(added.corpus.repairs.values()) == 20
@@ -263,7 +263,9 @@ def test_overlaps_are_dropped_by_policy_only_and_counted_at_every_reading(add: A
     registry = load_registry(tmp_path / "registry")
     again = load_corpus(registry.corpus("my-notes"), registry_folder=tmp_path / "registry")
     assert again.repairs == added.corpus.repairs
-    assert add(name="kept", path=tmp_path / "nested.jsonl", overlaps="keep").corpus.entry.splits["train"].mentions == 42
+    kept = add(name="kept", path=tmp_path / "nested.jsonl")
+    assert kept.corpus.entry.overlaps == "keep" and kept.corpus.entry.splits["train"].mentions == 42
+    assert "overlaps: keep; mentions inside another: 20" in kept.notes
 
 
 def test_discontinuous_mentions_survive_the_writing(add: Add, tmp_path: Path) -> None:
@@ -272,8 +274,9 @@ def test_discontinuous_mentions_survive_the_writing(add: Add, tmp_path: Path) ->
         item["spans"] = [{"start": 0, "end": 7, "type": "Disorder", "fragments": [[0, 4], [5, 7]]}, *item["spans"]]
     path = write_jsonl(tmp_path / "broken.jsonl", notes)
     with pytest.raises(ZooError, match="discontinuous"):
-        add(path=path)
-    added = add(path=path, overlaps="keep")
+        add(path=path, overlaps="error")
+    added = add(path=path)
+    assert added.corpus.entry.overlaps == "keep" and "discontinuous: 20" in " ".join(added.notes)
     assert added.corpus.splits["train"][0].spans[0].fragments == ((0, 4), (5, 7))
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections import Counter
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from pathlib import Path
@@ -49,6 +49,17 @@ def places(keys: Collection[Key]) -> dict[Key, Place]:
                 found[key].overlapping.append(other)
                 found[other].overlapping.append(key)
     return found
+
+
+def count_places(documents: Iterable[Document]) -> Counter[str]:
+    """Mentions that do not lie apart and in one piece, by how they lie; some in several ways."""
+    counts: Counter[str] = Counter()
+    for document in documents:
+        for key, place in places({span.key for span in document.spans}).items():
+            counts["inside another"] += bool(place.holders)
+            counts["across another"] += bool(place.overlapping)
+            counts["discontinuous"] += len(key) > 3
+    return +counts
 
 
 def resolve_overlaps(

@@ -9,7 +9,7 @@ from pydantic import Field
 
 from zoo.corpora.document import Document, Span, count_mentions, count_tokens, text_of
 from zoo.corpora.load import Corpus
-from zoo.corpora.overlaps import places
+from zoo.corpora.overlaps import count_places
 from zoo.corpora.similarity import normalise
 from zoo.records import Record
 from zoo.registry.schema import SplitName
@@ -129,16 +129,16 @@ def _split(
     documents: Sequence[Document], types: Iterable[str], train: set[tuple[str, str]] | None, fingerprint: str
 ) -> SplitOverview:
     counts = Counter(span.type for _, span in _mentions(documents))
-    lie = [place for document in documents for place in places({span.key for span in document.spans}).values()]
+    lie = count_places(documents)
     return SplitOverview(
         documents=len(documents),
         documents_without_mentions=sum(not document.spans for document in documents),
         tokens=count_tokens(documents),
         mentions=count_mentions(documents),
         mentions_per_type={name: counts[name] for name in types},
-        nested_mentions=sum(bool(place.holders) for place in lie),
-        overlapping_mentions=sum(bool(place.overlapping) for place in lie),
-        discontinuous_mentions=sum(bool(span.fragments) for _, span in _mentions(documents)),
+        nested_mentions=lie["inside another"],
+        overlapping_mentions=lie["across another"],
+        discontinuous_mentions=lie["discontinuous"],
         seen_in_train=None if train is None else sum(_form(d, span) in train for d, span in _mentions(documents)),
         fingerprint=fingerprint,
     )
