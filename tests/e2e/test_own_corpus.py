@@ -141,13 +141,13 @@ def test_nested_notes_are_added_and_built_by_the_same_two_commands(zoo: Zoo, reg
     assert weighed["flat"]["held_mentions"] < weighed["types"]["held_mentions"] < weighed["types"]["mentions"]
     (chosen,) = (layout["heads"] for layout in view["heads"] if layout["chosen"])
     assert f"auto): {', '.join(chosen)}; they hold" in added and len(chosen) > 1
-    zoo("build", "minilm-l6/my-notes", "--registry", "registry")
+    zoo("build", "minilm-l6/my-notes", "--registry", "registry", "--set", "finetune.epochs=30")
 
     folder = tmp_path / "builds" / "checkpoints" / "minilm-l6" / "my-notes"
     heads = json.loads((folder / "adapter" / "heads.json").read_text())["heads"]
     assert [head["name"] for head in heads] == chosen
     assert all((folder / "adapter" / head["folder"] / "adapter_model.safetensors").is_file() for head in heads)
-    text = "Patient with chronic liver disease took heparin."
+    text = "Visit 9. Patient with chronic liver disease took heparin."
     found = json.loads(zoo("tag", "--model", folder, text, "--json").stdout)
     quoted = {entity["text"] for entity in found}
     assert {"chronic liver disease", "liver"} <= quoted
