@@ -43,7 +43,7 @@ def chosen_heads(weighed: Sequence[Ceiling]) -> str:
 
     best = choose(weighed)
     names = ", ".join(head.name for head in best.heads)
-    flat = f", one head {100 * weighed[0].share:.1f} %" if best != weighed[0] else ""
+    flat = f", those of {weighed[0].name} {100 * weighed[0].share:.1f} %" if best != weighed[0] else ""
     held = f"{100 * best.share:.1f} % of the training mentions{flat}"
     return f"heads of a build (heads.layout=auto): {names}; they hold {held}"
 
