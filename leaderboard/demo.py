@@ -16,7 +16,8 @@ from concepts import Linkers
 from data import Board
 from entry import Entry
 from examples import EXAMPLES
-from layers import AGREEMENTS, Layer, as_file, colors, compare, legend, render_text, table
+from layers import AGREEMENTS, Layer, as_file, compare, table
+from marks import colors, legend, render_text
 from parts import html
 from zoo.errors import ZooError
 from zoo.tagging.pool import Pool
