@@ -265,6 +265,7 @@ def _from_row(row: Mapping[str, Any], detail: Mapping[str, Any]) -> Entry:
         strategy=decoding.get("aggregation_strategy", "simple"),
         stride=decoding.get("stride_tokens", 128),
         mentions=((result.get("scores") or {}).get("test") or {}).get("gold_mentions"),
+        heads=len(result.get("heads") or ()) or 1,
         details=detail,
     )
 

@@ -69,6 +69,7 @@ class Entry:
     strategy: str = "simple"
     stride: int = 128
     mentions: int | None = None
+    heads: int = 1
     details: Mapping[str, Any] = field(default_factory=dict, repr=False)
 
     @property

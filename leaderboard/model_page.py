@@ -71,6 +71,7 @@ def _facts(entry: Entry, result: Mapping[str, Any]) -> str:
             f"{figure(entry.energy_wh)} Wh, {figure(entry.emissions_g)} g CO2e ({entry.country or 'no country'})",
         ),
         ("LoRA", f"rank {lora['rank']}, alpha {lora['alpha']:g}" if "rank" in lora and "alpha" in lora else MISSING),
+        *([("Heads", f"{entry.heads} on one LoRA")] if entry.heads > 1 else []),
         (
             "Pre-training",
             f"{dapt['passages_trained']:,} passages, perplexity {dapt['perplexity_before']:.1f} to "
