@@ -223,7 +223,7 @@ class Base:
         if adapter not in self._encoders:
             try:
                 self._encoders[adapter] = encoder_digest(Path(adapter)) if adapter else ""
-            except (OSError, SafetensorError):  # of other files than ours: it shares its encoder with none
+            except (ZooError, OSError, SafetensorError):  # of other files than ours: it shares its encoder with none
                 self._encoders[adapter] = str(adapter)
         return self._encoders[adapter]
 

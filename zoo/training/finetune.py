@@ -6,7 +6,6 @@ import math
 import random
 import re
 import time
-from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,10 +17,10 @@ from zoo.evaluation.result import EpochRecord
 from zoo.evaluation.scoring import micro_f1
 from zoo.modeling.batches import first_position
 from zoo.modeling.device import use_bfloat16
-from zoo.modeling.heads import Ceiling, Head, columns_of, divide
+from zoo.modeling.heads import Ceiling, Head, columns_of
 from zoo.modeling.labels import LabelSpace
 from zoo.modeling.lora import open_dropout
-from zoo.modeling.windows import IGNORED, Window, label_window
+from zoo.modeling.windows import IGNORED, Window
 from zoo.registry.recipes import FinetuneRecipe
 from zoo.tagging.models import Block
 from zoo.tagging.tagger import Tagger
@@ -35,6 +34,7 @@ from zoo.training.snapshot import (
     restore_optimizer,
     restore_random_state,
 )
+from zoo.training.targets import training_windows
 
 if TYPE_CHECKING:
     import torch
@@ -44,8 +44,6 @@ if TYPE_CHECKING:
 
 _LENGTHS = 4
 """bfloat16 batches are padded to multiples of this: oneDNN compiles its AMX kernels anew for each length it meets."""
-_WINDOWS = 4
-"""Windows that count as one document, where a document has more: 60 whole articles are more than four batches of 16."""
 _LEARNED = 0.05
 """Dev F1 below which a training has not begun to find anything: a few lucky mentions are no best epoch to wait from."""
 _HEAD = re.compile(r"(^|\.)(modules_to_save|classifier|score)\.")
@@ -132,7 +130,7 @@ def finetune(
     windows: list[Window] = []
     size: float = len(train)
     if not recipe.join_sentences:
-        windows, targets, weights = _training_windows(tagger, [(document, 1) for document in train], labels, heads)
+        windows, targets, weights = training_windows(tagger, [(document, 1) for document in train], labels, heads)
         size = sum(weights)
     steps = planned_steps(size, recipe)
     schedule = get_linear_schedule_with_warmup(optimizer, round(recipe.warmup_share * steps), steps)
@@ -179,7 +177,7 @@ def finetune(
             epoch_started, loss_sum, tokens = time.perf_counter(), 0.0, 0
             if recipe.join_sentences:
                 runs = join_runs(train, recipe.join_sentences, rng)
-                windows, targets, weights = _training_windows(tagger, runs, labels, heads)
+                windows, targets, weights = training_windows(tagger, runs, labels, heads)
             lengths = [len(window) for window in windows]
             if packs:  # as a Trainer draws them; without tables, random lengths would cost padding
                 batches = mixed_batches(weights, recipe.batch_size, rng)
@@ -226,7 +224,7 @@ def finetune(
 def planned_steps(documents: float, recipe: FinetuneRecipe) -> int:
     """Optimizer steps of a training on so many documents, if patience does not end it.
 
-    A document of more than `_WINDOWS` windows counts as several.
+    A document of more than `zoo.training.targets.WINDOWS` windows counts as several.
     """
     return recipe.epochs * math.ceil(documents / recipe.batch_size)
 
@@ -307,25 +305,6 @@ def _restore(
         best_epoch=values["best_epoch"],
         logs=[EpochRecord(**log) for log in values["logs"]],
     )
-
-
-def _training_windows(
-    tagger: Tagger, runs: Sequence[tuple[Document, int]], labels: LabelSpace, heads: Sequence[Head]
-) -> tuple[list[Window], list[Targets], list[float]]:
-    """Windows of the training text, the targets of their tokens, and documents that each window stands for."""
-    texts = [document.text for document, _ in runs]
-    windows = tagger.encode(texts)
-    divided = [divide(document.spans, heads) for document, _ in runs]
-    places = [{label: index for index, label in enumerate(labels.own_ids(head.types))} for head in heads]
-    targets: list[Targets] = [
-        [
-            [place.get(label, IGNORED) for label in label_window(window, spans, labels)]
-            for place, spans in zip(places, divided[window.text], strict=True)
-        ]
-        for window in windows
-    ]
-    pieces = Counter(window.text for window in windows)
-    return windows, targets, [runs[w.text][1] / min(pieces[w.text], _WINDOWS * runs[w.text][1]) for w in windows]
 
 
 def _parameter_groups(model: torch.nn.Module, recipe: FinetuneRecipe) -> list[dict[str, object]]:
