@@ -151,8 +151,8 @@ def _side_by_side(text: str, left: Layer, right: Layer) -> str:
         )
     summary = (
         f'<p class="fine">{same} entities are in both. Differences have a frame: solid, only in this model; '
-        "dashed, the "
-        "other model sets other borders; dotted, the other gives another type.</p>"
+        "dashed, the other model sets other borders; dotted, the other gives another type; where entities overlap, "
+        "their labels alone say it.</p>"
     )
     return f'{summary}{legend([left, right], palette)}<div class="sides">{"".join(columns)}</div>'
 

@@ -157,7 +157,7 @@ def _words(text: str, segment: Segment, palette: Mapping[str, str], state: Mappi
     inner_first = sorted(held, key=lambda m: (m.entity.end - m.entity.start, m.number))
     own = " ".join(str(mark.number) for mark in inner_first)
     marked = {state[mark.entity] for mark in held if mark.entity in state}
-    kind = f" a-{next(iter(marked))}" if len(marked) == 1 else ""
+    kind = f" a-{next(iter(marked))}" if len(marked) == 1 and held[0].rows == 1 else ""
     return f'<mark class="e{kind}" data-e="{own}" style="{style}">{words}</mark>'
 
 
