@@ -102,7 +102,7 @@ def test_layers_are_taken_whole_wherever_their_adapters_stand(family, options, t
 def test_a_table_of_tokens_has_the_logits_and_gradients_of_padded_windows(model):
     if not takes_tables(model):
         pytest.skip("no layers of BERT's shape")
-    pairs = [(window(size), [size] * size) for size in (13, 3, 4, 30, 9, 7, 3) * 4]
+    pairs = [(window(size), [[size] * size]) for size in (13, 3, 4, 30, 9, 7, 3) * 4]
     pad_id = model.config.pad_token_id
     padded = pad_batch(sorted(pairs, key=lambda pair: -len(pair[0])), pad_id=pad_id, step=4, most=30)
     table = pack_batch(pairs, pad_id=pad_id, first_position=first_position(model))
@@ -112,7 +112,7 @@ def test_a_table_of_tokens_has_the_logits_and_gradients_of_padded_windows(model)
 
     def of(batch):
         model.zero_grad()
-        logits = model(**batch.inputs).logits.flatten(0, 1)[batch.gold != IGNORED]
+        logits = model(**batch.inputs).logits.flatten(0, 1)[batch.gold[0] != IGNORED]
         (logits * torch.linspace(-1, 1, logits.numel()).view_as(logits)).sum().backward()
         return logits.detach(), {name: p.grad.clone() for name, p in model.named_parameters() if p.grad is not None}
 

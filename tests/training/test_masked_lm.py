@@ -32,7 +32,7 @@ def test_a_table_has_the_loss_of_padded_sequences(name: str, tmp_path: Path) -> 
     table = masked_batch(tokenizer, sequences, 0.3, 5, table_for=model)
     rows, labels = (
         each[0, : sum(map(len, sequences))].split([len(row) for row in sequences])
-        for each in (table.inputs["input_ids"], table.gold[None])
+        for each in (table.inputs["input_ids"], table.gold)
     )
     fill = torch.nn.utils.rnn.pad_sequence
     ids = fill(rows, batch_first=True, padding_value=tokenizer.pad_token_id)

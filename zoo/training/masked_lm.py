@@ -91,7 +91,7 @@ def masked_batch(
         inputs = {"input_ids": pad(sequences, pad_id)}
         inputs["attention_mask"] = inputs["input_ids"].ne(pad_id).long()
     masked, labels = collator.torch_mask_tokens(inputs["input_ids"])
-    return Batch({**inputs, "input_ids": masked}, labels.flatten())
+    return Batch({**inputs, "input_ids": masked}, labels.flatten()[None])
 
 
 def masked_loss(model: torch.nn.Module, family: Family, batch: Batch, *, bfloat16: bool) -> torch.Tensor:
@@ -99,7 +99,7 @@ def masked_loss(model: torch.nn.Module, family: Family, batch: Batch, *, bfloat1
     import torch
 
     device = next(model.parameters()).device
-    inputs, gold = batch.inputs_on(device), batch.gold.to(device)
+    inputs, gold = batch.inputs_on(device), batch.gold[0].to(device)
     told = gold != IGNORED
     autocast = torch.autocast(device.type, torch.bfloat16) if bfloat16 else nullcontext()
     with autocast, _head_sees(model, family, told.view(inputs["input_ids"].shape)):
