@@ -13,7 +13,7 @@ from tests.conftest import TINY_SENTENCES
 from zoo.corpora.document import Document, Span
 from zoo.evaluation.result import EpochRecord
 from zoo.modeling.backbones import BackboneFiles, build_base
-from zoo.modeling.heads import heads_of
+from zoo.modeling.heads import Head, heads_of
 from zoo.modeling.labels import LabelSpace
 from zoo.modeling.lora import attach_lora
 from zoo.registry.loader import load_registry
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from peft import PeftModel
 
 TYPES = ("Disease", "Chemical")
+FLAT = heads_of("flat", TYPES)
 
 
 def sentences(repeats: int = 2) -> list[Document]:
@@ -58,8 +59,8 @@ class Tiny:
     def base(self) -> Path:
         return self.folder / "base"
 
-    def model(self, recipe: Recipe) -> PeftModel:
-        return attach_lora(self.base, family(), recipe.lora, label_space(), heads_of("flat", TYPES), recipe.seed)
+    def model(self, recipe: Recipe, heads: Sequence[Head] = FLAT) -> PeftModel:
+        return attach_lora(self.base, family(), recipe.lora, label_space(), heads, recipe.seed)
 
     def train(
         self,
@@ -69,19 +70,21 @@ class Tiny:
         on_epoch: Callable[[EpochRecord], None] = lambda log: None,
         model: PeftModel | None = None,
         train: Sequence[Document] | None = None,
+        dev: Sequence[Document] | None = None,
+        heads: Sequence[Head] = FLAT,
         progress: Progress | None = None,
     ) -> tuple[PeftModel, TrainingLog]:
         """Train a fresh adapter as a build does."""
         from transformers import AutoTokenizer
 
-        model = model or self.model(recipe)
+        model = model or self.model(recipe, heads)
         log = finetune(
             model,
             AutoTokenizer.from_pretrained(self.base),
             train or sentences(),
-            sentences(1),
+            dev or sentences(1),
             labels=label_space(),
-            heads=heads_of("flat", TYPES),
+            heads=heads,
             recipe=recipe.finetune,
             stride_tokens=8,
             seed=recipe.seed,
