@@ -11,7 +11,7 @@ from typing import Any
 from pydantic import Field
 
 from zoo.corpora.document import Document
-from zoo.evaluation.result import EpochRecord
+from zoo.evaluation.result import EpochRecord, HeadRecord
 from zoo.modeling.adapters import HEADS_FOLDER, write_heads
 from zoo.modeling.heads import Ceiling, ceiling, ceilings, choose
 from zoo.modeling.lora import (
@@ -33,14 +33,6 @@ from zoo.training.finetune import Progress, TrainingLog, finetune, planned_steps
 TRAINING_FILE = "training.json"
 FEW_STEPS = 60
 """A rule of thumb: a training of 18 steps was seen to end at F1 0; F1 by number of steps has not been measured."""
-
-
-class HeadRecord(Record):
-    """One of several heads."""
-
-    name: str
-    types: list[str]
-    level: int = Field(ge=1, description="1: the longest of overlapping mentions of these types, 2: of the rest")
 
 
 class TrainRecord(Record):
