@@ -30,6 +30,7 @@ from zoo.evaluation.scoring import score_predictions, tag_documents
 from zoo.evaluation.statistics import mean_and_spread
 from zoo.files import write_whole
 from zoo.modeling.device import best_device
+from zoo.modeling.heads import heads_of
 from zoo.modeling.lora import attach_lora, trained_share
 from zoo.modeling.quiet import quiet_libraries
 from zoo.pipeline.context import Context
@@ -152,9 +153,10 @@ def _one(context: Context, checkpoint: Checkpoint, arm: str, method: str, seed: 
 def _train(context: Context, checkpoint: Checkpoint, recipe: Recipe, base: Path, method: str) -> dict[str, Any]:
     from transformers import AutoTokenizer
 
-    corpus, labels, types = context.corpus(checkpoint.corpus), context.labels, checkpoint.corpus.entity_types
+    corpus, labels = context.corpus(checkpoint.corpus), context.labels
+    heads = heads_of("flat", checkpoint.corpus.entity_types)
     family = context.registry.families[checkpoint.backbone.family]
-    model: Any = attach_lora(base, family, recipe.lora, labels, types, recipe.seed)
+    model: Any = attach_lora(base, family, recipe.lora, labels, heads, recipe.seed)
     if method == "full":
         model = model.merge_and_unload()  # LoRA starts at zero: the base itself, with the same head as the other arm's
         model.requires_grad_(True).to(best_device())
@@ -167,7 +169,7 @@ def _train(context: Context, checkpoint: Checkpoint, recipe: Recipe, base: Path,
         corpus.splits["train"],
         corpus.splits["dev"],
         labels=labels,
-        entity_types=types,
+        heads=heads,
         recipe=recipe.finetune,
         stride_tokens=stride,
         seed=recipe.seed,

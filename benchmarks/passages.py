@@ -149,7 +149,8 @@ def prepare(folder: Path) -> dict[str, Any]:
     from zoo.corpora.document import Document
     from zoo.corpora.load import Corpus
     from zoo.passages.mixture import draw_epoch, prepare_passages
-    from zoo.registry.schema import BundledSource, CorpusEntry, LicenseInfo, PassageEntry
+    from zoo.registry.passage_entry import PassageEntry
+    from zoo.registry.schema import BundledSource, CorpusEntry, LicenseInfo
 
     open_license = LicenseInfo(spdx="CC0-1.0", source="made here", publishable=True)
     entries = [

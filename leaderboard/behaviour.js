@@ -49,13 +49,14 @@
     if (button) copy(button.dataset.copy, "Text");
   });
 
-  // the concept of an entity: a card after its label, while the pointer or the focus is on either of them
+  // what an entity is: a card after its label, while the pointer or the focus is on its words or label
   let opened = null, leaving = 0;
   const shut = () => {
     if (!opened) return;
-    const {label, card} = opened;
+    const {label, card, words} = opened;
     opened = null;
     label.setAttribute("aria-expanded", "false");
+    words.forEach(word => word.classList.remove("lit"));
     card.remove();
   };
   const place = () => {
@@ -65,30 +66,40 @@
     card.style.left = `${Math.max(8, Math.min(at.left, window.innerWidth - box.width - 8))}px`;
     card.style.top = `${Math.max(8, below ? at.bottom + 2 : at.top - box.height - 2)}px`;
   };
-  const labelOf = element => {  // the marked words stand before their label
-    let label = element.closest("[data-card]");
-    const number = label && label.dataset.card;
-    while (label && !(label.matches("button.lab") && label.dataset.card === number)) label = label.nextElementSibling;
-    return label;
+  const labelsOf = element => {  // of words, those of all entities that they belong to, the innermost first
+    const label = element.closest("button.lab"), words = element.closest("[data-e]");
+    if (label || !words) return label ? [label] : [];
+    return words.dataset.e.split(" ").map(n => words.closest(".text").querySelector(`.lab[data-n="${n}"]`));
   };
-  const open = label => {
+  const open = labels => {
     clearTimeout(leaving);
-    if (opened && opened.label === label) return;
+    const [label] = labels, text = label.closest(".text"), key = labels.map(one => one.dataset.n).join(" ");
+    if (opened && opened.label === label && opened.key === key) return;
     shut();
-    const hidden = label.closest(".text").nextElementSibling?.querySelector(`[data-concept="${label.dataset.card}"]`);
-    if (!hidden) return;
-    const card = hidden.cloneNode(true);
-    card.classList.add("on");
+    const card = document.createElement("div");
+    card.className = "concept on";
+    card.setAttribute("role", "group");
+    card.setAttribute("aria-label", "Entity");
+    for (const one of labels) {
+      const about = document.createElement("p");
+      about.className = "about";
+      about.style.borderColor = one.style.backgroundColor;
+      about.textContent = one.getAttribute("aria-label");
+      const concept = text.nextElementSibling?.querySelector(`[data-concept="${one.dataset.card}"]`);
+      card.append(about, ...(concept ? concept.cloneNode(true).childNodes : []));
+    }
     label.after(card);
     label.setAttribute("aria-expanded", "true");
-    opened = {label, card};
+    const words = [...text.querySelectorAll(`[data-e~="${label.dataset.n}"]`)];
+    words.forEach(word => word.classList.add("lit"));
+    opened = {label, key, card, words};
     place();
   };
   const within = element => opened && element instanceof Element
     && (opened.card.contains(element) || opened.label.contains(element));
   document.addEventListener("pointerover", event => {
-    const label = event.target instanceof Element && labelOf(event.target);
-    if (label) open(label);
+    const labels = event.target instanceof Element ? labelsOf(event.target) : [];
+    if (labels.length) open(labels);
     else if (within(event.target)) clearTimeout(leaving);
     else if (opened && !within(document.activeElement)) {
       clearTimeout(leaving);
@@ -96,12 +107,22 @@
     }
   });
   document.addEventListener("focusin", event => {
-    if (event.target.matches("button.lab[data-card]")) open(event.target);
+    if (event.target.matches("button.lab")) open([event.target]);
     else if (!within(event.target)) shut();
   });
   document.addEventListener("click", event => {  // a tap: not every browser gives a button the focus
-    const label = event.target instanceof Element && labelOf(event.target);
-    if (label) open(label); else if (!within(event.target)) shut();
+    const labels = event.target instanceof Element ? labelsOf(event.target) : [];
+    if (labels.length) open(labels); else if (!within(event.target)) shut();
+  });
+  document.addEventListener("keydown", event => {  // the labels of a text are one stop of the Tab key
+    const step = {ArrowRight: 1, ArrowLeft: -1}[event.key], label = event.target;
+    if (!step || !label.matches("button.lab")) return;
+    const all = [...label.closest(".text").querySelectorAll("button.lab")], next = all[all.indexOf(label) + step];
+    event.preventDefault();
+    if (!next) return;
+    label.tabIndex = -1;
+    next.tabIndex = 0;
+    next.focus();
   });
   document.addEventListener("keydown", event => {
     if (event.key !== "Escape" || !opened) return;

@@ -106,6 +106,14 @@ COLUMNS: tuple[Column, ...] = (
         lambda e: e.raw_f1, lambda e: percent(e.raw_f1),
     ),
     Column(
+        "nested", "Nested", "Recall of mentions inside another one, percent", lambda e: e.inner_recall,
+        lambda e: percent(e.inner_recall), where_measured=True,
+    ),
+    Column(
+        "discontinuous", "Discontinuous", "Recall of mentions of several parts, percent",
+        lambda e: e.discontinuous_recall, lambda e: percent(e.discontinuous_recall), where_measured=True,
+    ),
+    Column(
         "linked", "Linked F1", "F1 of start, end, type and concept ids, percent; mentions found and linked",
         lambda e: e.linked_f1, lambda e: percent(e.linked_f1), where_measured=True,
     ),

@@ -239,6 +239,8 @@ def _from_row(row: Mapping[str, Any], detail: Mapping[str, Any]) -> Entry:
         unseen_f1=(memory.get("unseen") or {}).get("f1"),
         seen_f1=(memory.get("seen") or {}).get("f1"),
         raw_f1=(raw.get("score") or {}).get("micro_f1"),
+        inner_recall=row.get("inner_recall"),
+        discontinuous_recall=row.get("discontinuous_recall"),
         linked_f1=(linking.get("end_to_end") or {}).get("f1"),
         linking_accuracy=linking["gold"]["belb"]["accuracy_at_1"] if linking else None,
         linked_to="; ".join(
@@ -263,6 +265,7 @@ def _from_row(row: Mapping[str, Any], detail: Mapping[str, Any]) -> Entry:
         strategy=decoding.get("aggregation_strategy", "simple"),
         stride=decoding.get("stride_tokens", 128),
         mentions=((result.get("scores") or {}).get("test") or {}).get("gold_mentions"),
+        heads=len(result.get("heads") or ()) or 1,
         details=detail,
     )
 

@@ -15,8 +15,9 @@ from columns import escape
 from concepts import Linkers
 from data import Board
 from entry import Entry
-from examples import EXAMPLES
-from layers import AGREEMENTS, Layer, as_file, colors, compare, legend, render_text, table
+from examples import EXAMPLES, NESTED
+from layers import AGREEMENTS, Layer, as_file, compare, table
+from marks import colors, legend, render_text
 from parts import html
 from zoo.errors import ZooError
 from zoo.tagging.pool import Pool
@@ -150,8 +151,8 @@ def _side_by_side(text: str, left: Layer, right: Layer) -> str:
         )
     summary = (
         f'<p class="fine">{same} entities are in both. Differences have a frame: solid, only in this model; '
-        "dashed, the "
-        "other model sets other borders; dotted, the other gives another type.</p>"
+        "dashed, the other model sets other borders; dotted, the other gives another type; where entities overlap, "
+        "their labels alone say it.</p>"
     )
     return f'{summary}{legend([left, right], palette)}<div class="sides">{"".join(columns)}</div>'
 
@@ -164,6 +165,7 @@ def _status(text: str, kind: str = "") -> str:
 def build(board: Callable[[], Board], pool: Pool, linkers: Linkers) -> gr.Dropdown:
     """Lay out the tab; returns the choice of models, for whoever opens the demo with one."""
     start = board()
+    examples = EXAMPLES | (NESTED if any(entry.heads > 1 for entry in start.entries) else {})
     html(f'<p class="privacy">{escape(PRIVACY)}</p>')
     with gr.Row(equal_height=False):
         with gr.Column(scale=3, min_width=300):
@@ -172,7 +174,7 @@ def build(board: Callable[[], Board], pool: Pool, linkers: Linkers) -> gr.Dropdo
                 placeholder="Paste a text of up to 100,000 characters",
             )  # fmt: skip
             with gr.Row(elem_classes="examples"):
-                samples = [gr.Button(name, size="sm", min_width=90) for name in EXAMPLES]
+                samples = [gr.Button(name, size="sm", min_width=90) for name in examples]
             html(_UPLOAD, js_on_load=_UPLOAD_JS)
         with gr.Column(scale=2, min_width=280):
             chosen = gr.Dropdown(
@@ -193,7 +195,7 @@ def build(board: Callable[[], Board], pool: Pool, linkers: Linkers) -> gr.Dropdo
     result = gr.State(None, time_to_live=1800)
     file = gr.Textbox(visible=False)
 
-    for button, sample in zip(samples, EXAMPLES.values(), strict=True):
+    for button, sample in zip(samples, examples.values(), strict=True):
         button.click(lambda sample=sample: sample, outputs=text, queue=False, show_progress="hidden")
 
     def answer(words: str, keys: list[str], least: float, both: bool) -> Iterator[tuple[Any, ...]]:

@@ -45,6 +45,8 @@ class Entry:
     unseen_f1: float | None = None
     seen_f1: float | None = None
     raw_f1: float | None = None
+    inner_recall: float | None = None
+    discontinuous_recall: float | None = None
     linked_f1: float | None = None
     linking_accuracy: float | None = None
     linked_to: str = ""
@@ -67,6 +69,7 @@ class Entry:
     strategy: str = "simple"
     stride: int = 128
     mentions: int | None = None
+    heads: int = 1
     details: Mapping[str, Any] = field(default_factory=dict, repr=False)
 
     @property

@@ -36,3 +36,13 @@ EXAMPLES: dict[str, str] = {
         "should i stop the sertraline or is the nausea normal?"
     ),
 }
+
+NESTED: dict[str, str] = {
+    "Nested names": (
+        "The human IL-2 receptor alpha chain gene promoter is silent in resting T and B cells. Stimulation of CD4+ "
+        "peripheral blood T lymphocytes brings NF-kappa B to an enhancer of the IL-2 receptor alpha chain gene, and "
+        "its mRNA rises within hours. In cells that lack the NF-kappa B p65 subunit, neither the promoter nor the "
+        "interferon gamma gene answered."
+    ),
+}
+"""For boards with a model of several heads."""

@@ -9,6 +9,14 @@ from columns import MISSING, count, escape, figure, interval, percent, rank, ver
 from entry import Entry
 
 MOST_MISTAKES = 12
+_LIES = {
+    "outer": "Outside others",
+    "inner": "Inside another",
+    "inner_same_type": "Inside one of the same type",
+    "overlapping": "Across another, or on its very characters",
+    "discontinuous": "Discontinuous",
+}
+"""Parts of a result's nesting, and what a page calls them."""
 
 
 def render_model(entry: Entry) -> str:
@@ -19,6 +27,7 @@ def render_model(entry: Entry) -> str:
         _facts(entry, result),
         _scores(entry, result),
         _types(entry, result),
+        _nesting(result),
         _robustness(result.get("robustness") or {}),
         _mistakes(result.get("errors") or {}),
         _stages(result),
@@ -62,6 +71,7 @@ def _facts(entry: Entry, result: Mapping[str, Any]) -> str:
             f"{figure(entry.energy_wh)} Wh, {figure(entry.emissions_g)} g CO2e ({entry.country or 'no country'})",
         ),
         ("LoRA", f"rank {lora['rank']}, alpha {lora['alpha']:g}" if "rank" in lora and "alpha" in lora else MISSING),
+        *([("Heads", f"{entry.heads} on one LoRA")] if entry.heads > 1 else []),
         (
             "Pre-training",
             f"{dapt['passages_trained']:,} passages, perplexity {dapt['perplexity_before']:.1f} to "
@@ -150,6 +160,17 @@ def _types(entry: Entry, result: Mapping[str, Any]) -> str:
     )
     taught = f"<p>Frequent mentions in its training data:</p><ul>{words}</ul>" if words else ""
     return "<h3>By entity type</h3>" + _score_table("Type", lines) + taught
+
+
+def _nesting(result: Mapping[str, Any]) -> str:
+    """Scores by how mentions lie among others, where some are nested, overlap or are discontinuous."""
+    scores = (result.get("scores") or {}).get("test", {}).get("nesting")
+    if not scores:
+        return ""
+    named = [(name, scores[key], "") for key, name in _LIES.items() if scores[key]["gold_mentions"]]
+    missing = scores["unreachable_mentions"]
+    note = f"<p>{missing:,} of the annotated mentions cannot be found by any of its heads.</p>" if missing else ""
+    return "<h3>Nested and discontinuous mentions</h3>" + _score_table("Mentions", named) + note
 
 
 def _score_table(head: str, lines: Sequence[tuple[str, Mapping[str, Any], str]]) -> str:

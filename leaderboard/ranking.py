@@ -86,6 +86,8 @@ def type_entries(entries: Iterable[Entry]) -> list[Entry]:
                 unseen_f1=entry.unseen_f1 if alone else None,
                 seen_f1=entry.seen_f1 if alone else None,
                 raw_f1=_per_type_raw(entry, name),
+                inner_recall=entry.inner_recall if alone else None,
+                discontinuous_recall=entry.discontinuous_recall if alone else None,
                 linked_f1=entry.linked_f1 if alone else None,
                 linking_accuracy=entry.linking_accuracy if alone else None,
                 linked_to=entry.linked_to if alone else "",

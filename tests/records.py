@@ -77,6 +77,25 @@ def split_score(f1: float, **changes: Any) -> dict[str, Any]:
     }
 
 
+def nesting_data(**changes: Any) -> dict[str, Any]:
+    """Scores by how mentions lie among others, whose figures all differ; none is three deep."""
+
+    def lie(f1: float, gold: int) -> dict[str, Any]:
+        shares = {"f1": f1, "precision": f1 + 0.023, "recall": f1 - 0.022}
+        return {**shares, "gold_mentions": gold, "predicted_mentions": gold - 2}
+
+    return {
+        "outer": lie(0.831, 85),
+        "inner": lie(0.543, 15),
+        "by_depth": {"1": lie(0.831, 85), "2": lie(0.543, 15)},
+        "inner_same_type": lie(0.421, 6),
+        "overlapping": lie(0.317, 4),
+        "discontinuous": lie(0.278, 7),
+        "unreachable_mentions": 9,
+        **changes,
+    }
+
+
 def group(f1: float, gold: int) -> dict[str, Any]:
     return {
         "f1": f1,

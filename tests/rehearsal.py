@@ -34,16 +34,8 @@ from tests.loopback_hub import WRITER, LoopbackHub, loopback_hub
 from tests.passages.homes import Failure, Homes, abstract, serve_homes
 from tests.tiny import TEXTS
 from zoo.registry.loader import Registry, load_registry
-from zoo.registry.schema import (
-    ArchiveSource,
-    BundledSource,
-    CorpusEntry,
-    NotesSource,
-    PackedSource,
-    PassageEntry,
-    RemoteFile,
-    UrlSource,
-)
+from zoo.registry.passage_entry import NotesSource, PassageEntry
+from zoo.registry.schema import ArchiveSource, BundledSource, CorpusEntry, PackedSource, RemoteFile, UrlSource
 
 NOTES = "open-clinical-notes"
 
@@ -180,6 +172,7 @@ def world(
         _write(overlay / "recipes.yaml", {"overrides": [{"match": "*", "set": dict(recipe or {})}]})
         mirrors = {
             "https://raw.githubusercontent.com/": f"{files.url}/",
+            "https://github.com/": f"{files.url}/",
             "https://ftp.ncbi.nlm.nih.gov/": f"{homes.url}/",
             "https://clinicaltrials.gov/": f"{homes.url}/",
             "https://oaipmh.arxiv.org/": f"{homes.url}/",
@@ -214,11 +207,26 @@ def small_corpus(entry: CorpusEntry, files: FileServer, hub: LoopbackHub) -> dic
         data["sources"][0] |= _standoff(entry, source, files)
     elif isinstance(source, UrlSource):
         for split, file in source.files.items():
-            data["sources"][0]["files"][split] = _serve(file, "\n".join(_sentences(entry, split)).encode(), files)
+            columns = "\n".join(_sentences(entry, split)).encode()
+            data["sources"][0]["files"][split] = _serve(file, columns, files)
+            if split in source.layers:
+                layers = [_serve(layer, columns, files) for layer in source.layers[split]]
+                data["sources"][0]["layers"][split] = layers
     elif isinstance(source, ArchiveSource):
         documents = {split: [f"{split}{n}" for n in range(4)] for split in SPLITS}
         for split, file in source.documents.items():
             data["sources"][0]["documents"][split] = _serve(file, "\n".join(documents[split]).encode(), files)
+        if source.beside:
+            members = {
+                path: content
+                for split, names in documents.items()
+                for n, name in enumerate(names)
+                for path, content in _knowtator(entry, source, split, n, name).items()
+            }
+            # craft-concepts, which comes first, has all that craft takes of the same archive
+            content = files.files.get(urlsplit(source.archive.url).path, _zip(members))
+            data["sources"][0]["archive"] = _serve(source.archive, content, files)
+            return {**data, "sources": data["sources"][:1]}
         members = {
             source.member.replace("{id}", name): _document(entry, split, n, source.member)
             for split, names in documents.items()
@@ -241,6 +249,24 @@ def small_corpus(entry: CorpusEntry, files: FileServer, hub: LoopbackHub) -> dic
     else:
         raise NotImplementedError(source.kind)
     return {**data, "sources": data["sources"][:1]}
+
+
+def _knowtator(entry: CorpusEntry, source: ArchiveSource, split: str, number: int, name: str) -> dict[str, str]:
+    """Text and annotations, a file a type, of one of the four documents of a split; what is tagged is a mention."""
+    text, found = "", dict.fromkeys(entry.types, "")
+    for tokens, tags in _examples(entry, split)[number::4]:
+        for token, tag in zip(tokens, tags, strict=True):
+            if tag != "O":
+                kind, mention = tag[2:], f"m{len(text)}"
+                found[kind] += (
+                    f'<annotation><mention id="{mention}" /><span start="{len(text)}" end="{len(text) + len(token)}" />'
+                    f"<spannedText>{token}</spannedText></annotation>"
+                    f'<classMention id="{mention}"><mentionClass id="{kind}:1">{token}</mentionClass></classMention>'
+                )
+            text += f"{token} "
+    (pattern,) = source.beside
+    files = {pattern.replace("{type}", kind): f"<annotations>{xml}</annotations>" for kind, xml in found.items()}
+    return {path.replace("{id}", name): content for path, content in {source.member: text, **files}.items()}
 
 
 def _standoff(entry: CorpusEntry, source: UrlSource, files: FileServer) -> dict[str, Any]:

@@ -6,11 +6,13 @@ import hashlib
 import os
 import shutil
 import tempfile
+import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 _BLOCK_BYTES = 1 << 20
+_LARGEST_HASHED_BYTES = 64 << 20
 
 
 def write_whole(path: Path, content: str | bytes) -> None:
@@ -68,6 +70,29 @@ def file_sha256(path: Path) -> str:
 def git_blob_sha1(path: Path) -> str:
     """Hash that git gives a file: sha1 of `blob <size in bytes>`, a NUL byte and the content (git-hash-object(1))."""
     return _fed(hashlib.sha1(f"blob {path.stat().st_size}\0".encode(), usedforsecurity=False), path)
+
+
+def git_tree_sha1(path: Path, folder: str) -> str:
+    """Hash that git gives a folder, computed from a zip archive of a commit as git hosts make them.
+
+    Args:
+        path: The archive; all that it holds lies in one top folder.
+        folder: Folder of plain files, below the top folder.
+
+    Raises:
+        zipfile.BadZipFile: It is no zip archive, is damaged, or has a file of more than 64 MiB there.
+    """
+    with zipfile.ZipFile(path) as packed:
+        inside = {name.partition("/")[2]: name for name in packed.namelist()}
+        names = sorted(name for name in inside if name.rpartition("/")[0] == folder and not name.endswith("/"))
+        if any(packed.getinfo(inside[name]).file_size > _LARGEST_HASHED_BYTES for name in names):
+            raise zipfile.BadZipFile("a file is too large")
+        entries = b""
+        for name in names:
+            content = packed.read(inside[name])
+            blob = hashlib.sha1(f"blob {len(content)}\0".encode() + content, usedforsecurity=False)
+            entries += f"100644 {name.rpartition('/')[2]}\0".encode() + blob.digest()
+    return hashlib.sha1(f"tree {len(entries)}\0".encode() + entries, usedforsecurity=False).hexdigest()
 
 
 def file_md5(path: Path) -> str:

@@ -14,6 +14,7 @@ from typing import Any
 from zoo.corpora.document import Document
 from zoo.modeling.batches import longest_window
 from zoo.modeling.device import best_device, has_bfloat16, has_fast_bfloat16
+from zoo.modeling.heads import heads_of
 from zoo.modeling.lora import attach_lora
 from zoo.modeling.windows import encode, label_window
 from zoo.pipeline.context import Context
@@ -63,7 +64,8 @@ def alike(checkpoint: Checkpoint, **values: Any) -> Checkpoint:
 
 def _model(context: Context, checkpoint: Checkpoint, base: Path, seed: int) -> Any:
     family = context.registry.families[checkpoint.backbone.family]
-    return attach_lora(base, family, checkpoint.recipe.lora, context.labels, checkpoint.corpus.entity_types, seed)
+    heads = heads_of("flat", checkpoint.corpus.entity_types)
+    return attach_lora(base, family, checkpoint.recipe.lora, context.labels, heads, seed)
 
 
 def run_finetune(
@@ -84,7 +86,7 @@ def run_finetune(
         train,
         dev,
         labels=context.labels,
-        entity_types=checkpoint.corpus.entity_types,
+        heads=heads_of("flat", checkpoint.corpus.entity_types),
         recipe=checkpoint.recipe.finetune,
         stride_tokens=checkpoint.backbone.stride_tokens,
         seed=seed,

@@ -28,7 +28,7 @@ from shared import results_folder
 
 from zoo.evaluation.latency import processor_name
 from zoo.kernels.entities import RARE, is_uncertain, likely_error, logit_errors
-from zoo.kernels.infer import Format, Labelled, label_windows, pack
+from zoo.kernels.infer import Format, Labelled, Packable, label_windows, pack
 from zoo.modeling.quiet import quiet_libraries
 from zoo.modeling.windows import Window, decode
 from zoo.tagging.engine import PACKED_TOKENS
@@ -80,7 +80,7 @@ def _row(model: str, texts: list[Text]) -> dict[str, Any]:
     windows = [window for text in texts for window in stream_windows(tagger, text.text)]
 
     def label(form: Format) -> dict[int, Labelled]:
-        encoders = pack([(tagger.model, None)], form)
+        encoders = pack([Packable(tagger.model)], form)
         return label_windows(encoders, windows, [set(range(len(windows)))], PACKED_TOKENS, None)[0]
 
     def entities(number: int, found: dict[int, Labelled]) -> list[tuple[int, int, str]]:

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from tests.records import FINGERPRINTS, checkpoint, registry, result, result_data, split_score
+from tests.records import FINGERPRINTS, checkpoint, nesting_data, registry, result, result_data, split_score
 from zoo.board.rows import (
     BOARD_SCHEMA_VERSION,
     RANKING,
@@ -117,6 +117,17 @@ def test_another_test_split_under_the_same_corpus_id_is_ranked_apart() -> None:
     assert rows[-1]["rank_shared_by"] == 1 and rows[-1]["test_fingerprint"] == "f" * 64
 
 
+def test_a_row_has_the_scores_of_nested_mentions_where_there_are_some() -> None:
+    scores = {"dev": split_score(0.825, documents=30), "test": split_score(0.8, nesting=nesting_data())}
+    (row,) = board_rows([Built(result(scores=scores), (Counts(8, 2, 2),), Path("x"))])
+    assert (row["inner_f1"], row["inner_recall"]) == (0.543, 0.543 - 0.022)
+    assert row["discontinuous_recall"] == 0.278 - 0.022
+    empty = {**nesting_data()["discontinuous"], "gold_mentions": 0}
+    scores["test"] = split_score(0.8, nesting=nesting_data(discontinuous=empty))
+    (row,) = board_rows([Built(result(scores=scores), (Counts(8, 2, 2),), Path("x"))])
+    assert row["discontinuous_recall"] is None and row["inner_recall"] == 0.543 - 0.022
+
+
 def test_a_row_takes_each_figure_from_its_place() -> None:
     item = Built(result(), (Counts(8, 2, 2),), Path("x"))
     (row,) = board_rows([item])
@@ -140,6 +151,9 @@ def test_a_row_takes_each_figure_from_its_place() -> None:
         "test_precision": 0.8 + 0.02,
         "test_recall": 0.8 - 0.02,
         "dev_micro_f1": 0.825,
+        "inner_f1": None,
+        "inner_recall": None,
+        "discontinuous_recall": None,
         "linked_f1": 0.713,
         "linking_belb_accuracy": 0.853,
         "linked_to": "Chemical: mesh 2024; Disease: medic 2012-07-06",

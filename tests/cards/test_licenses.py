@@ -11,7 +11,8 @@ from zoo.cards.license_table import license_page, license_rows
 from zoo.cards.licenses import LicenseVerdict, check_publication, judge, license_terms, license_url, may_quote
 from zoo.errors import ZooError
 from zoo.registry.loader import load_registry
-from zoo.registry.schema import Backbone, CorpusEntry, LicenseInfo, PassageEntry
+from zoo.registry.passage_entry import PassageEntry
+from zoo.registry.schema import Backbone, CorpusEntry, LicenseInfo
 
 TABLE = Path(__file__).parents[2] / "model_cards" / "licenses.md"
 

@@ -15,7 +15,7 @@ import pytest
 import yaml
 from pydantic import ValidationError
 
-from tests.records import checkpoint, linking_data, passages, registry, result, result_data, split_score
+from tests.records import checkpoint, linking_data, nesting_data, passages, registry, result, result_data, split_score
 from zoo.cards.markdown import escape_markdown, hide_local_paths, web_link
 from zoo.cards.metadata import hub_license, language_name
 from zoo.cards.render import render_base_card, render_card
@@ -99,6 +99,17 @@ def parts(card: str) -> tuple[dict[str, Any], str]:
 
 def metadata(card: str) -> dict[str, Any]:
     return parts(card)[0]
+
+
+def test_nested_mentions_have_a_table_where_there_are_some() -> None:
+    scores = {"dev": split_score(0.825), "test": split_score(0.8, nesting=nesting_data())}
+    shown = card(result(scores=scores))
+    assert "| inside another | 54.30 | 56.60 | 52.10 | 15 | 13 |" in shown
+    assert (
+        "| discontinuous | 27.80 | 30.10 | 25.60 | 7 | 5 |" in shown
+        and "No head can find 9 of the annotated mentions" in shown
+    )
+    assert "inside two or more" not in shown and "Nested and discontinuous" not in card(result())
 
 
 @pytest.mark.parametrize(

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from tests.corpora.notes import Add, everything, note, write_brat, write_jsonl
+from zoo.corpora.document import fingerprints
 from zoo.corpora.load import load_corpus
 from zoo.corpora.overview import overview
 from zoo.errors import ZooError
 from zoo.evaluation.leakage import check_corpora
+from zoo.modeling.windows import Entity
 from zoo.registry.loader import load_registry
 from zoo.registry.schema import SPLITS
+from zoo.tagging.outputs.format import Run
+from zoo.tagging.outputs.output import Output
+from zoo.tagging.texts import Tagged, Text
 
 
 def sentences(number: int) -> str:
@@ -249,7 +255,7 @@ def test_overlaps_are_dropped_by_policy_only_and_counted_at_every_reading(add: A
         item["spans"].append({"start": start, "end": item["spans"][0]["end"], "type": "Disorder"})
     write_jsonl(tmp_path / "nested.jsonl", notes)
     with pytest.raises(ZooError, match="shares characters") as error:
-        add(path=tmp_path / "nested.jsonl")
+        add(path=tmp_path / "nested.jsonl", overlaps="error")
     assert "--overlaps longest" in str(error.value)
     added = add(path=tmp_path / "nested.jsonl", overlaps="longest")
     assert sum(added.corpus.repairs.values()) == 20
@@ -257,7 +263,9 @@ def test_overlaps_are_dropped_by_policy_only_and_counted_at_every_reading(add: A
     registry = load_registry(tmp_path / "registry")
     again = load_corpus(registry.corpus("my-notes"), registry_folder=tmp_path / "registry")
     assert again.repairs == added.corpus.repairs
-    assert add(name="kept", path=tmp_path / "nested.jsonl", overlaps="keep").corpus.entry.splits["train"].mentions == 42
+    kept = add(name="kept", path=tmp_path / "nested.jsonl")
+    assert kept.corpus.entry.overlaps == "keep" and kept.corpus.entry.splits["train"].mentions == 42
+    assert "overlaps: keep; mentions inside another: 20" in kept.notes
 
 
 def test_discontinuous_mentions_survive_the_writing(add: Add, tmp_path: Path) -> None:
@@ -266,9 +274,26 @@ def test_discontinuous_mentions_survive_the_writing(add: Add, tmp_path: Path) ->
         item["spans"] = [{"start": 0, "end": 7, "type": "Disorder", "fragments": [[0, 4], [5, 7]]}, *item["spans"]]
     path = write_jsonl(tmp_path / "broken.jsonl", notes)
     with pytest.raises(ZooError, match="discontinuous"):
-        add(path=path)
-    added = add(path=path, overlaps="keep")
+        add(path=path, overlaps="error")
+    added = add(path=path)
+    assert added.corpus.entry.overlaps == "keep" and "discontinuous: 20" in " ".join(added.notes)
     assert added.corpus.splits["train"][0].spans[0].fragments == ((0, 4), (5, 7))
+
+
+def test_what_was_tagged_nested_and_discontinuous_becomes_a_corpus_as_it_was(add: Add, tmp_path: Path) -> None:
+    parts = ((0, 1), (8, 13))
+    found = [Entity(0, 13, "Disorder", 0.9, None, parts), Entity(6, 7, "Drug", 0.9), Entity(6, 13, "Disorder", 0.9)]
+    output = Output(tmp_path / "tagged", Run(["m"]), "x")
+    with output.writing():
+        for number in range(12):
+            output.add(Tagged(Text(str(number), f"T and B cells of {number}"), (found,)))
+    added = add(path=tmp_path / "tagged", format="brat", overlaps="keep")
+    registry = load_registry(tmp_path / "registry")
+    corpus = load_corpus(registry.corpus("my-notes"), registry_folder=tmp_path / "registry")
+    expected = {replace(entity, type=added.types[entity.type]).key for entity in found}
+    documents = [document for split in SPLITS for document in corpus.splits[split]]
+    assert len(documents) == 12 and all({span.key for span in d.spans} == expected for d in documents)
+    assert corpus.fingerprints == {split: fingerprints(corpus.splits[split])[1] for split in SPLITS}  # with fragments
 
 
 def test_all_types_are_taken(add: Add) -> None:

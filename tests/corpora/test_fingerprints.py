@@ -34,6 +34,18 @@ def test_concept_ids_have_a_version_of_their_own() -> None:
     assert fingerprint(moved) != second
 
 
+def test_fragments_have_a_version_of_their_own() -> None:
+    """What was pinned before fragments counted stays: versions 1 and 2 see a mention from its start to its end."""
+    broken = (replace(PLAIN[0], spans=(Span(0, 15, "Disease", (), ((0, 6), (11, 15))), *PLAIN[0].spans)), PLAIN[1])
+    whole = (replace(PLAIN[0], spans=(Span(0, 15, "Disease"), *PLAIN[0].spans)), PLAIN[1])
+    first, third = fingerprints(broken)
+    assert (first,) == fingerprints(whole) and fingerprint(broken) == third != first
+    other = (replace(PLAIN[0], spans=(Span(0, 15, "Disease", (), ((0, 2), (11, 15))), *PLAIN[0].spans)), PLAIN[1])
+    assert fingerprints(other)[0] == first and fingerprint(other) != third
+    ids = (replace(broken[0], spans=(replace(broken[0].spans[0], concept_ids=("D1",)), *PLAIN[0].spans)), PLAIN[1])
+    assert fingerprints(ids)[0] == first and len({*fingerprints(ids), *fingerprints(broken)}) == 4
+
+
 def test_pins_of_both_versions_hold(add: Add, tmp_path: Path) -> None:
     added = add()
     path = added.path

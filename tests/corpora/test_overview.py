@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -61,6 +62,18 @@ def test_counts_of_splits(corpus: Corpus) -> None:
     assert (train.seen_in_train, dev.seen_in_train, test.seen_in_train) == (None, 1, 1)
     assert not view.verified
     assert test.fingerprint == corpus.fingerprints["test"]
+
+
+def test_nested_and_discontinuous_mentions_are_counted_and_shown(corpus: Corpus) -> None:
+    parts = ((0, 1), (8, 13))
+    spans = (Span(0, 13, "Gene", (), parts), Span(6, 7, "Gene"), Span(6, 13, "Gene"))
+    splits = {**corpus.splits, "test": (Document("e", "T and B cells", spans),)}
+    view = overview(replace(corpus, splits=splits))
+    assert view.splits["test"].lie == {"inside another": 1, "across another": 2, "discontinuous": 1}
+    assert not view.splits["train"].lie and "mentions inside another" not in render_page(overview(corpus), quote=True)
+    shown = " ".join(render_page(view, quote=True).split())
+    assert "test: 1 mentions inside another, 2 mentions across another, 1 mentions discontinuous." in shown
+    assert dict(view.types["Gene"].frequent) == {"T cells": 1, "B": 1, "B cells": 1}
 
 
 def test_counts_of_types(corpus: Corpus) -> None:

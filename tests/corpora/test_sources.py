@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -254,11 +255,11 @@ def test_every_packaged_source_is_pinned_to_a_commit_and_complete() -> None:
                 assert set(source.documents) == set(SPLITS) and "{id}" in source.member
                 known.discard(corpus.id)
             elif source.kind == "url":
-                files = list(source.files.values())
+                files = [*source.files.values(), *(file for more in source.layers.values() for file in more)]
                 assert set(source.files) == set(SPLITS)
             for file in files:
-                assert any(len(part) == 40 for part in file.url.split("/")), file.url
-                assert file.git_blob_sha1
+                assert any(len(part) == 40 for part in re.split(r"/|\.zip$", file.url)), file.url
+                assert file.git_blob_sha1 or file.git_trees
     assert not known
 
 

@@ -107,3 +107,47 @@ def test_the_commands_of_the_readme_build_a_model_of_ones_own_notes(zoo: Zoo, re
     table = (tmp_path / "results" / "decoding.md").read_text()
     cells = " | ".join(f"{100 * first['micro_f1'][name]:.2f}" for name in STRATEGIES)
     assert f"| my-notes | 4 | 12 | {cells} |" in table
+
+
+def write_nested(folder: Path, notes: int = 48) -> None:
+    """BRAT files in which organs lie inside problems, and some problems are discontinuous."""
+    folder.mkdir()
+    organs = ("kidney", "liver", "heart")
+    for number in range(notes):
+        organ, drug = organs[number % 3], DRUGS[number % 4]
+        text = f"Visit {number}. Patient with chronic {organ} disease took {drug}.\n"
+        mentions = [("Problem", f"chronic {organ} disease"), ("Organ", organ), ("Drug", drug)]
+        lines = []
+        for kind, quoted in mentions:
+            start = text.index(quoted)
+            lines.append(f"T{len(lines) + 1}\t{kind} {start} {start + len(quoted)}\t{quoted}\n")
+        if number % 6 == 0:
+            start = len(text)
+            text += "No skin rash and itch.\n"
+            place = f"{start + 3} {start + 7};{start + 17} {start + 21}"
+            lines.append(f"T4\tProblem {place}\tskin itch\n")
+        (folder / f"note-{number:02}.txt").write_text(text, encoding="utf-8")
+        (folder / f"note-{number:02}.ann").write_text("".join(lines), encoding="utf-8")
+
+
+def test_nested_notes_are_added_and_built_by_the_same_two_commands(zoo: Zoo, registry: Path, tmp_path: Path) -> None:
+    write_nested(tmp_path / "notes")
+    types = "Problem=Disease,Organ=Anatomy,Drug=Chemical"
+    added = zoo(*f"corpora add my-notes --format brat --path notes/ --types {types} --registry registry".split()).stdout
+    said = "overlaps: keep; mentions inside another: 48, discontinuous: 8"
+    assert said in added and "heads of a build (heads.layout=auto): " in added
+    view = json.loads(zoo("corpora", "show", "my-notes", "--registry", "registry", "--json").stdout)
+    weighed = {layout["layout"]: layout for layout in view["heads"]}
+    assert weighed["flat"]["held_mentions"] < weighed["types"]["held_mentions"] < weighed["types"]["mentions"]
+    (chosen,) = (layout["heads"] for layout in view["heads"] if layout["chosen"])
+    assert f"auto): {', '.join(chosen)}; they hold" in added and len(chosen) > 1
+    zoo("build", "minilm-l6/my-notes", "--registry", "registry", "--set", "finetune.epochs=30")
+
+    folder = tmp_path / "builds" / "checkpoints" / "minilm-l6" / "my-notes"
+    heads = json.loads((folder / "adapter" / "heads.json").read_text())["heads"]
+    assert [head["name"] for head in heads] == chosen
+    assert all((folder / "adapter" / head["folder"] / "adapter_model.safetensors").is_file() for head in heads)
+    text = "Visit 9. Patient with chronic liver disease took heparin."
+    found = json.loads(zoo("tag", "--model", folder, text, "--json").stdout)
+    quoted = {entity["text"] for entity in found}
+    assert {"chronic liver disease", "liver"} <= quoted

@@ -10,13 +10,17 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from safetensors.torch import load_file, save_file
 
+from tests.adapters import save_adapter, save_base
 from tests.evaluation.stubs import ListTagger, save_list_model
 from zoo.corpora.document import Document, Span
 from zoo.corpora.load import Corpus
 from zoo.errors import ZooError
 from zoo.evaluation.cross import Matrix, Model, cross, describe_model, heat_map, predictable_types, score_pair
+from zoo.modeling.adapters import write_heads
 from zoo.registry.schema import CorpusEntry
+from zoo.tagging.models import Base, Member
 
 TEXT = "asthma and aspirin and migraine"
 GOLD = (Span(0, 6, "Disease"), Span(11, 18, "Chemical"), Span(23, 31, "Disease"))
@@ -90,8 +94,26 @@ def test_switched_off_rows_of_the_head_are_no_types(models: tuple[Path, Path]) -
     assert set(predictable_types(Tagger.load(models[1]))) == {"Disease", "Chemical"}
 
 
+def test_a_model_of_several_heads_finds_the_types_of_all(tmp_path: Path) -> None:
+    from zoo.tagging.tagger import Tagger
+
+    base, adapter = save_base(tmp_path / "base"), tmp_path / "adapter"
+    for folder, off in ((adapter, slice(3, 5)), (adapter / "heads" / "Chemical", slice(1, 3))):
+        weights = save_adapter(folder, base, seed=1) / "adapter_model.safetensors"
+        tensors = load_file(weights)
+        (bias,) = (name for name in tensors if name.endswith("classifier.bias"))
+        tensors[bias][off] = -1e4
+        save_file(tensors, weights, {"format": "pt"})
+    assert predictable_types(Tagger.load(adapter)) == ("Disease",)
+    heads = [{"name": name, "types": [name], "level": 1} for name in ("Disease", "Chemical")]
+    write_heads(adapter, heads)
+    assert predictable_types(Tagger.load(adapter)) == ("Disease", "Chemical")
+
+
 def test_types_of_other_heads_come_from_the_record_or_from_the_labels() -> None:
-    tagger: Any = SimpleNamespace(model=object(), labels=["O", "B-Gene", "I-Gene", "Plain"])
+    model: Any = SimpleNamespace()
+    base = Base(model, model)
+    tagger: Any = SimpleNamespace(base=base, heads=[Member(base, None)], labels=["O", "B-Gene", "I-Gene", "Plain"])
     assert predictable_types(tagger, ["Disease"]) == ("Disease",)
     assert predictable_types(tagger) == ("Gene", "Plain")
 

@@ -118,6 +118,56 @@ def test_json_holds_text_only_when_quoted(report: ErrorReport) -> None:
     assert len(data["mistakes"]) == 9
 
 
+#              0         1         2         3
+#              0123456789012345678901234567890123
+NESTED_TEXT = "human IL-2 receptor gene, T and B cells"
+OUTER, INNER, PART = (0, 24, "DNA"), (6, 19, "protein"), (6, 10, "protein")
+T_CELLS, B_CELLS = (26, 39, "cell", ((26, 27), (34, 39))), (32, 39, "cell")
+
+
+def nested(found: list[Key], gold: list[Key] | None = None) -> ErrorReport:
+    marked = [Entity(*key[:3], 0.9, None, *key[3:]) for key in found]
+    spans = [Span(*key[:3], (), *key[3:]) for key in gold or [OUTER, INNER, PART, T_CELLS, B_CELLS]]
+    return analyse([Document("a", NESTED_TEXT, tuple(spans))], [marked])
+
+
+def test_what_is_missed_in_a_mention_that_was_found_is_nested() -> None:
+    report = nested([OUTER, B_CELLS])
+    found = {m.key: (m.kind, m.counterpart) for m in report.mistakes}
+    assert found == {INNER: ("nested", OUTER), PART: ("nested", OUTER), T_CELLS: ("nested", B_CELLS)}
+    assert report.text(report.mistakes[-1]) == "T cells" and report.by_kind["nested"] == Counts(0, 0, 3)
+    assert {m.key: m.kind for m in nested([INNER, T_CELLS, B_CELLS]).mistakes} == {OUTER: "nested", PART: "nested"}
+
+
+def test_a_wrong_border_counts_for_the_mention_that_it_fits_best() -> None:
+    kinds = {(m.key, m.predicted): m.kind for m in nested([(0, 19, "DNA"), PART, T_CELLS, B_CELLS]).mistakes}
+    assert kinds == {(OUTER, False): "boundary", ((0, 19, "DNA"), True): "boundary", (INNER, False): "nested"}
+    wrong: Key = (26, 39, "cell")  # from end to end: other borders than those of the fragments
+    kinds = {(m.key, m.predicted): m.kind for m in nested([OUTER, INNER, PART, wrong, B_CELLS]).mistakes}
+    assert kinds == {(T_CELLS, False): "boundary", (wrong, True): "boundary"}
+
+
+def test_flat_reports_have_no_class_of_nested_mentions(report: ErrorReport) -> None:
+    assert "nested" not in report.to_json(quote=True)["classes"] and "nested" not in report.by_type["Disease"]
+    assert {layer for m in report.mistakes for s in report.context(m).segments for layer in s.gold_layers} == {0}
+
+
+def test_layers_of_a_context_keep_nested_mentions_apart() -> None:
+    report = nested([OUTER])
+    context = report.context(report.of_kind("nested")[0], 60)
+    assert [(s.text, s.gold_layers, s.predicted_layers) for s in context.segments] == [
+        ("human ", (2,), (0,)),
+        ("IL-2", (0, 1, 2), (0,)),
+        (" receptor", (1, 2), (0,)),
+        (" gene", (2,), (0,)),
+        (", ", (), ()),
+        ("T", (1,), ()),
+        (" and ", (), ()),
+        ("B ", (0,), ()),
+        ("cells", (0, 1), ()),
+    ]
+
+
 KEYS = st.lists(
     st.builds(lambda s, n, t: (s, s + n, t), st.integers(0, 25), st.integers(1, 8), st.sampled_from(["A", "B"])),
     max_size=8,
@@ -147,6 +197,8 @@ def test_classes_add_up_to_the_counts_and_keep_their_promise(sides: list[tuple[l
         touching = [o for o in others if o[0] < end and start < o[1]]
         if not touching:
             assert mistake.kind == ("spurious" if mistake.predicted else "missed")
+        elif beside := report.beside(mistake):
+            assert mistake.kind == "nested" or mistake.counterpart not in beside, "what is right is taken for no other"
         elif any(o[:2] == (start, end) for o in touching):
             assert mistake.kind == "type"
         else:

@@ -84,6 +84,21 @@ def test_gold_and_predicted_are_marked_apart_and_named() -> None:
     assert ("p it", "predicted Chemical") in marked
 
 
+def test_nested_marks_lie_around_each_other() -> None:
+    """The longer mention's line is farther from the text; flat pages have one line a side."""
+    text, parts = "human IL-2 gene, T and B cells", ((17, 18), (25, 30))
+    spans = (Span(0, 15, "DNA"), Span(6, 10, "Protein"), Span(17, 30, "Cell", (), parts), Span(23, 30, "Cell"))
+    found = [Entity(0, 15, "DNA", 0.9), Entity(23, 30, "Cell", 0.9)]
+    names = {"model": "m", "corpus": "c", "split": "test", "license_spdx": "CC0-1.0", "publishable": True}
+    page = render_page(analyse([Document("d", text, spans)], [found]), **names, quote=True)  # type: ignore[arg-type]
+    assert Checker(page).open == []
+    inner = '<span class="g g1"><span class="g p it" title="gold DNA, Protein; predicted DNA">IL-2</span></span>'
+    assert inner in page and '<span class="g g1 p it" title="gold DNA; predicted DNA">human </span>' in page
+    assert "nested: 2 places" in page and "gold Cell [17, 18) and [25, 30), predicted Cell [23, 30)" in page
+    assert "; shares characters with gold DNA [0, 15)" in page and "context deep" in page
+    assert "nested" not in "".join(Checker(render()).seen) and "context deep" not in render()
+
+
 def test_counts_and_limits_are_shown() -> None:
     text = " ".join("".join(Checker(render(examples_per_kind=2)).seen).split())
     assert "missed: 5 places, 2 shown" in text

@@ -85,6 +85,15 @@ MENTIONS = st.sets(
 CASES = st.lists(st.tuples(st.text("ab A", min_size=8, max_size=8), MENTIONS, MENTIONS), max_size=4)
 
 
+def test_the_form_of_a_discontinuous_mention_is_its_fragments() -> None:
+    train = [Document("1", "T cells", (Span(0, 7, "Cell"),))]
+    parts = ((0, 1), (8, 13))
+    test = [Document("2", "T and B cells", (Span(0, 13, "Cell", (), parts), Span(6, 13, "Cell")))]
+    found = seen_unseen(train, test, [[Entity(0, 13, "Cell", 1.0, None, parts), Entity(0, 13, "Cell", 1.0)]])
+    assert (found.seen.true_positives, found.seen.gold_mentions, found.seen.predicted_mentions) == (1, 1, 1)
+    assert (found.unseen.gold_mentions, found.unseen.predicted_mentions) == (1, 1)  # `B cells`, `T and B cells`
+
+
 @given(CASES, CASES)
 def test_seen_and_unseen_counts_add_up_to_all(
     train: list[tuple[str, set[tuple[int, int, str]], set[tuple[int, int, str]]]],

@@ -45,6 +45,16 @@ def test_links_are_kept_with_candidates_and_without_names(tmp_path: Path) -> Non
     assert third == alone
 
 
+def test_nested_and_discontinuous_mentions_are_read_as_they_were_written(tmp_path: Path) -> None:
+    parts = ((0, 1), (8, 13))
+    document = Document("a", "T and B cells", (Span(0, 13, "Cell", (), parts), Span(6, 7, "Gene"), Span(6, 13, "Cell")))
+    found = [Entity(0, 13, "Cell", 0.5, None, parts), Entity(0, 13, "Cell", 0.5), Entity(6, 13, "Cell", 0.5)]
+    write_predictions(tmp_path / PREDICTIONS_FILE, [document], [found])
+    (line,) = read_predictions(tmp_path)
+    assert line.entities == found and [m.key for m in line.gold] == [span.key for span in document.spans]
+    assert line.counts == Counts(2, 1, 1)
+
+
 def test_fields_of_later_versions_are_ignored(tmp_path: Path) -> None:
     mention = {"start": 0, "end": 6, "type": "Disease", "later": 1}
     line = {"id": "a", "gold": [mention], "predicted": [], "later": None}

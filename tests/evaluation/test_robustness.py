@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.evaluation.stubs import ListTagger
-from zoo.corpora.document import Document, Span
+from zoo.corpora.document import Document, Span, text_of
 from zoo.evaluation.robustness import (
     ABBREVIATIONS,
     PERTURBATIONS,
@@ -49,7 +49,7 @@ def documents(draw: st.DrawFn) -> Document:
 
 
 def texts(document: Document) -> list[str]:
-    return [document.text[span.start : span.end] for span in document.spans]
+    return [text_of(document.text, span.key) for span in document.spans]
 
 
 @pytest.mark.parametrize("name", PERTURBATIONS)
@@ -161,6 +161,14 @@ def shown(document: Document) -> str:
 )
 def test_worked_examples(perturb: Perturbation, before: str, after: str) -> None:
     assert shown(perturb(marked(before), 0).document) == after
+
+
+def test_punctuation_between_the_parts_of_a_mention_is_none_inside_it() -> None:
+    text, parts = "T, B and E. coli cells.", ((0, 1), (9, 22))
+    assert [text[start:end] for start, end in parts] == ["T", "E. coli cells"]
+    new = missing_punctuation(Document("d", text, (Span(0, 22, "A", (), parts), Span(9, 16, "A"))), 0).document
+    assert new.text == "T B and E. coli cells"
+    assert [text_of(new.text, span.key) for span in new.spans] == ["T E. coli cells", "E. coli"]
 
 
 def test_an_edit_across_a_border_is_left_out_and_no_mention_vanishes() -> None:

@@ -57,7 +57,9 @@ def out(registry: Registry, tiny_registry: Path, tmp_path_factory: pytest.TempPa
 
     from zoo.cards.render import render_card
     from zoo.files import file_sha256
-    from zoo.modeling.backbones import build_base, classifier, locate_backbone
+    from zoo.modeling.backbones import build_base, locate_backbone
+    from zoo.modeling.classifier import classifier
+    from zoo.modeling.heads import heads_of
     from zoo.modeling.labels import LabelSpace
     from zoo.modeling.lora import attach_lora, save_adapter
 
@@ -68,7 +70,7 @@ def out(registry: Registry, tiny_registry: Path, tmp_path_factory: pytest.TempPa
         backbone, family = checkpoint.backbone, registry.families[name]
         base, folder = out / "bases" / backbone.id, out / "checkpoints" / backbone.id / "tiny"
         build_base(locate_backbone(backbone, tiny_registry), family, labels, 32, base, 0)
-        model = attach_lora(base, family, checkpoint.recipe.lora, labels, types, 0)
+        model = attach_lora(base, family, checkpoint.recipe.lora, labels, heads_of("flat", types), 0)
         torch.manual_seed(0)
         with torch.no_grad():
             for parameter_name, parameter in model.named_parameters():

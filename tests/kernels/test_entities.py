@@ -16,13 +16,14 @@ from peft import LoraConfig, get_peft_model
 from tests.tiny import TEXTS, TOKENIZER_OF, save_tiny_backbone, tiny_tokenizer
 from zoo.kernels import entities
 from zoo.kernels.entities import _CAUTION, _MANY, is_uncertain, likely_error
-from zoo.kernels.infer import Labelled, can_pack, pack
+from zoo.kernels.infer import Labelled, Packable, can_pack, pack
 from zoo.kernels.table import select
 from zoo.modeling.batches import forward
 from zoo.modeling.device import has_bfloat16
 from zoo.modeling.windows import Window, decode, encode
 from zoo.tagging import engine
 from zoo.tagging.engine import find_entities
+from zoo.tagging.models import Member
 from zoo.tagging.tagger import Tagger
 
 LABELS = ["O", "B-Disease", "I-Disease", "B-Chemical", "I-Chemical"]
@@ -53,7 +54,15 @@ def two_adapters(family: str, folder: Path, *, upper: bool = False) -> list[Tagg
     tokenizer = tiny_tokenizer(TOKENIZER_OF[family])
     tokenizer.model_max_length = 32
     first = Tagger.of(tuned, tokenizer, stride_tokens=8)
-    return [replace(first, adapter=name) for name in ("one", "two")]
+    return [replace(first, heads=(Member(first.base, name),)) for name in ("one", "two")]
+
+
+def packables(taggers: list[Tagger]) -> list[Packable]:
+    return [Packable(each.model, head.adapter, str(head.adapter)) for each in taggers for head in each.heads]
+
+
+def members(*taggers: Tagger) -> list[Member]:
+    return [head for each in taggers for head in each.heads]
 
 
 def windows_of(one: Tagger) -> list[Window]:
@@ -63,7 +72,7 @@ def windows_of(one: Tagger) -> list[Window]:
 
 
 def theirs(one: Tagger, windows: list[Window]) -> list[torch.Tensor]:
-    one.model.set_adapter(one.adapter)  # type: ignore[arg-type]
+    one.model.set_adapter(one.heads[0].adapter)  # type: ignore[arg-type]
     with torch.inference_mode():
         return [forward(one.model, [window], int(one.tokenizer.pad_token_id or 0))[0] for window in windows]
 
@@ -76,7 +85,7 @@ def test_logits_are_those_of_transformers(
     monkeypatch.setattr(torch.backends.cpu, "get_cpu_capability", lambda: capability)
     taggers = two_adapters(family, tmp_path)
     windows = windows_of(taggers[0])
-    encoders = pack([(each.model, each.adapter) for each in taggers], "float32")
+    encoders = pack(packables(taggers), "float32")
     kept = [number % 3 != 0 for number in range(len(windows))]
     for one, encoder in zip(taggers, encoders, strict=True):
         exact = theirs(one, windows)
@@ -107,9 +116,11 @@ def test_together_they_find_what_each_finds_alone(
     windows = windows_of(taggers[0])
     done: list[int] = []
     found = keys(
-        find_entities(taggers, windows, precision=precision, merge=True, batch_tokens=100, progress=done.append)
+        find_entities(
+            members(*taggers), windows, precision=precision, merge=True, batch_tokens=100, progress=done.append
+        )
     )
-    alone = keys([find_entities([each], windows)[0] for each in taggers])
+    alone = keys([find_entities(members(each), windows)[0] for each in taggers])
     assert found == alone
     assert alone[0] != alone[1] and sum(map(len, alone[0])) > 20
     assert sum(done) == len(windows) * (1 if family == "bert" else 2)
@@ -117,7 +128,7 @@ def test_together_they_find_what_each_finds_alone(
 
 def test_layers_that_no_adapter_touches_are_shared(tmp_path: Path) -> None:
     taggers = two_adapters("bert", tmp_path, upper=True)
-    one, two = pack([(each.model, each.adapter) for each in taggers], "float32")
+    one, two = pack(packables(taggers), "float32")
     assert [a is b for a, b in zip(one.layers, two.layers, strict=True)] == [True] * (len(one.layers) - 1) + [False]
     assert len(one.layers) > 1
 
@@ -144,8 +155,8 @@ def test_what_bfloat16_leaves_uncertain_is_computed_again(tmp_path: Path, monkey
         return Labelled(ids, each.gaps, each.scores)
 
     monkeypatch.setattr(entities, "label_windows", worse)
-    found = keys(find_entities([one], windows, precision="auto", merge=True))
-    assert found == keys(find_entities([one], windows))
+    found = keys(find_entities(members(one), windows, precision="auto", merge=True))
+    assert found == keys(find_entities(members(one), windows))
     assert len(passes) > 2 and passes[0] == len(windows)
 
 
@@ -166,7 +177,7 @@ def test_small_inputs_and_other_processors_take_float32(tmp_path: Path, monkeypa
     passes = []
     label = entities.label_windows
     monkeypatch.setattr(entities, "label_windows", lambda *given: passes.append(given) or label(*given))  # type: ignore[func-returns-value]
-    assert find_entities([one], windows, precision="auto", merge=True)
+    assert find_entities(members(one), windows, precision="auto", merge=True)
     assert len(passes) == 1
 
 

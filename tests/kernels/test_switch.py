@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from tests.kernels.test_entities import keys, two_adapters, windows_of
+from tests.kernels.test_entities import keys, members, two_adapters, windows_of
 from zoo import kernels
 from zoo.errors import ZooError
 from zoo.kernels import entities
@@ -32,10 +32,10 @@ def test_training_is_left_as_it_is(tmp_path: Path, monkeypatch: pytest.MonkeyPat
 def test_tagging_finds_the_same_by_transformers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (one, _) = two_adapters("bert", tmp_path)
     windows = windows_of(one)
-    ours = keys(find_entities([one], windows, merge=True))
+    ours = keys(find_entities(members(one), windows, merge=True))
     monkeypatch.setattr(entities, "label_windows", None)
     monkeypatch.setenv("ZOO_KERNELS", "off")
-    assert keys(find_entities([one], windows, merge=True)) == ours
+    assert keys(find_entities(members(one), windows, merge=True)) == ours
 
 
 def test_other_values_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -14,7 +14,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from concepts import Shown
-from layers import Layer, as_file, colors, compare, render_text, segments, table
+from layers import Layer, as_file, compare, table
+from marks import colors, legend, render_text, segments, stack
+from zoo.corpora.document import fragments_of
 from zoo.modeling.windows import Entity
 from zoo.ontologies.link import Candidate, Link
 
@@ -25,29 +27,47 @@ B = Layer("model b", (Entity(9, 20, "Disease", 0.8), Entity(26, 33, "Drug", 0.7)
 
 def plain(markup: str) -> str:
     """The text of the page, labels left out."""
-    return html.unescape(re.sub(r"<[^>]+>", "", re.sub(r'<span class="lab".*?</span>', "", markup, flags=re.S)))
+    return html.unescape(re.sub(r"<[^>]+>", "", re.sub(r"<button .*?</button>", "", markup, flags=re.S)))
 
 
 @st.composite
 def texts_with_layers(draw: st.DrawFn) -> tuple[str, list[Layer]]:
     text = draw(st.text(min_size=1, max_size=60))
-    spans = st.tuples(st.integers(0, len(text) - 1), st.integers(1, len(text)), st.sampled_from("XYZ"))
+    borders = st.lists(st.integers(0, len(text)), min_size=2, max_size=6, unique=True).map(sorted)
     layers = []
     for number in range(draw(st.integers(0, 3))):
-        found = {Entity(s, e, t, 0.5) for s, e, t in draw(st.lists(spans, max_size=6)) if s < e}
-        layers.append(Layer(str(number), tuple(sorted(found))))
+        found = set()
+        for cuts, name in draw(st.lists(st.tuples(borders, st.sampled_from("XYZ")), max_size=6)):
+            parts = tuple(zip(cuts[::2], cuts[1::2], strict=False))
+            found.add(Entity(parts[0][0], parts[-1][1], name, 0.5, None, parts if len(parts) > 1 else ()))
+        layers.append(Layer(str(number), tuple(sorted(found, key=lambda entity: entity.key))))
     return text, layers
 
 
 @given(texts_with_layers())
 def test_segments_cover_the_text_once_with_what_lies_over_it(case: tuple[str, list[Layer]]) -> None:
     text, layers = case
-    cut = segments(len(text), layers)
+    marks = stack(layers)
+    cut = segments(len(text), marks)
     assert [s.start for s in cut] == [0, *(s.end for s in cut[:-1])] and cut[-1].end == len(text)
     for segment in cut:
-        over = {(n, e) for n, layer in enumerate(layers) for e in layer.entities
-                if e.start <= segment.start and segment.end <= e.end}  # fmt: skip
-        assert set(segment.covering) == over
+        over = {m.number for m in marks if m.entity.start <= segment.start and segment.end <= m.entity.end}
+        assert {mark.number for mark in segment.covering} == over
+
+
+@given(texts_with_layers())
+def test_rows_do_not_collide_and_are_no_more_than_needed(case: tuple[str, list[Layer]]) -> None:
+    text, layers = case
+    marks = stack(layers)
+    assert [m.number for m in marks] == list(range(sum(len(layer.entities) for layer in layers)))
+    for segment in segments(len(text), marks):
+        rows = [mark.row for mark in segment.covering]
+        assert len(set(rows)) == len(rows) and all(mark.row < mark.rows for mark in segment.covering)
+    deepest = [
+        max((sum(e.start <= at < e.end for e in layer.entities) for at in range(len(text))), default=0)
+        for layer in layers
+    ]
+    assert all(mark.rows <= sum(max(1, depth) for depth in deepest) for mark in marks)
 
 
 @given(texts_with_layers())
@@ -56,11 +76,66 @@ def test_the_text_on_the_page_is_the_text(case: tuple[str, list[Layer]]) -> None
     assert plain(render_text(text, layers, colors(layers))) == text.replace("\0", "\ufffd")
 
 
+@given(texts_with_layers())
+def test_the_page_tells_where_every_entity_lies(case: tuple[str, list[Layer]]) -> None:
+    text, layers = case
+    page = render_text(text, layers, colors(layers))
+    held: dict[int, set[int]] = {}
+    place = 0
+    for words, numbers in _pieces(page):
+        for number in numbers:
+            held.setdefault(number, set()).update(range(place, place + len(words)))
+        place += len(words)
+    for mark in stack(layers):
+        expected = {at for start, end in fragments_of(mark.entity.key) for at in range(start, end)}
+        assert held[mark.number] == expected
+        assert page.count(f'data-n="{mark.number}"') == 1
+
+
+def _pieces(page: str) -> list[tuple[str, list[int]]]:
+    """Words of the page with the numbers of the entities that they are part of."""
+    pieces = re.split(r"(<mark [^>]*>.*?</mark>)", re.sub(r"<button .*?</button>", "", page, flags=re.S), flags=re.S)
+    found = []
+    for piece in pieces:
+        own = re.match(r'<mark [^>]*data-e="([^"]*)"', piece)
+        found.append((plain(piece), [int(n) for n in own[1].split()] if own else []))
+    return found
+
+
 def test_overlapping_layers_have_a_bar_each() -> None:
     page = render_text(TEXT, [A, B], colors([A, B]))
-    both = re.search(r'<mark class="e" style="background:([^"]+)">asthma</mark>', page)
-    assert both and both[1].count("linear-gradient") == 2
+    both = re.search(r'<mark class="e" data-e="[^"]+" style="background:([^"]+)">asthma</mark>', page)
+    assert both and both[1].count(" 4px no-repeat") == 2
     assert "1 Disease" in page and "2 Disease" in page
+
+
+NESTED = Layer(
+    "m",
+    (
+        Entity(0, 17, "Cell", 0.7, None, ((0, 1), (8, 17))),
+        Entity(6, 13, "Cell", 0.9),
+        Entity(6, 7, "Gene", 0.8),
+    ),
+)
+
+
+def test_rows_and_a_gap_are_drawn() -> None:
+    text = "T and B cells old"
+    page = render_text(text, [NESTED], colors([NESTED]))
+    assert [(m.row, m.rows) for m in stack([NESTED])] == [(0, 3), (1, 3), (2, 3)]
+    assert '<span class="e"' in page and "repeating-linear-gradient" in page and "--rows:3" in page
+    assert 'aria-label="Cell · 2 parts: T … cells old · score 0.700 · m"' in page
+    assert page.count('tabindex="0" aria-label="Gene') == 1 and page.count('tabindex="-1"') == 2
+    assert "Dashes join" in legend([NESTED], colors([NESTED])) and "T …" in table(text, [NESTED])
+    assert "<p" not in legend([A], colors([A])) and "--rows:1" in render_text(TEXT, [A], colors([A]))
+
+
+def test_nested_and_discontinuous_agreement() -> None:
+    outer, inner = Entity(0, 10, "X", 0.9), Entity(0, 4, "X", 0.9)
+    assert compare(Layer("a", (inner, outer)), Layer("b", (outer,)))[0] == ["only", "both"]
+    parts = Entity(0, 10, "X", 0.9, None, ((0, 2), (8, 10)))
+    assert compare(Layer("a", (parts,)), Layer("b", (outer,)))[0] == ["borders"]
+    assert compare(Layer("a", (parts,)), Layer("b", (Entity(3, 7, "X", 0.9),)))[0] == ["only"]
 
 
 def test_agreement() -> None:
@@ -138,21 +213,21 @@ LINKED = Layer(
 
 def test_linked_entities_have_cards_and_others_are_as_they_were() -> None:
     page = render_text(TEXT, [LINKED], colors([LINKED]))
-    assert page.count('<button type="button" class="lab"') == 2 and page.count('<span class="lab"') == 1
-    assert re.findall(r'<mark[^>]* data-card="(\d)">', page) == ["0", "1"]
+    assert page.count('<button type="button" class="lab"') == 3
+    assert re.findall(r'data-n="(\d)" data-card="(\d)"', page) == [("0", "0"), ("1", "1")]
     sure, unsure = re.findall(r'<div class="concept" data-concept="\d".*?</div>', page)
     assert "<strong>Asthma</strong>" in sure and 'href="https://example.org/D001249"' in sure
     assert "No concept" in unsure and "0.200, ngrams" in unsure
     assert not any(bad in page for bad in ("<script", "<i>", "javascript:", "${"))
     bare = [replace(entity, link=None) for entity in LINKED.entities]
     plain_page = render_text(TEXT, [Layer("m", tuple(bare))], colors([LINKED]))
-    assert "card" not in plain_page and "<button" not in plain_page
+    assert "card" not in plain_page and plain_page.count("<button") == 3
 
 
 def test_the_same_concept_has_one_card() -> None:
     layer = Layer("m", tuple(Entity(n, n + 1, "X", 0.5, MESH) for n in range(9)), SHOWN)
     page = render_text("x" * 9, [layer], colors([layer]))
-    assert page.count('data-card="0"') == 18 and page.count("data-concept=") == 1
+    assert page.count('data-card="0"') == 9 and page.count("data-concept=") == 1
 
 
 def test_table_and_files_name_concepts() -> None:
@@ -168,5 +243,5 @@ def test_table_and_files_name_concepts() -> None:
 def test_models_that_differ_in_links_alone_lie_over_one_another() -> None:
     other = Layer("n", tuple(replace(entity, link=None) for entity in LINKED.entities))
     assert table(TEXT, [LINKED, other]).count("<tr>") == 7
-    assert len(segments(len(TEXT), [LINKED, other])) == len(segments(len(TEXT), [LINKED]))
+    assert len(segments(len(TEXT), stack([LINKED, other]))) == len(segments(len(TEXT), stack([LINKED])))
     assert compare(LINKED, other)[0] == ["both"] * 3

@@ -17,6 +17,7 @@ from examples import EXAMPLES
 from layers import Layer
 from model_page import render_model
 from tests.leaderboard.boards import save
+from tests.records import nesting_data, split_score
 from zoo.modeling.windows import Entity
 from zoo.tagging.pool import Pool
 
@@ -89,6 +90,13 @@ class TestModelPage:
                       "shared by 2 checkpoints"):  # fmt: skip
             assert words in page
         assert "<b>severe</b>" not in page and "&lt;b&gt;severe" in page and "<i>gout" not in page
+
+    def test_it_has_a_table_of_nested_mentions_where_there_are_some(self, board: Board) -> None:
+        entry = board.by_key["large/mixed"]
+        assert "Nested and discontinuous" not in render_model(entry)
+        result = {**entry.details["result"], "scores": {"test": split_score(0.9, nesting=nesting_data())}}
+        page = render_model(replace(entry, details={**entry.details, "result": result}))
+        assert "Inside one of the same type" in page and "9 of the annotated mentions cannot be found" in page
 
     def test_it_says_what_mentions_are_linked_to(self, board: Board) -> None:
         entry = replace(board.entries[0], linked_f1=0.713, linking_accuracy=0.853, linked_to="Disease: medic 2012")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from zoo.corpora.document import Key, text_of
 from zoo.linking.abbreviations import expand, find_abbreviations, long_form
 
 
@@ -27,13 +28,22 @@ def test_definitions(text: str, found: dict[str, str]) -> None:
 
 def test_of_two_mentions_the_one_in_brackets_stands_for_the_other() -> None:
     text = "treated with cisplatin (CDDP) or aspirin (twice)"
-    mentions = [(13, 22), (24, 28), (33, 40)]
-    assert [text[start:end] for start, end in mentions] == ["cisplatin", "CDDP", "aspirin"]
+    mentions: list[Key] = [(13, 22, "X"), (24, 28, "X"), (33, 40, "X")]
+    assert [text_of(text, key) for key in mentions] == ["cisplatin", "CDDP", "aspirin"]
     assert find_abbreviations(text, mentions) == {"CDDP": "cisplatin"}
     assert find_abbreviations(text) == {}
-    turned, mentions = "PB (oral phenobarbital) was given", [(0, 2), (4, 22)]
+    turned, mentions = "PB (oral phenobarbital) was given", [(0, 2, "X"), (4, 22, "X")]
     assert find_abbreviations(turned, mentions) == {"PB": "oral phenobarbital"}
     assert find_abbreviations(turned) == {}
+
+
+def test_of_nested_mentions_each_may_have_a_short_form() -> None:
+    text = "the human retinoid X receptor (RXR) binds"
+    mentions: list[Key] = [(4, 29, "X"), (10, 29, "X"), (10, 20, "X"), (31, 34, "X")]
+    assert find_abbreviations(text, mentions) == {"RXR": "human retinoid X receptor"}
+    assert find_abbreviations(text, mentions[1:]) == {"RXR": "retinoid X receptor"}
+    broken: list[Key] = [(4, 29, "X", ((4, 9), (21, 29))), (31, 34, "X")]
+    assert find_abbreviations("the human " + "x" * 10 + text[20:], broken) == {}
 
 
 def test_letters_must_come_in_order_from_the_start_of_a_word() -> None:

@@ -54,6 +54,15 @@ def test_steps_of_a_linker_without_training(index: Index) -> None:
     assert exact.ontology == "x"
 
 
+def test_of_a_discontinuous_mention_its_parts_are_linked(index: Index) -> None:
+    text, parts = "breast and ovarian cancer", ((0, 6), (19, 25))
+    found = [Entity(0, 25, "Disease", 0.9, None, parts), Entity(11, 25, "Disease", 0.9), Entity(0, 25, "Disease", 0.9)]
+    ((broken, nested, whole),) = Linker.lexical({"Disease": index}).link([text], [found])
+    assert broken.link and broken.link.concept_ids == ("X:1",) and broken.fragments == parts
+    assert nested.link and nested.link.concept_ids == ("X:2",)
+    assert whole.link and whole.link.candidates[0].step != "exact"
+
+
 def test_abbreviations_are_those_of_the_document(index: Index) -> None:
     linker = Linker.lexical({"Disease": index})
     text = "Wilson disease (WD) is rare. WD is inherited."

@@ -27,6 +27,6 @@ def test_packaged_types_are_only_ever_appended() -> None:
         "Disease Chemical Gene Species Protein DNA RNA Cell_line Cell_type Anatomy Amino_acid Anatomical_system Cancer "
         "Cell Cellular_component Developing_anatomical_structure Gene_or_gene_product Immaterial_anatomical_entity "
         "Multi-tissue_structure Organ Organism Organism_subdivision Organism_substance Pathological_formation "
-        "Simple_chemical Tissue"
+        "Simple_chemical Tissue Biological_process Molecular_function Molecular_process Sequence_feature"
     )
     assert " ".join(item.name for item in load_registry().labels.types) == names

@@ -34,15 +34,15 @@ from zoo.passages.load import load_passages, read_passage_files
 from zoo.passages.mixture import passages_fingerprint
 from zoo.passages.planned import not_fetched, planned_fingerprint
 from zoo.registry.lock import LockedPassages, read_lock
-from zoo.registry.schema import (
+from zoo.registry.passage_entry import (
     ArxivSource,
     ClinicalTrialsSource,
-    LicenseInfo,
     NotesFile,
     NotesSource,
     PassageEntry,
     PubmedSource,
 )
+from zoo.registry.schema import LicenseInfo
 
 NOTES = 'ID,kind,text\n1,exam,"Lungs are clear,\nheart is ""regular""."\n2,exam,\n3,plan,Return in a week.\n'
 
@@ -265,7 +265,7 @@ from pathlib import Path
 from zoo.corpora.retry import FetchOptions
 from zoo.errors import ZooError
 from zoo.passages.fetch import fetch_passages
-from zoo.registry.schema import PassageEntry
+from zoo.registry.passage_entry import PassageEntry
 what, cache, url, text = sys.argv[1:]
 options = FetchOptions(offline=False, mirrors={start: url for start in (
     "https://ftp.ncbi.nlm.nih.gov", "https://clinicaltrials.gov", "https://oaipmh.arxiv.org")})

@@ -33,7 +33,8 @@ from zoo.passages.mixture import (
 )
 from zoo.passages.passage import Passage
 from zoo.registry.loader import load_registry
-from zoo.registry.schema import BundledSource, CorpusEntry, LicenseInfo, PassageEntry
+from zoo.registry.passage_entry import PassageEntry
+from zoo.registry.schema import BundledSource, CorpusEntry, LicenseInfo
 
 VOCABULARY = [f"w{i}" for i in range(4000)]
 SENTENCE = "Aspirin lowers the risk of stroke."

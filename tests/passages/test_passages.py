@@ -14,7 +14,8 @@ from zoo.errors import ZooError
 from zoo.passages.load import load_passages, passages_path, read_passage_files, read_passages
 from zoo.passages.passage import Passage
 from zoo.registry.loader import load_registry
-from zoo.registry.schema import BundledSource, FolderSource, LicenseInfo, PassageEntry
+from zoo.registry.passage_entry import PassageEntry
+from zoo.registry.schema import BundledSource, FolderSource, LicenseInfo
 
 LINES = [{"id": "a", "text": "Fever and cough.", "source": "made"}, {"id": "b", "text": "Δ-9 🧬 tetrahydro…"}]
 PASSAGES = [Passage("a", "Fever and cough.", "made"), Passage("b", "Δ-9 🧬 tetrahydro…")]

@@ -371,9 +371,10 @@ def test_a_corpus_that_is_not_here_is_an_obstacle(registry: Path) -> None:
 
 
 def test_corpora_that_nobody_can_fetch_keep_no_pretraining_from_running(tmp_path: Path) -> None:
-    registry, recipe = load_registry(), DaptRecipe(passages=("sample-passages",))
+    packaged, recipe = load_registry(), DaptRecipe(passages=("sample-passages",))
+    without_home = packaged.corpora["craft"].model_copy(update={"sources": ()})
+    registry = replace(packaged, corpora={**packaged.corpora, "craft": without_home})
     without = Context(registry, Settings(out=tmp_path))
-    assert not registry.corpora["craft"].sources
     names = [entry.id for entry in dapt.test_corpora(recipe, without)]
     assert "craft" not in names and {"ncbi-disease", "bc5cdr-abstracts"} <= set(names)
     (tmp_path / "corpora" / "craft").mkdir(parents=True)

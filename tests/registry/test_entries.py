@@ -19,7 +19,7 @@ from zoo.files import git_blob_sha1
 from zoo.passages.load import read_passage_files
 from zoo.registry.loader import PACKAGED, load_registry
 from zoo.registry.reading import read_yaml
-from zoo.registry.schema import SPLITS, BundledSource, CorpusEntry, UrlSource
+from zoo.registry.schema import SPLITS, ArchiveSource, BundledSource, CorpusEntry, UrlSource
 
 
 def words(text: str) -> list[str]:
@@ -200,8 +200,10 @@ CDR_HALVES = "standoff/bc5cdr/train_dev_pmids.tsv"
 
 
 def load_linked(name: str, shared_data: Path, tmp_path: Path) -> Corpus:
-    """A corpus for linking, its pinned files in the cache, or (of one without a source) as local copies."""
+    """A corpus for linking, its pinned files in the cache, or (of one in an archive) as local copies."""
     entry = registered()[name]
+    if isinstance(entry.sources[0], ArchiveSource):
+        return load_corpus(entry, registry_folder=PACKAGED, local=shared_data / "nested")
     here = {sha256(data).hexdigest(): data for data in map(unpacked, shared_data.glob("standoff/*/*.gz"))}
     for source in entry.sources:
         assert isinstance(source, UrlSource)
@@ -210,8 +212,7 @@ def load_linked(name: str, shared_data: Path, tmp_path: Path) -> Corpus:
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(here[file.sha256 or ""])
             assert (git_blob_sha1(path), path.stat().st_size) == (file.git_blob_sha1, file.size_bytes)
-    local = None if entry.sources else shared_data / "nested"
-    return load_corpus(entry, registry_folder=PACKAGED, local=local, cache=tmp_path, options=FetchOptions(offline=True))
+    return load_corpus(entry, registry_folder=PACKAGED, cache=tmp_path, options=FetchOptions(offline=True))
 
 
 def unpacked(path: Path) -> bytes:
@@ -225,6 +226,19 @@ def test_a_corpus_for_linking_is_what_its_entry_says(name: str, shared_data: Pat
     assert set(corpus.entry.ontologies) == set(corpus.entry.entity_types)
     linked = [bool(span.concept_ids) for document in documents_of(corpus) for span in document.spans]
     assert sum(linked) / len(linked) > 0.99
+
+
+@pytest.mark.parametrize(("name", "folder"), [("genia", "genia"), ("craft-concepts", "craft")])
+def test_nested_corpora_may_be_local_copies_of_json_lines(
+    name: str, folder: str, shared_data: Path, tmp_path: Path
+) -> None:
+    (tmp_path / name).symlink_to(shared_data / "nested" / folder)
+    corpus = load_corpus(registered()[name], registry_folder=PACKAGED, local=tmp_path)
+    assert corpus.verified and corpus.split_infos() == corpus.entry.splits
+    assert not corpus.dropped_mentions.total()
+    assert {span.type for document in corpus.splits["train"] for span in document.spans} == set(
+        corpus.entry.entity_types
+    )
 
 
 def test_corpora_name_ontologies_of_the_registry_for_types_that_these_are_for() -> None:

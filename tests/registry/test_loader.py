@@ -108,7 +108,7 @@ def test_a_type_stands_once_in_the_label_space(tmp_path: Path) -> None:
         (
             "corpora/notes.yaml",
             CORPUS + "sources: [{kind: url, files: {test: {url: 'https://x.org/t'}}}]\n",
-            ("sources.0.url.files.test", "sha256, git_blob_sha1 or md5"),
+            ("sources.0.url.files.test", "sha256, git_blob_sha1, md5 or git_trees"),
         ),
         ("corpora/notes.yaml", "id: notes\n  title: x\n", ("not valid YAML", "notes.yaml:2")),
         ("corpora/notes.yaml", "", ("notes.yaml",)),

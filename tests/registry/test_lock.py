@@ -22,7 +22,8 @@ from zoo.modeling.backbones import BackboneFiles
 from zoo.pipeline.context import Context
 from zoo.registry.loader import load_registry
 from zoo.registry.lock import LOCK_FILE, Lock, LockedPassages, LockedRepo, lock_passages, locked, read_lock, resolve
-from zoo.registry.schema import Backbone, PubmedSource
+from zoo.registry.passage_entry import PubmedSource
+from zoo.registry.schema import Backbone
 from zoo.settings import Settings
 
 HUB_ID = "microsoft/deberta-v3-base"

@@ -7,12 +7,16 @@ import io
 import json
 import re
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from zoo.corpora.document import Document
 from zoo.corpora.readers.bioc import read_bioc
 from zoo.corpora.readers.brat import read_brat
+from zoo.corpora.readers.jsonl import read_jsonl
 from zoo.corpora.readers.pubtator import read_pubtator
 from zoo.errors import ZooError
 from zoo.modeling.windows import Entity
@@ -204,6 +208,74 @@ def test_what_is_written_is_read_again(tmp_path: Path, suffix: str) -> None:
             assert one.text == re.sub(r"[\r\n\t]", " ", given)
         else:
             assert one.text == (given.replace("\x0c", " ") if suffix == ".bioc.xml" else given)
+
+
+NESTED = "human IL-2 receptor gene, T and\nB cells, T\nand B cells"
+NESTED_FOUND = [
+    Entity(0, 24, "DNA", 0.9),
+    Entity(6, 19, "protein", 0.9),
+    Entity(6, 19, "DNA", 0.9),
+    Entity(6, 10, "protein", 0.9),
+    Entity(26, 39, "cell type", 0.9, None, ((26, 27), (34, 39))),
+    Entity(32, 39, "cell type", 0.9),
+    Entity(41, 54, "cell type", 0.9, None, ((41, 42), (49, 54))),
+]
+
+
+def from_json_lines(path: Path, **_: Any) -> list[Document]:
+    """What a line holds is a document of the reader, but for names and the text."""
+    line = json.loads(path.read_text())
+    spans = [{name: e[name] for name in ("start", "end", "type", "fragments") if name in e} for e in line["entities"]]
+    path.write_text(json.dumps({"id": line["id"], "text": NESTED, "spans": spans}))
+    return list(read_jsonl(path))
+
+
+@pytest.mark.parametrize(
+    ("name", "read"),
+    [
+        ("found.jsonl", from_json_lines),
+        ("found.bioc.xml", read_bioc),
+        ("found.bioc.json", read_bioc),
+        ("brat", read_brat),
+    ],
+)
+def test_nested_and_discontinuous_mentions_are_read_again(tmp_path: Path, name: str, read: Any) -> None:
+    output = Output(tmp_path / name, Run(["m"]), "x")
+    with output.writing():
+        output.add(Tagged(Text("a", NESTED), (NESTED_FOUND,)))
+    repairs: Counter[str] = Counter()
+    (document,) = read(tmp_path / name, repairs=repairs)
+    kinds = {"_".join(e.type.split()) if name == "brat" else e.type: e.type for e in NESTED_FOUND}
+    assert {replace(span, type=kinds[span.type]).key for span in document.spans} == {e.key for e in NESTED_FOUND}
+    assert len(document.spans) == len(NESTED_FOUND) and not repairs and output.made_whole == 0
+
+
+def test_brat_cuts_each_part_of_a_mention_at_line_ends(tmp_path: Path) -> None:
+    text, parts = "T\nhelper and B\ncells", ((0, 8), (15, 20))
+    output = Output(tmp_path / "brat", Run(["m"]), "x")
+    with output.writing():
+        output.add(Tagged(Text("a", text), ([Entity(0, 20, "cell", 0.9, None, parts)],)))
+    assert (tmp_path / "brat" / "a.ann").read_text() == "T1\tcell 0 1;2 8;15 20\tT helper cells\n"
+    (document,) = read_brat(tmp_path / "brat")
+    assert [span.key for span in document.spans] == [(0, 20, "cell", parts)]
+
+
+def test_csv_has_a_column_of_parts_where_there_may_be_some() -> None:
+    from zoo.tagging.outputs.csv import FORMAT
+
+    run, found = Run(["m"], fragments=True), Tagged(Text("a", NESTED), (NESTED_FOUND,))
+    rows = list(csv.DictReader(io.StringIO(FORMAT.header(run) + FORMAT.document(found, run))))
+    assert [row["fragments"] for row in rows] == ["", "", "", "", "26 27;34 39", "", "41 42;49 54"]
+    assert rows[4]["text"] == "T cells" and rows[1]["text"] == "IL-2 receptor"
+    assert "fragments" not in FORMAT.header(Run(["m"]))
+
+
+def test_pubtator_writes_discontinuous_mentions_whole_and_counts_them(tmp_path: Path) -> None:
+    output = Output(tmp_path / "found.pubtator", Run(["m"]), "x")
+    with output.writing():
+        output.add(Tagged(Text("a", NESTED), (NESTED_FOUND,)))
+    (document,) = read_pubtator(tmp_path / "found.pubtator")
+    assert {span.key for span in document.spans} == {e.key[:3] for e in NESTED_FOUND} and output.made_whole == 2
 
 
 @pytest.mark.parametrize(("suffix", "texts", "ids"), [(".pubtator", ["", " \n"], []), (".bioc.json", [], [])])

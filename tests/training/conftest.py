@@ -13,6 +13,7 @@ from tests.conftest import TINY_SENTENCES
 from zoo.corpora.document import Document, Span
 from zoo.evaluation.result import EpochRecord
 from zoo.modeling.backbones import BackboneFiles, build_base
+from zoo.modeling.heads import heads_of
 from zoo.modeling.labels import LabelSpace
 from zoo.modeling.lora import attach_lora
 from zoo.registry.loader import load_registry
@@ -58,7 +59,7 @@ class Tiny:
         return self.folder / "base"
 
     def model(self, recipe: Recipe) -> PeftModel:
-        return attach_lora(self.base, family(), recipe.lora, label_space(), TYPES, recipe.seed)
+        return attach_lora(self.base, family(), recipe.lora, label_space(), heads_of("flat", TYPES), recipe.seed)
 
     def train(
         self,
@@ -80,7 +81,7 @@ class Tiny:
             train or sentences(),
             sentences(1),
             labels=label_space(),
-            entity_types=TYPES,
+            heads=heads_of("flat", TYPES),
             recipe=recipe.finetune,
             stride_tokens=8,
             seed=recipe.seed,

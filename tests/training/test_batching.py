@@ -7,7 +7,7 @@ import random
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from zoo.corpora.document import Document, Span
+from zoo.corpora.document import Document, Span, text_of
 from zoo.training.batching import epoch_batches, mixed_batches
 from zoo.training.joining import LONGEST_RUN, join_runs
 
@@ -52,6 +52,16 @@ def test_joined_runs_hold_every_sentence_and_mention_once(count: int, share: flo
     assert sum(len(document.spans) for document, _ in runs) == count
     for document, _ in runs:
         assert {document.text[s.start : s.end] for s in document.spans} <= {"asthma"}
+
+
+def test_discontinuous_mentions_stay_so_in_runs() -> None:
+    """Else their gap would be trained on as a part of them."""
+    text, parts = "T and B cells", ((0, 1), (8, 13))
+    some = [Document(str(i), text, (Span(0, 13, "Cell", (), parts), Span(6, 13, "Cell"))) for i in range(20)]
+    runs = join_runs(some, 0.9, random.Random(1))
+    assert any(size > 1 for _, size in runs)
+    for document, size in runs:
+        assert [text_of(document.text, span.key) for span in document.spans] == ["T cells", "B cells"] * size
 
 
 def test_the_share_of_joined_sentences_is_as_asked() -> None:

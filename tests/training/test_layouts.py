@@ -19,6 +19,7 @@ from tests.tiny import TEXTS
 from tests.training.conftest import TYPES, family, label_space, recipe, sentences
 from zoo.errors import ZooError
 from zoo.modeling.backbones import BackboneFiles, build_base, locate_backbone
+from zoo.modeling.heads import heads_of
 from zoo.modeling.lora import attach_lora
 from zoo.registry.loader import load_registry
 from zoo.registry.recipes import DaptRecipe
@@ -50,14 +51,14 @@ def test_a_layout_is_pre_trained_made_a_base_and_fine_tuned(layout: str, tmp_pat
     assert {str(tensor.dtype) for tensor in load_file(base / "model.safetensors").values()} == {"torch.float32"}
     assert (base / "tokenizer.json").is_file() and not list(base.glob("*.bin"))
     tuned = recipe(epochs=2)
-    model = attach_lora(base, kind, tuned.lora, label_space(), TYPES, tuned.seed)
+    model = attach_lora(base, kind, tuned.lora, label_space(), heads_of("flat", TYPES), tuned.seed)
     training = finetune(
         model,
         AutoTokenizer.from_pretrained(base),
         sentences(2),
         sentences(1),
         labels=label_space(),
-        entity_types=TYPES,
+        heads=heads_of("flat", TYPES),
         recipe=tuned.finetune,
         stride_tokens=8,
         seed=tuned.seed,

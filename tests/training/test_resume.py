@@ -11,7 +11,7 @@ import pytest
 from tests.training.conftest import TYPES, Tiny, label_space, recipe, sentences
 from zoo.errors import ZooError
 from zoo.evaluation.result import EpochRecord
-from zoo.modeling.backbones import classifier
+from zoo.modeling.classifier import classifier
 from zoo.modeling.labels import NEVER
 from zoo.modeling.lora import check_foreign_rows
 from zoo.registry.recipes import Recipe

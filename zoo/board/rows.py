@@ -19,6 +19,7 @@ from zoo.cards.current import current_result
 from zoo.errors import ZooError
 from zoo.evaluation.predictions import PREDICTIONS_FILE, read_predictions
 from zoo.evaluation.result import Result, find_result_files, load_result, seed_folder
+from zoo.evaluation.scoring import SplitScore
 from zoo.evaluation.spans import Counts, added_up, total
 from zoo.evaluation.statistics import bootstrap_interval, mean_and_spread, tie_groups
 from zoo.files import write_whole
@@ -189,6 +190,7 @@ def _row(entrant: _Entrant, rank: int, shared_by: int) -> dict[str, Any]:
         "test_precision": fmean(test.precision for test in tests),
         "test_recall": fmean(test.recall for test in tests),
         "dev_micro_f1": fmean(result.scores.dev.micro_f1 for result in results),
+        **_nesting(tests),
         **_linking(first),
         "dropped_share": first.corpus_record.dropped_test_share,
         "trained_parameters": first.trained_parameters,
@@ -204,6 +206,18 @@ def _row(entrant: _Entrant, rank: int, shared_by: int) -> dict[str, Any]:
         "created": max(result.created for result in results),
         "recipe": entrant.recipe,
         "test_fingerprint": first.fingerprints["split_test"],
+    }
+
+
+def _nesting(tests: Sequence[SplitScore]) -> dict[str, Any]:
+    """Means over the seeds; null: the split has no such mentions."""
+    found = [test.nesting for test in tests if test.nesting]
+    inner = [each.inner for each in found if each.inner.gold_mentions]
+    broken = [each.discontinuous for each in found if each.discontinuous.gold_mentions]
+    return {
+        "inner_f1": fmean(each.f1 for each in inner) if inner else None,
+        "inner_recall": fmean(each.recall for each in inner) if inner else None,
+        "discontinuous_recall": fmean(each.recall for each in broken) if broken else None,
     }
 
 

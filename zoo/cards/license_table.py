@@ -12,7 +12,7 @@ from zoo.cards.ontology_licenses import may_publish_ontology
 
 if TYPE_CHECKING:
     from zoo.registry.loader import Checkpoint, Registry
-    from zoo.registry.schema import PassageEntry
+    from zoo.registry.passage_entry import PassageEntry
 
 
 def verdict_of(checkpoint: Checkpoint, registry: Registry) -> LicenseVerdict:

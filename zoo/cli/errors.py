@@ -39,7 +39,7 @@ def errors(
     registry: RegistryOption = None,
     as_json: AsJson = False,
 ) -> None:
-    """Sort a model's mistakes: boundary, type, missed, spurious, with the strings and contexts they fall on."""
+    """Sort a model's mistakes: boundary, type, nested, missed, spurious, with the strings and contexts they fall on."""
     if html is not None:
         _check_file(html)
     loaded = open_corpora([corpus], registry)[0]

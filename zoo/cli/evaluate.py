@@ -135,6 +135,13 @@ def _print_score(score: SplitScore) -> None:
         [name, *score_cells(s.f1, s.precision, s.recall), str(s.gold_mentions)] for name, s in score.per_type.items()
     ]
     print_table(["type", "strict F1", "95% interval", "P", "R", "mentions"], rows)
+    if score.nesting:
+        print_line()
+        rows = [
+            [name, percent(s.f1), percent(s.precision), percent(s.recall), str(s.gold_mentions)]
+            for name, s in score.nesting.parts.items()
+        ]
+        print_table(["mentions by how they lie", "strict F1", "P", "R", "mentions"], rows)
 
 
 def _print_linking(scores: LinkingScores) -> None:

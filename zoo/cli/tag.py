@@ -90,7 +90,8 @@ def tag(
     alone = file is None or not (file.is_dir() or format_of(file) != "text")
     taggers = load_taggers(model)
     linking = open_linking(link, model, taggers, registry) if link else None
-    run = Run(model, linking.concept_name if linking else None)
+    in_parts = any(head.part for tagger in taggers for head in tagger.heads)
+    run = Run(model, linking.concept_name if linking else None, in_parts)
     output = Output(out, run, json.dumps([*given, linking.key] if linking else given)) if out else None
     from zoo.tagging.stream import tag_stream
 
@@ -113,12 +114,23 @@ def tag(
 
 
 def _print_entities(tagged: Tagged, run: Run) -> None:
+    """A table; a mention inside another is indented, and of a discontinuous one a … stands for what is between."""
+    from zoo.corpora.document import text_of
+    from zoo.corpora.overlaps import places
     from zoo.tagging.outputs.format import entity_records
 
+    records = entity_records(tagged, run)
+    around = [places([entity.key for entity in entities]) for entities in tagged.entities]
+    shown = [
+        "  " * len(lie[entity.key].holders) + text_of(tagged.text.text, entity.key, " … ")
+        for lie, entities in zip(around, tagged.entities, strict=True)
+        for entity in entities
+    ]
     concept = ["concept_ids", "concept", "link_score"] if run.linked else []
     columns = ["start", "end", "type", "text", "score", *concept, *(["model"] if len(run.models) > 1 else [])]
     rows = [
-        {**record, "concept_ids": " ".join(record.get("concept_ids", ()))} for record in entity_records(tagged, run)
+        {**record, "concept_ids": " ".join(record.get("concept_ids", ())), "text": text}
+        for record, text in zip(records, shown, strict=True)
     ]
     written = [[row.get(name, "") for name in columns] for row in rows]
     print_table(columns, [[f"{v:.3f}" if isinstance(v, float) else str(v) for v in row] for row in written])
@@ -143,6 +155,8 @@ def _write(output: Output, texts: Iterator[Text], answers: Callable[[Iterator[Te
                 output.keep()
                 kept = time.monotonic()
     print_line(f"{output.documents:,} documents tagged: {output.path}", wrap=False)
+    if output.made_whole:
+        print_step(f"{output.made_whole:,} discontinuous mentions are written whole: the format has no parts")
 
 
 def _print_skipped(skipped: Counter[str]) -> None:

@@ -12,7 +12,7 @@ from typing import Any, Literal
 from zoo.corpora.collection import Collection, gather, natural_unit
 from zoo.corpora.document import Document, Span, count_mentions
 from zoo.corpora.load import Corpus, load_corpus
-from zoo.corpora.overlaps import Policy, resolve_overlaps
+from zoo.corpora.overlaps import Policy, count_places, resolve_overlaps
 from zoo.corpora.splitting import assign_splits, join_copies
 from zoo.corpora.type_names import all_types, check_types, new_in_label_space
 from zoo.errors import ZooError
@@ -34,7 +34,8 @@ class Request:
         types: Type in the files -> type of the label space; empty: none was named.
         all_types: Whether types in the files that are not named are taken, too, under their own names.
         registry: Folder of the user's registry, made if it does not exist.
-        overlaps: What becomes of nested, overlapping and discontinuous mentions.
+        overlaps: What becomes of nested, overlapping and discontinuous mentions; auto: kept where there are such, and
+            else refused in what is read later.
         license_spdx: Licence of the data.
         publishable: Whether models trained on it may be published.
         language: BCP 47 tag of the language of the texts.
@@ -51,7 +52,7 @@ class Request:
     format: AddableFormat
     types: Mapping[str, str]
     registry: Path
-    overlaps: Policy = "error"
+    overlaps: Policy | Literal["auto"] = "auto"
     license_spdx: str = "NOASSERTION"
     publishable: bool = False
     language: str = "en"
@@ -101,12 +102,13 @@ def add_corpus(request: Request) -> Added:
     if request.all_types:
         request = replace(request, types=all_types(request.types, request.ignored_types, found, registry))
     check_types(request.types, request.ignored_types, found, request.path)
-    draft = _draft(request)
     _leave_out(request.ignored_types, data)
-    _check_overlaps(request, data)
+    policy, kept = _policy(request, data)
+    request = replace(request, overlaps=policy)
+    draft = _draft(request)
     new_types = new_in_label_space(request.types, registry)
     capacity = _raised_capacity(new_types, registry)
-    notes = _make_splits(request, data)
+    notes = kept + _make_splits(request, data)
     notes += [f"{what}: {count}" for what, count in sorted(data.repairs.items())]
     for split, documents in data.splits.items():
         if not count_mentions(documents):
@@ -136,7 +138,7 @@ def _draft(request: Request) -> CorpusEntry:
         "unit": unit,
         "types": dict(request.types) or {"any": "any"},
         "default_type": sources[0] if len(sources) == 1 else None,
-        "overlaps": request.overlaps,
+        "overlaps": "keep" if request.overlaps == "auto" else request.overlaps,
         "language": request.language,
         "license": {
             "spdx": request.license_spdx,
@@ -161,18 +163,29 @@ def _leave_out(ignored: Sequence[str], data: Collection) -> None:
         ]
 
 
-def _check_overlaps(request: Request, data: Collection) -> None:
-    """Refuse here, where the message can name the user's own file; what is left out is counted at every reading."""
-    for documents in data.splits.values():
-        for document in documents:
-            try:
-                resolve_overlaps(document, request.overlaps, Counter())
-            except ZooError as error:
-                raise ZooError(
-                    error.what,
-                    where=request.path,
-                    fix="say --overlaps longest (keeps the longest, counts the rest) or --overlaps keep",
-                ) from None
+def _policy(request: Request, data: Collection) -> tuple[Policy, list[str]]:
+    """The overlap policy, and a note where it was found in the data.
+
+    A refusal comes here, where it can name the user's own file; what is left out is counted at every reading.
+    """
+    documents = [document for split in data.splits.values() for document in split]
+    policy, notes = request.overlaps, []
+    if policy == "auto":
+        counts = count_places(documents)
+        policy = "keep" if counts else "error"
+        notes = (
+            [f"overlaps: keep; mentions {', '.join(f'{how}: {n:,}' for how, n in counts.items())}"] if counts else []
+        )
+    for document in documents:
+        try:
+            resolve_overlaps(document, policy, Counter())
+        except ZooError as error:
+            raise ZooError(
+                error.what,
+                where=request.path,
+                fix="say --overlaps keep (all are trained), or --overlaps longest (keeps the longest, counts the rest)",
+            ) from None
+    return policy, notes
 
 
 def _raised_capacity(new_types: Sequence[str], registry: Registry) -> int | None:

@@ -1,14 +1,15 @@
-"""Corpora released as a tar archive with one file a document, and lists of document ids that make the splits.
+"""Corpora released as an archive with one file a document, or several, and lists of document ids that make the splits.
 
-Two layouts of columns are read, told apart by the name of the member: NERsuite (`tag, start, end, token, ...`, which
-keeps the character offsets) for `.nersuite`, else `token ... tag`. The text of a document is its tokens joined by
-spaces.
+Documents of several files are read by the reader of the entry's format. Of those in columns two layouts are read, told
+apart by the name of the member: NERsuite (`tag, start, end, token, ...`, which keeps the character offsets) for
+`.nersuite`, else `token ... tag`. The text of a document is then its tokens joined by spaces.
 """
 
 from __future__ import annotations
 
 import re
 import tarfile
+import tempfile
 import zlib
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -17,9 +18,11 @@ from pathlib import Path
 
 from zoo.corpora.document import Document
 from zoo.corpora.files import numbered_lines
+from zoo.corpora.packed import unpack
+from zoo.corpora.readers import read_split
 from zoo.corpora.readers.conll import TagReader
 from zoo.errors import ZooError
-from zoo.registry.schema import ArchiveSource
+from zoo.registry.schema import ArchiveSource, CorpusEntry
 
 _LARGEST_MEMBER_BYTES = 64 * 1024**2
 _STOP = re.compile(r"[.!?]+")
@@ -80,6 +83,40 @@ def read_archive(
             sentence = ([row.token for row in unit], found, [row.line for row in unit])
             yield tags.document(f"{name}-{number}", [sentence])
     tags.count_repairs(repairs)
+
+
+def read_unpacked(
+    source: ArchiveSource, entry: CorpusEntry, archive: Path, documents: Path, repairs: Counter[str]
+) -> Iterator[Document]:
+    """The documents of one split whose texts and annotations are files of their own, in the order of its list.
+
+    The files of the split are unpacked for as long as they are read.
+
+    Args:
+        source: Where the files of a document lie in the archive.
+        entry: The corpus: its format and types.
+        archive: The zip or tar file, compressed or not.
+        documents: The list of the split, one document id a line.
+        repairs: Counts what had to be repaired.
+
+    Raises:
+        ZooError: The archive is damaged or lacks a file, or one is malformed; with its name in the archive.
+    """
+    ids = _read_list(documents)
+    patterns = [pattern.replace("{type}", kind) for pattern in (source.member, *source.beside) for kind in entry.types]
+    with tempfile.TemporaryDirectory(prefix="zoo-split-") as folder:
+        members = {
+            path.replace("{id}", name): Path(folder, path.replace("{id}", name)) for path in patterns for name in ids
+        }
+        for path in members.values():
+            path.parent.mkdir(parents=True, exist_ok=True)
+        unpack(archive, members, fix="correct `member` or `beside` in the entry")
+        try:
+            found = {document.id: document for document in read_split(Path(folder), entry, repairs)}
+        except ZooError as error:
+            where = error.where and error.where.replace(f"{folder}/", f"{archive}: ")
+            raise ZooError(error.what, where=where, fix=error.fix) from None
+    yield from (found[name] for name in ids)
 
 
 def cut_sentences(rows: Sequence[_Row]) -> list[list[_Row]]:

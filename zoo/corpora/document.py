@@ -18,6 +18,16 @@ def key_of(start: int, end: int, name: str, fragments: Fragments) -> Key:
     return (start, end, name, fragments) if fragments else (start, end, name)
 
 
+def fragments_of(key: Key) -> Fragments:
+    """`[start, end)` of what a mention marks: its fragments, or all from its start to its end."""
+    return key[3] if len(key) == 4 else (key[:2],)
+
+
+def text_of(text: str, key: Key, gap: str = " ") -> str:
+    """The characters of a mention; of a discontinuous one its fragments with a gap between them."""
+    return gap.join(text[start:end] for start, end in fragments_of(key))
+
+
 @dataclass(frozen=True, slots=True, order=True)
 class Span:
     """One mention.
@@ -62,19 +72,29 @@ class Document:
 def fingerprints(documents: Iterable[Document]) -> tuple[str, ...]:
     """Sha256 of what a split holds, by each version that applies to it, the newest last; document ids do not count.
 
-    Version 1 is that of texts and spans with their order, and the only one of corpora without concept ids. Version 2
-    counts concept ids too, so that what links mentions knows its data; scores of mentions are the same under both.
+    Version 1 is that of texts and spans from start to end, with their order, and the only one of corpora that have no
+    more. Version 2 counts concept ids too, so that what links mentions knows its data; scores of mentions are the same
+    under both. Version 3 counts, beside what the one before it counts, the fragments of discontinuous mentions.
     """
-    digest, concepts = hashlib.sha256(), hashlib.sha256()
-    linked = False
+    digest, concepts, fragments = hashlib.sha256(), hashlib.sha256(), hashlib.sha256()
+    linked = broken = False
     for number, document in enumerate(documents):
-        spans = sorted(span.key for span in document.spans)
-        digest.update(_line([document.text, spans]))
-        if ids := sorted((*span.key, span.concept_ids) for span in document.spans if span.concept_ids):
+        digest.update(_line([document.text, sorted(map(_whole, document.spans))]))
+        if ids := sorted((*_whole(span), span.concept_ids) for span in document.spans if span.concept_ids):
             linked = True
             concepts.update(_line([number, ids]))
-    first = digest.hexdigest()
-    return (first, hashlib.sha256(f"2 {first} {concepts.hexdigest()}".encode()).hexdigest()) if linked else (first,)
+        if parts := sorted((*_whole(span), span.fragments) for span in document.spans if span.fragments):
+            broken = True
+            fragments.update(_line([number, parts]))
+    found = [digest.hexdigest()]
+    for version, applies, more in ((2, linked, concepts), (3, broken, fragments)):
+        if applies:
+            found.append(hashlib.sha256(f"{version} {found[-1]} {more.hexdigest()}".encode()).hexdigest())
+    return tuple(found)
+
+
+def _whole(span: Span) -> tuple[int, int, str]:
+    return span.start, span.end, span.type
 
 
 def _line(value: object) -> bytes:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import re
+import zipfile
+import zlib
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
@@ -11,7 +13,7 @@ from urllib.parse import unquote, urlsplit
 from zoo.corpora.client import open_client
 from zoo.corpora.retry import FetchOptions, PassingError, check_status, with_retries
 from zoo.errors import ZooError
-from zoo.files import file_md5, file_sha256, git_blob_sha1
+from zoo.files import file_md5, file_sha256, git_blob_sha1, git_tree_sha1
 from zoo.registry.schema import RemoteFile
 
 if TYPE_CHECKING:
@@ -35,7 +37,7 @@ def fetch(file: RemoteFile, cache: Path, *, options: FetchOptions | None = None)
     same file wait for each other.
 
     Args:
-        file: Address and hash (sha256, the hash of git's blob object, or md5; without one, only its length is checked).
+        file: Address and hash (sha256, of git's blob or tree objects, or md5; without one, only its length is checked).
         cache: Root of the cache (`ZOO_CACHE`); the file lies in `<cache>/files/<hash>/<name>`.
         options: Retries, time-outs, progress.
 
@@ -91,9 +93,9 @@ def _pin(file: RemoteFile) -> str:
 def describe(file: RemoteFile) -> str:
     """The public home of a file, fit for a card: host, path, and the commit where the address names one."""
     parts = urlsplit(file.url)
-    match = re.match(r"^(.*)/([0-9a-f]{40})/", parts.path)
+    match = re.match(r"^(.*)/([0-9a-f]{40})(?:/|\.zip$)", parts.path)
     if match:
-        return f"{parts.hostname}{match.group(1).removesuffix('/resolve')} at commit {match.group(2)[:12]}"
+        return f"{parts.hostname}{re.sub('/(?:archive|resolve)$', '', match.group(1))} at commit {match.group(2)[:12]}"
     return f"{parts.hostname}{PurePosixPath(parts.path).parent}".rstrip("/")
 
 
@@ -116,6 +118,12 @@ def _verify(path: Path, file: RemoteFile) -> None:
         raise _WrongContentError(f"git blob {found[:12]}, registered {file.git_blob_sha1[:12]}")
     if file.md5 and (found := file_md5(path)) != file.md5:
         raise _WrongContentError(f"md5 {found[:12]}, registered {file.md5[:12]}")
+    try:
+        for folder, tree in file.git_trees.items():
+            if (found := git_tree_sha1(path, folder)) != tree:
+                raise _WrongContentError(f"git tree {found[:12]} of {folder}, registered {tree[:12]}")
+    except (zipfile.BadZipFile, zlib.error, EOFError) as error:
+        raise _WrongContentError(f"not an intact zip archive: {error}") from None
 
 
 def _download(file: RemoteFile, target: Path, options: FetchOptions) -> None:

@@ -21,6 +21,9 @@ from zoo.registry.lock import LOCK_FILE, LockedCorpus, lock_corpus, read_lock
 from zoo.registry.schema import OTHER_TYPES, CorpusEntry, SplitInfo, SplitName
 from zoo.settings import Settings
 
+_LINES = "jsonl"
+"""The format that local copies may have, whatever the entry says: it holds all that there is to a document."""
+
 
 @dataclass(frozen=True)
 class Corpus:
@@ -174,7 +177,7 @@ def load_corpus(
         resolved = []
         for document in _mapped(documents, entry, path, repairs):
             resolved.append(resolve_overlaps(document, entry.overlaps, repairs, where=path))
-            annotated = {(*span.key, span.fragments) for span in document.spans}  # repeated ones are one mention
+            annotated = {span.key for span in document.spans}  # repeated ones are one mention
             dropped[split] += len(annotated) - len(resolved[-1].spans)
         splits[split] = tuple(resolved)
         if not splits[split]:
@@ -184,8 +187,8 @@ def load_corpus(
 
 
 def find_split_file(folder: Path, split: SplitName, entry: CorpusEntry) -> Path | None:
-    """The file (or folder) of a split in a folder that holds a corpus."""
-    return find_split(folder, split, CORPUS_FORMATS[entry.format].suffixes)
+    """The file (or folder) of a split in a folder that holds a corpus: in its format, or else JSON lines."""
+    return find_split(folder, split, (*CORPUS_FORMATS[entry.format].suffixes, *CORPUS_FORMATS[_LINES].suffixes))
 
 
 def _open(
@@ -204,7 +207,10 @@ def _open(
             where=located.where,
             fix=f"add {split}{suffix}" + ("" if suffix in ("/", ".parquet") else "[.gz]"),
         )
-    return named_after(split, read_split(path, entry, repairs, format=located.format), path), path
+    format = located.format
+    if CORPUS_FORMATS[_LINES].matches(path.name) and not CORPUS_FORMATS[format or entry.format].matches(path.name):
+        format = _LINES
+    return named_after(split, read_split(path, entry, repairs, format=format), path), path
 
 
 def _mapped(

@@ -1,18 +1,65 @@
-"""What becomes of mentions that share characters: a tag sequence can hold only one of them."""
+"""Mentions that share characters: how they lie among each other, and what becomes of them in a sequence of labels."""
 
 from __future__ import annotations
 
 from bisect import bisect_left
 from collections import Counter
-from dataclasses import replace
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from pathlib import Path
 from typing import Literal
 
-from zoo.corpora.document import Document, Span
+from zoo.corpora.document import Document, Key, Span, fragments_of
 from zoo.errors import ZooError
 
 Policy = Literal["keep", "longest", "error"]
+
+
+@dataclass(slots=True)
+class Place:
+    """How a mention lies among the others of its side (gold or predicted) in a document.
+
+    One holds another where all characters of the other are its own, and it has more; of a discontinuous mention only
+    the characters of its fragments count. So of two types on the same characters neither holds the other: they overlap.
+
+    Attributes:
+        holders: Mentions that hold it.
+        overlapping: Mentions that share characters with it, where neither holds the other.
+    """
+
+    holders: list[Key] = field(default_factory=list)
+    overlapping: list[Key] = field(default_factory=list)
+
+
+def places(keys: Collection[Key]) -> dict[Key, Place]:
+    """How each of the mentions of one side of a document lies among the others."""
+    found = {key: Place() for key in sorted(keys)}
+    ordered = list(found)
+    characters = {key: {at for start, end in fragments_of(key) for at in range(start, end)} for key in ordered}
+    for number, key in enumerate(ordered):
+        for other in ordered[number + 1 :]:
+            if other[0] >= key[1]:
+                break
+            if characters[key] < characters[other]:
+                found[key].holders.append(other)
+            elif characters[other] < characters[key]:
+                found[other].holders.append(key)
+            elif characters[key] & characters[other]:
+                found[key].overlapping.append(other)
+                found[other].overlapping.append(key)
+    return found
+
+
+def count_places(documents: Iterable[Document]) -> Counter[str]:
+    """Mentions that do not lie apart and in one piece, by how they lie; some in several ways."""
+    counts: Counter[str] = Counter()
+    for document in documents:
+        for key, place in places({span.key for span in document.spans}).items():
+            counts["inside another"] += bool(place.holders)
+            counts["across another"] += bool(place.overlapping)
+            counts["discontinuous"] += len(key) > 3
+    return +counts
 
 
 def resolve_overlaps(
@@ -53,9 +100,9 @@ def resolve_overlaps(
 
 
 def _without_repeats(spans: tuple[Span, ...], counts: Counter[str]) -> list[Span]:
-    kept: dict[tuple[object, ...], Span] = {}
+    kept: dict[Key, Span] = {}
     for span in spans:
-        same = (*span.key, span.fragments)
+        same = span.key
         if same in kept:
             counts["repeated mention joined to the first"] += 1
             concepts = tuple(dict.fromkeys(kept[same].concept_ids + span.concept_ids))

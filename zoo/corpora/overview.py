@@ -7,8 +7,9 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from pydantic import Field
 
-from zoo.corpora.document import Document, Span, count_mentions, count_tokens
+from zoo.corpora.document import Document, Span, count_mentions, count_tokens, text_of
 from zoo.corpora.load import Corpus
+from zoo.corpora.overlaps import count_places
 from zoo.corpora.similarity import normalise
 from zoo.records import Record
 from zoo.registry.schema import SplitName
@@ -26,10 +27,25 @@ class SplitOverview(Record):
     tokens: int = Field(ge=0, description="the corpus's own tokens, else words between white space")
     mentions: int = Field(ge=0)
     mentions_per_type: dict[str, int]
+    nested_mentions: int = Field(default=0, ge=0, description="inside another mention")
+    overlapping_mentions: int = Field(
+        default=0, ge=0, description="across another mention, or on its very characters with another type"
+    )
+    discontinuous_mentions: int = Field(default=0, ge=0)
     seen_in_train: int | None = Field(
         default=None, ge=0, description="mentions whose text has the same type in train (case does not count)"
     )
     fingerprint: str
+
+    @property
+    def lie(self) -> dict[str, int]:
+        """Mentions that do not lie apart and in one piece, by how they lie; empty in a flat split."""
+        counts = {
+            "inside another": self.nested_mentions,
+            "across another": self.overlapping_mentions,
+            "discontinuous": self.discontinuous_mentions,
+        }
+        return {name: count for name, count in counts.items() if count}
 
 
 class Example(Record):
@@ -113,12 +129,16 @@ def _split(
     documents: Sequence[Document], types: Iterable[str], train: set[tuple[str, str]] | None, fingerprint: str
 ) -> SplitOverview:
     counts = Counter(span.type for _, span in _mentions(documents))
+    lie = count_places(documents)
     return SplitOverview(
         documents=len(documents),
         documents_without_mentions=sum(not document.spans for document in documents),
         tokens=count_tokens(documents),
         mentions=count_mentions(documents),
         mentions_per_type={name: counts[name] for name in types},
+        nested_mentions=lie["inside another"],
+        overlapping_mentions=lie["across another"],
+        discontinuous_mentions=lie["discontinuous"],
         seen_in_train=None if train is None else sum(_form(d, span) in train for d, span in _mentions(documents)),
         fingerprint=fingerprint,
     )
@@ -131,7 +151,7 @@ def _type(corpus: Corpus, name: str, examples: int, frequent: int) -> TypeOvervi
     for documents in corpus.splits.values():
         for document, span in _mentions(documents):
             if span.type == name:
-                text = " ".join(document.text[span.start : span.end].split())
+                text = " ".join(text_of(document.text, span.key).split())
                 forms[text.casefold()] += 1
                 spelt.setdefault(text.casefold(), Counter())[text] += 1
                 lengths[min(len(text.split()), LONGEST_WORDS)] += 1
@@ -174,7 +194,7 @@ def _example(split: SplitName, document: Document, span: Span) -> Example:
         start=span.start,
         end=span.end,
         before=before,
-        mention=document.text[span.start : span.end],
+        mention=text_of(document.text, span.key, " … "),
         after=after,
     )
 
@@ -186,4 +206,4 @@ def _mentions(documents: Iterable[Document]) -> Iterator[tuple[Document, Span]]:
 
 
 def _form(document: Document, span: Span) -> tuple[str, str]:
-    return (normalise(document.text[span.start : span.end]), span.type)
+    return (normalise(text_of(document.text, span.key)), span.type)

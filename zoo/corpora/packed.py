@@ -8,8 +8,7 @@ import tempfile
 import zipfile
 import zlib
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import IO
 
@@ -40,7 +39,7 @@ def read_packed(
     member = source.member.replace("{fold}", str(source.fold)).replace("{split}", split)
     with tempfile.TemporaryDirectory(prefix="zoo-split-") as folder:
         path = Path(folder) / f"{split}{CORPUS_FORMATS[entry.format].suffixes[0]}"
-        unpack(archive, member, path, fix="correct `member` or `fold` in the entry")
+        unpack(archive, {member: path}, fix="correct `member` or `fold` in the entry")
         try:
             yield from read_split(path, entry, repairs)
         except ZooError as error:
@@ -48,23 +47,27 @@ def read_packed(
             raise ZooError(error.what, where=where, fix=error.fix) from None
 
 
-def unpack(archive: Path, member: str, target: Path, *, fix: str) -> None:
-    """Write one regular file of an archive to `target`.
+def unpack(archive: Path, members: Mapping[str, Path], *, fix: str) -> None:
+    """Write regular files of an archive to where they are wanted.
 
     Args:
         archive: The zip or tar file, compressed or not.
-        member: Name of the file in it.
-        target: Where to.
+        members: Name of a file in it -> where to.
         fix: What to do where there is no such file, for the error.
 
     Raises:
-        ZooError: The archive is damaged, lacks the file, or it is larger than 1 GiB.
+        ZooError: The archive is damaged, lacks a file, or one is larger than 1 GiB.
     """
+    member = ""
     try:
-        with _open(archive, member) as (stream, size_bytes), target.open("wb") as file:
-            if size_bytes > _LARGEST_MEMBER_BYTES:
-                raise ZooError(f"a file of {size_bytes} bytes", where=f"{archive}: {member}", fix="unpack and cut it")
-            shutil.copyfileobj(stream, file)
+        with zipfile.ZipFile(archive) if zipfile.is_zipfile(archive) else tarfile.open(archive, "r:*") as packed:
+            for member, target in members.items():
+                stream, size_bytes = _open(packed, member)
+                if size_bytes > _LARGEST_MEMBER_BYTES:
+                    what = f"a file of {size_bytes} bytes"
+                    raise ZooError(what, where=f"{archive}: {member}", fix="unpack and cut it")
+                with stream, target.open("wb") as file:
+                    shutil.copyfileobj(stream, file)
     except KeyError:
         raise ZooError(f"the archive has no file {member!r}", where=archive, fix=fix) from None
     except (zipfile.BadZipFile, tarfile.TarError, EOFError, zlib.error, RuntimeError, OSError) as error:
@@ -75,17 +78,12 @@ def unpack(archive: Path, member: str, target: Path, *, fix: str) -> None:
         ) from None
 
 
-@contextmanager
-def _open(archive: Path, member: str) -> Iterator[tuple[IO[bytes], int]]:
+def _open(packed: zipfile.ZipFile | tarfile.TarFile, member: str) -> tuple[IO[bytes], int]:
     """A file of a zip or tar archive, and its size in bytes; KeyError where there is none."""
-    if zipfile.is_zipfile(archive):
-        with zipfile.ZipFile(archive) as packed, packed.open(member) as stream:
-            yield stream, packed.getinfo(member).file_size
-        return
-    with tarfile.open(archive, "r:*") as tar:
-        info = tar.getmember(member)
-        found = tar.extractfile(info) if info.isreg() else None
-        if found is None:
-            raise KeyError(member)
-        with found:
-            yield found, info.size
+    if isinstance(packed, zipfile.ZipFile):
+        return packed.open(member), packed.getinfo(member).file_size
+    info = packed.getmember(member)
+    found = packed.extractfile(info) if info.isreg() else None
+    if found is None:
+        raise KeyError(member)
+    return found, info.size

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter, deque
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import islice
+from itertools import islice, zip_longest
 from pathlib import Path
 
 from zoo.corpora.document import Document
@@ -13,6 +13,7 @@ from zoo.corpora.download import OFFLINE_FIX, cached_path, describe, fetch
 from zoo.corpora.readers import read_split
 from zoo.corpora.retry import FetchOptions
 from zoo.errors import ZooError
+from zoo.registry.formats import CORPUS_FORMATS
 from zoo.registry.schema import (
     ArchiveSource,
     BundledSource,
@@ -28,6 +29,7 @@ from zoo.settings import Settings
 
 Reader = Callable[[Counter[str]], Iterator[Document]]
 """Streams a split; counts what it repairs."""
+_LAYERS_FIX = "the files of a split, one a type, have the same texts in the same order: correct `layers` in the entry"
 
 
 @dataclass(frozen=True)
@@ -132,7 +134,7 @@ def availability(entry: CorpusEntry, registry_folder: Path, local: Path | None, 
                 return "bundled"
             case FolderSource() if (registry_folder / Path(source.path).expanduser()).is_dir():
                 return "local folder"
-            case UrlSource() if _cached(source.files.values(), cache):
+            case UrlSource() if _cached(_files(source), cache):
                 return "in the cache"
             case ArchiveSource() if _cached((source.archive, *source.documents.values()), cache):
                 return "in the cache"
@@ -156,21 +158,34 @@ def _cached(files: Iterable[RemoteFile], cache: Path) -> bool:
 
 
 def _url(source: UrlSource, entry: CorpusEntry, cache: Path, options: FetchOptions) -> Located:
-    files = {split: fetch(file, cache, options=options) for split, file in source.files.items()}
-    home = ", ".join(dict.fromkeys(describe(file) for file in source.files.values()))
+    files = {
+        split: [fetch(each, cache, options=options) for each in (file, *source.layers.get(split, ()))]
+        for split, file in source.files.items()
+    }
+    home = ", ".join(dict.fromkeys(describe(file) for file in _files(source)))
 
-    def reader(split: SplitName, start: int, end: int) -> Reader:
-        return lambda repairs: _part(split, entry, files[split], start, end, repairs)
+    def reader(split: SplitName) -> Reader:
+        return lambda repairs: _part(split, entry, files[split], source.documents.get(split), repairs)
 
-    readers = {split: reader(split, *part) for split, part in source.documents.items() if split in files}
-    return Located(home, home, files=files, readers=readers, fetched=True)
+    readers = {split: reader(split) for split in files if split in source.documents or split in source.layers}
+    alone = {split: paths[0] for split, paths in files.items()}
+    return Located(home, home, files=alone, readers=readers, fetched=True)
+
+
+def _files(source: UrlSource) -> list[RemoteFile]:
+    return [*source.files.values(), *(file for files in source.layers.values() for file in files)]
 
 
 def _part(
-    split: SplitName, entry: CorpusEntry, path: Path, start: int, end: int, repairs: Counter[str]
+    split: SplitName, entry: CorpusEntry, paths: Sequence[Path], part: tuple[int, int] | None, repairs: Counter[str]
 ) -> Iterator[Document]:
-    """The documents `[start, end)` of a file; what is repaired in those before them is not counted."""
-    documents = named_after(split, read_split(path, entry, repairs), path)
+    """The documents `[start, end)` of files, or all; what is repaired in those before them is not counted."""
+    layers = [named_after(split, read_split(path, entry, repairs), path) for path in paths]
+    documents = laid_over(layers, paths) if len(layers) > 1 else layers[0]
+    if part is None:
+        yield from documents
+        return
+    start, end = part
     before = repairs.copy()
     deque(islice(documents, start), maxlen=0)
     repairs.clear()
@@ -178,16 +193,43 @@ def _part(
     yield from islice(documents, max(0, end - start))
 
 
-def _archive(source: ArchiveSource, entry: CorpusEntry, cache: Path, options: FetchOptions) -> Located:
-    from zoo.corpora.archive import read_archive
+def laid_over(layers: Sequence[Iterator[Document]], paths: Sequence[Path]) -> Iterator[Document]:
+    """The documents of files that have the same texts in the same order, with the mentions of all.
 
-    if entry.format != "conll":
+    Args:
+        layers: The documents of each file.
+        paths: The files, for the error message.
+
+    Raises:
+        ZooError: The files have different texts; with the file and the first such document.
+    """
+    for documents in zip_longest(*layers):
+        first = next(document for document in documents if document)
+        for document, path in zip(documents, paths, strict=True):
+            if document is None:
+                raise ZooError(f"the file ends before document {first.id}", where=path, fix=_LAYERS_FIX)
+            if document.text != first.text:
+                raise ZooError(
+                    f"the text is {document.text[:60]!r}, that of {paths[0].name} is {first.text[:60]!r}",
+                    where=f"{path}: document {document.id}",
+                    fix=_LAYERS_FIX,
+                )
+        yield replace(first, spans=tuple(sorted({span for document in documents for span in document.spans})))
+
+
+def _archive(source: ArchiveSource, entry: CorpusEntry, cache: Path, options: FetchOptions) -> Located:
+    from zoo.corpora.archive import read_archive, read_unpacked
+
+    if entry.format != "conll" and "/" not in CORPUS_FORMATS[entry.format].suffixes:
         raise ZooError(
-            f"an archive is read as columns, the format of {entry.id} is {entry.format}", fix="set format: conll"
+            f"an archive is read as columns or a folder, the format of {entry.id} is {entry.format}",
+            fix="set format: conll, or one that is a folder of files",
         )
     archive = fetch(source.archive, cache, options=options)
 
     def reader(documents: Path) -> Reader:
+        if entry.format != "conll":
+            return lambda repairs: read_unpacked(source, entry, archive, documents, repairs)
         return lambda repairs: read_archive(
             source, archive, documents, default_type=entry.default_type, repairs=repairs
         )

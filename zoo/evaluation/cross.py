@@ -124,7 +124,7 @@ def describe_model(source: str) -> Model:
 
 
 def predictable_types(tagger: Tagger, recorded: Sequence[str] = ()) -> tuple[str, ...]:
-    """Types that a model can predict: those of its labels, without the rows that its head switches off.
+    """Types that a model can predict: those of its labels, without those that each of its heads switches off.
 
     Args:
         tagger: The model.
@@ -133,15 +133,15 @@ def predictable_types(tagger: Tagger, recorded: Sequence[str] = ()) -> tuple[str
     from zoo.modeling.classifier import classifier
 
     try:
-        head = classifier(tagger.model)
-        bias = None if head.bias is None else head.bias.tolist()
+        with tagger.base.using(*(member.adapter for member in tagger.heads)) as (model, names):
+            biases = [classifier(model, name).bias for name in names]
+        rows: list[list[float] | None] = [None if bias is None else bias.tolist() for bias in biases]
     except ZooError:
         if recorded:
             return tuple(recorded)
-        bias = None
-    live = [index for index in range(len(tagger.labels)) if bias is None or bias[index] > DISABLED_BIAS]
-    types = (parse_label(tagger.labels[index])[1] for index in live)
-    return tuple(name for name in dict.fromkeys(types) if name)
+        rows = [None]
+    live = [i for i in range(len(tagger.labels)) if any(row is None or row[i] > DISABLED_BIAS for row in rows)]
+    return tuple(dict.fromkeys(name for index in live if (name := parse_label(tagger.labels[index])[1])))
 
 
 def score_pair(

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 from pydantic import Field
 
-from zoo.corpora.document import Key
-from zoo.evaluation.errors import KINDS, ErrorKind, ErrorReport, Mistake
+from zoo.corpora.document import Key, text_of
+from zoo.evaluation.errors import ErrorKind, ErrorReport, Mistake
 from zoo.records import Record
 
 EXAMPLES_PER_CLASS = 2
@@ -47,7 +47,10 @@ def summarize_errors(report: ErrorReport, *, quote: bool) -> ErrorSummary:
         quote: Whether text of the corpus may be shown.
     """
     examples = [
-        _example(report, mistake) for kind in KINDS for mistake in report.examples(kind, EXAMPLES_PER_CLASS) if quote
+        _example(report, mistake)
+        for kind in report.kinds
+        for mistake in report.examples(kind, EXAMPLES_PER_CLASS)
+        if quote
     ]
     return ErrorSummary(
         classes={
@@ -75,4 +78,4 @@ def _example(report: ErrorReport, mistake: Mistake) -> ErrorExample:
 
 
 def _named(text: str, keys: Sequence[Key]) -> str | None:
-    return next((f"{text[start:end]} ({name})" for start, end, name, *_ in keys), None)
+    return next((f"{text_of(text, key, ' … ')} ({key[2]})" for key in keys), None)

@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
 from typing import Any, Literal, get_args
 
-from zoo.corpora.document import Document, Key
+from zoo.corpora.document import Document, Key, fragments_of, text_of
 from zoo.evaluation.spans import Counts, count_documents, per_type, total
 from zoo.modeling.windows import Entity
 
-ErrorKind = Literal["boundary", "type", "boundary+type", "missed", "spurious"]
+ErrorKind = Literal["boundary", "type", "boundary+type", "nested", "missed", "spurious"]
 KINDS: tuple[ErrorKind, ...] = get_args(ErrorKind)
 MEANINGS: dict[ErrorKind, str] = {
     "boundary": "overlaps a mention of the same type, but starts or ends elsewhere",
     "type": "the borders are right, the type is not",
     "boundary+type": "overlaps mentions of other types only, with other borders",
+    "nested": "shares characters with another mention, to which what was found (or is annotated) there belongs",
     "missed": "a gold mention that no prediction touches",
     "spurious": "a prediction that touches no gold mention",
 }
@@ -33,8 +34,9 @@ class Mistake:
         document: Index of the document.
         kind: Its class.
         predicted: True for a prediction that is wrong, False for a gold mention that was not found.
-        key: `(start, end, type)` of the prediction or of the gold mention.
-        counterpart: The gold mention (or prediction) that it was mistaken for; None for missed and spurious.
+        key: The prediction or the gold mention.
+        counterpart: The gold mention (or prediction) that it was mistaken for, or that it is nested in; None for missed
+            and spurious.
     """
 
     document: int
@@ -46,11 +48,16 @@ class Mistake:
 
 @dataclass(frozen=True, slots=True)
 class Segment:
-    """A piece of text, and the types of the gold and of the predicted spans that cover all of it."""
+    """A piece of text, and the types of the gold and of the predicted spans that cover all of it.
+
+    Layers say where to draw these: spans of one side that overlap have different ones, from 0, the shortest first.
+    """
 
     text: str
     gold: tuple[str, ...]
     predicted: tuple[str, ...]
+    gold_layers: tuple[int, ...] = ()
+    predicted_layers: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,17 +90,22 @@ class ErrorReport:
     mistakes: tuple[Mistake, ...]
 
     @cached_property
+    def kinds(self) -> tuple[ErrorKind, ...]:
+        """The classes; that of nested mentions only where there is one."""
+        return tuple(kind for kind in KINDS if kind != "nested" or any(m.kind == kind for m in self.mistakes))
+
+    @cached_property
     def by_kind(self) -> dict[ErrorKind, Counts]:
         """False positives and false negatives of each class (`tp` is 0); they sum to those of `counts`."""
         found = Counter((mistake.kind, mistake.predicted) for mistake in self.mistakes)
-        return {kind: Counts(0, found[kind, True], found[kind, False]) for kind in KINDS}
+        return {kind: Counts(0, found[kind, True], found[kind, False]) for kind in self.kinds}
 
     @cached_property
     def by_type(self) -> dict[str, dict[ErrorKind, Counts]]:
         """The same for each type: that of the prediction for false positives, of gold for false negatives."""
         found = Counter((mistake.key[2], mistake.kind, mistake.predicted) for mistake in self.mistakes)
         return {
-            name: {kind: Counts(0, found[name, kind, True], found[name, kind, False]) for kind in KINDS}
+            name: {kind: Counts(0, found[name, kind, True], found[name, kind, False]) for kind in self.kinds}
             for name in self.per_type
         }
 
@@ -103,8 +115,13 @@ class ErrorReport:
 
     def text(self, mistake: Mistake) -> str:
         """The characters of a mistake."""
-        start, end = mistake.key[:2]
-        return self.documents[mistake.document].text[start:end]
+        return text_of(self.documents[mistake.document].text, mistake.key)
+
+    def beside(self, mistake: Mistake) -> list[Key]:
+        """Spans of its own side that share characters with a mistake."""
+        gold = [span.key for span in self.documents[mistake.document].spans]
+        own = self.predicted[mistake.document] if mistake.predicted else gold
+        return [key for key in own if key != mistake.key and _shared(key, mistake.key)]
 
     def frequent(self, kind: ErrorKind, limit: int = 10) -> list[tuple[str, int]]:
         """Most frequent strings of a class with their counts; equal counts in order of the string."""
@@ -140,12 +157,16 @@ class ErrorReport:
         high = min(len(document.text), max(key[1] for key in keys) + characters)
         gold = [span.key for span in document.spans if span.start < high and span.end > low]
         predicted = [key for key in self.predicted[mistake.document] if key[0] < high and key[1] > low]
-        cuts = {low, high, *(border for key in (*gold, *predicted) for border in key[:2] if low < border < high)}
-        borders = sorted(cuts)
-        segments = tuple(
-            Segment(document.text[a:b], _covering(gold, a), _covering(predicted, a)) for a, b in pairwise(borders)
-        )
-        return Context(low, high, segments, low > 0, high < len(document.text))
+        borders = {border for key in (*gold, *predicted) for part in fragments_of(key) for border in part}
+        cuts = [low, *sorted(border for border in borders if low < border < high), high]
+        layers = [_layers(gold), _layers(predicted)]
+        segments = []
+        for a, b in pairwise(cuts):
+            covering = [[key for key in side if any(s <= a < e for s, e in fragments_of(key))] for side in layers]
+            gold_types, predicted_types = (tuple(dict.fromkeys(key[2] for key in keys)) for keys in covering)
+            drawn = (tuple(sorted({side[k] for k in keys})) for keys, side in zip(covering, layers, strict=True))
+            segments.append(Segment(document.text[a:b], gold_types, predicted_types, *drawn))
+        return Context(low, high, tuple(segments), low > 0, high < len(document.text))
 
     def to_json(self, *, quote: bool) -> dict[str, Any]:
         """Everything as JSON-like data, offsets `[start, end)`; strings of the corpus only with `quote`."""
@@ -193,7 +214,12 @@ def analyse(documents: Sequence[Document], predictions: Sequence[Sequence[Entity
     The first class that fits is taken, in this order: `type` (a span of the other side has the same borders),
     `boundary` (one of the same type overlaps), `boundary+type` (any overlaps), else `spurious` for a prediction and
     `missed` for a gold mention. So one confusion usually counts twice, as a false positive and as a false negative,
-    exactly as in precision and recall. Whether a span of the other side was itself found does not matter.
+    exactly as in precision and recall.
+
+    Where spans of one side overlap, what is right is taken for nothing else, and of the others a span of the other side
+    counts for the one that it fits best: by its borders, else its type, else its share of common characters. What then
+    shares characters only with what is not its own is `nested`: a mention missed inside one that was found is not the
+    wrong border of that one. Of discontinuous mentions the borders and characters are those of their fragments.
 
     Args:
         documents: Documents with gold spans.
@@ -204,9 +230,10 @@ def analyse(documents: Sequence[Document], predictions: Sequence[Sequence[Entity
     mistakes: list[Mistake] = []
     for index, (g, p) in enumerate(zip(gold, predicted, strict=True)):
         hits = set(g) & set(p)
-        found = [(key, True, g) for key in p if key not in hits] + [(key, False, p) for key in g if key not in hits]
-        for key, is_prediction, others in sorted(found, key=lambda item: (item[0], not item[1])):
-            kind, counterpart = _classify(key, others)
+        found = [(key, True) for key in p if key not in hits] + [(key, False) for key in g if key not in hits]
+        for key, is_prediction in sorted(found, key=lambda item: (item[0], not item[1])):
+            own, others = (p, g) if is_prediction else (g, p)
+            kind, counterpart = _classify(key, own, others, hits)
             kind = kind or ("spurious" if is_prediction else "missed")
             mistakes.append(Mistake(index, kind, is_prediction, key, counterpart))
     return ErrorReport(
@@ -218,21 +245,43 @@ def analyse(documents: Sequence[Document], predictions: Sequence[Sequence[Entity
     )
 
 
-def _classify(key: Key, others: Sequence[Key]) -> tuple[ErrorKind | None, Key | None]:
+def _classify(
+    key: Key, own: Sequence[Key], others: Sequence[Key], hits: Collection[Key]
+) -> tuple[ErrorKind | None, Key | None]:
     """Class of a span against those of the other side, and the one it was mistaken for: that of the longest overlap."""
-    start, end, name = key[:3]
-    overlapping = [other for other in others if other[0] < end and other[1] > start]
+    overlapping = [other for other in others if _shared(key, other)]
     if not overlapping:
         return None, None
-    same_borders = [other for other in overlapping if other[:2] == (start, end)]
-    same_type = [other for other in overlapping if other[2] == name]
-    kind: ErrorKind = "type" if same_borders else "boundary" if same_type else "boundary+type"
-    nearest = min(same_borders or same_type or overlapping, key=lambda o: (max(o[0], start) - min(o[1], end), o))
+    rivals = [rival for rival in own if rival not in hits and _shared(key, rival)]
+    fitting = [o for o in overlapping if o not in hits and all(_fit(rival, o) <= _fit(key, o) for rival in rivals)]
+    same_borders = [other for other in fitting if fragments_of(other) == fragments_of(key)]
+    same_type = [other for other in fitting if other[2] == key[2]]
+    kind: ErrorKind = "type" if same_borders else "boundary" if same_type else "boundary+type" if fitting else "nested"
+    nearest = min(same_borders or same_type or fitting or overlapping, key=lambda o: (-_shared(key, o), o))
     return kind, nearest
 
 
-def _covering(keys: Sequence[Key], position: int) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(name for start, end, name, *_ in keys if start <= position < end))
+def _fit(key: Key, other: Key) -> tuple[bool, bool, float]:
+    """How well a span fits one of the other side: same borders, then same type, then Jaccard index of characters."""
+    shared = _shared(key, other)
+    lengths = (sum(end - start for start, end in fragments_of(k)) for k in (key, other))
+    return fragments_of(key) == fragments_of(other), key[2] == other[2], shared / (sum(lengths) - shared)
+
+
+def _shared(key: Key, other: Key) -> int:
+    """Number of common characters."""
+    if key[0] >= other[1] or other[0] >= key[1]:
+        return 0
+    return sum(max(0, min(e, f) - max(s, t)) for s, e in fragments_of(key) for t, f in fragments_of(other))
+
+
+def _layers(keys: Sequence[Key]) -> dict[Key, int]:
+    """A layer for each span, so that no two on one layer overlap from start to end; in the order given."""
+    layers: dict[Key, int] = {}
+    for key in sorted(keys, key=lambda key: (key[1] - key[0], key)):
+        taken = {layer for other, layer in layers.items() if other[0] < key[1] and key[0] < other[1]}
+        layers[key] = next(layer for layer in range(len(keys)) if layer not in taken)
+    return {key: layers[key] for key in keys}
 
 
 def _sides(counts: Counts) -> dict[str, int]:

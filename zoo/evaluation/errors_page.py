@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
-from zoo.evaluation.errors import KINDS, MEANINGS, Context, ErrorReport, Mistake
+from typing import Any
+
+from zoo.corpora.document import Key, fragments_of
+from zoo.evaluation.errors import MEANINGS, Context, ErrorReport, Mistake
 
 EXAMPLES_PER_KIND = 100
+_MOST_LAYERS = 3
+"""Lines of spans that overlap on so many more share the last place."""
 
 _TEMPLATE = """<!doctype html>
 <html lang="en">
@@ -37,6 +42,9 @@ summary { cursor: pointer; font-weight: 600; }
 .g { border-bottom: 3px solid var(--gold); padding-bottom: 1px; }
 .p { border-top: 2px dashed var(--predicted); background: var(--tint); padding-top: 1px; }
 .it { font-weight: 700; }
+.deep { line-height: 2.6; }
+.g1 { padding-bottom: 6px; } .g2 { padding-bottom: 11px; } .g3 { padding-bottom: 16px; }
+.p1 { padding-top: 5px; } .p2 { padding-top: 9px; } .p3 { padding-top: 13px; }
 </style>
 </head>
 <body>
@@ -86,7 +94,9 @@ type.</p>
 {% if quote %}<p class="legend"><span><span class="g">gold</span>: solid line below</span>
 <span><span class="p">predicted</span>: dashed line above, tinted</span>
 <span><span class="g p">both</span>: where they agree</span>
-<span><span class="it">bold</span>: the place in question</span></p>{% endif %}
+<span><span class="it">bold</span>: the place in question</span>{% if "nested" in kinds %}
+<span><span class="g g1"><span class="g">nested</span> gold</span>: the longer, the farther from the text</span>{% endif
+%}</p>{% endif %}
 <form id="filter" hidden>
 {% for kind in kinds %}<label><input type="checkbox" name="kind" value="{{ kind }}" checked> {{ kind }}</label>
 {% endfor %}
@@ -100,12 +110,16 @@ spaced over the corpus{% endif %}</summary>
 {% for mistake in report.examples(kind, limit) %}
 <div class="example" data-types="{{ types_of(mistake) | tojson | forceescape }}">
 <p class="head">{{ report.documents[mistake.document].id }}: {{ side(mistake.predicted) }} {{ span(mistake.key) }}{% if
-mistake.counterpart %}, {{ side(not mistake.predicted) }} {{ span(mistake.counterpart) }}{% endif %}</p>
+mistake.counterpart %}, {{ side(not mistake.predicted) }} {{ span(mistake.counterpart) }}{% endif %}{#
+#}{% for key in report.beside(mistake) %}{{ "," if
+not loop.first else "; shares characters with " ~ side(mistake.predicted) }} {{ span(key) }}{% endfor %}</p>
 {% if quote %}{% set context = report.context(mistake) %}
-<p class="context">{% if context.cut_before %}…{% endif %}{#
+<p class="context{{ " deep" if deep(context) }}">{% if context.cut_before %}…{% endif %}{#
 #}{% for piece in pieces(mistake, context) %}{% if piece.css %}{#
+#}{% for css in piece.around %}<span class="{{ css }}">{% endfor %}{#
 #}<span class="{{ piece.css }}" title="{{ piece.title }}">{#
-#}{{ piece.text }}</span>{% else %}{{ piece.text }}{% endif %}{% endfor %}{#
+#}{{ piece.text }}</span>{% for _ in piece.around %}</span>{% endfor %}{#
+#}{% else %}{{ piece.text }}{% endif %}{% endfor %}{#
 #}{% if context.cut_after %}…{% endif %}</p>
 {% endif %}
 </div>
@@ -167,31 +181,44 @@ def render_page(
         limit=examples_per_kind,
         gold=report.counts.tp + report.counts.fn,
         predicted=report.counts.tp + report.counts.fp,
-        kinds=KINDS,
+        kinds=report.kinds,
         meanings=MEANINGS,
         percent=lambda value: f"{100 * value:.2f}",
         side=lambda predicted: "predicted" if predicted else "gold",
-        span=lambda key: f"{key[2]} [{key[0]}, {key[1]})",
+        span=_span,
+        deep=lambda context: any({*s.gold_layers, *s.predicted_layers} - {0} for s in context.segments),
         types_of=_types,
         pieces=_pieces,
     )
+
+
+def _span(key: Key) -> str:
+    return f"{key[2]} " + " and ".join(f"[{start}, {end})" for start, end in fragments_of(key))
 
 
 def _types(mistake: Mistake) -> list[str]:
     return sorted({key[2] for key in (mistake.key, mistake.counterpart) if key})
 
 
-def _pieces(mistake: Mistake, context: Context) -> list[dict[str, str]]:
-    """Segments with their CSS classes; the mistake's borders are borders of segments, so bold fits exactly."""
-    spans = [key[:2] for key in (mistake.key, mistake.counterpart) if key]
-    pieces = []
+def _pieces(mistake: Mistake, context: Context) -> list[dict[str, Any]]:
+    """Segments with their CSS classes; the mistake's borders are borders of segments, so bold fits exactly.
+
+    The lines of longer spans lie around that of the shortest: classes of elements, the outermost first.
+    """
+    spans = [part for key in (mistake.key, mistake.counterpart) if key for part in fragments_of(key)]
+    pieces: list[dict[str, Any]] = []
     position = context.start
     for segment in context.segments:
-        css = [name for name, marked in (("g", segment.gold), ("p", segment.predicted)) if marked]
+        lines = [
+            [name + (f" {name}{min(layer, _MOST_LAYERS)}" if layer else "") for layer in layers]
+            for name, layers in (("g", segment.gold_layers), ("p", segment.predicted_layers))
+        ]
+        css = [side[0] for side in lines if side]
+        around = [line for side in lines for line in side[:0:-1]]
         if any(start <= position < end for start, end in spans):
             css.append("it")
         sides = [("gold", segment.gold), ("predicted", segment.predicted)]
         title = "; ".join(f"{name} {', '.join(types)}" for name, types in sides if types)
-        pieces.append({"text": segment.text, "css": " ".join(css), "title": title})
+        pieces.append({"text": segment.text, "css": " ".join(css), "title": title, "around": around})
         position += len(segment.text)
     return pieces

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from zoo.corpora.document import Document, Key
+from zoo.corpora.document import Document, Key, text_of
 from zoo.corpora.similarity import normalise
 from zoo.evaluation.abstention import Answer
 from zoo.evaluation.linking_rules import Vocabulary, biosyn_ids, biosyn_place, first_right, ranking
@@ -52,7 +52,7 @@ def judge(
             gold, ranked = vocabulary.resolve(span.concept_ids), ranking(entity.link, vocabulary)
             concepts = tuple(concept for one in gold if (concept := vocabulary.find(one)))
             counted = biosyn_ids(span.concept_ids)
-            text, linked = document.text[span.start : span.end], vocabulary.resolve(entity.concept_ids)
+            text, linked = text_of(document.text, span.key), vocabulary.resolve(entity.concept_ids)
             judged.append(
                 Judged(
                     document=number,
@@ -77,8 +77,7 @@ def vocabulary_of(name: str, vocabularies: Mapping[str, Vocabulary]) -> Vocabula
 
 def form_of(document: Document, key: Key) -> Form:
     """What tells whether a mention was seen."""
-    start, end, name = key[:3]
-    return normalise(document.text[start:end]), name
+    return normalise(text_of(document.text, key)), key[2]
 
 
 def answers_of(judged: Iterable[Judged]) -> list[Answer]:

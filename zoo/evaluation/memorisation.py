@@ -7,7 +7,7 @@ from typing import Protocol
 
 from pydantic import Field
 
-from zoo.corpora.document import Document, Key
+from zoo.corpora.document import Document, Key, text_of
 from zoo.corpora.similarity import normalise
 from zoo.errors import ZooError
 from zoo.evaluation.spans import Counts, count, total
@@ -81,7 +81,7 @@ def seen_unseen(
 ) -> SeenUnseen:
     """Score mentions seen and unseen in training apart.
 
-    The surface form is the text from start to end, of a discontinuous mention too.
+    The surface form is the text of the mention, of a discontinuous one its fragments with a space between them.
 
     Args:
         train_documents: Documents whose mentions count as seen.
@@ -134,5 +134,4 @@ def without_leaked(counts: Sequence[Counts], leaked: Collection[int]) -> Without
 
 
 def _form(text: str, key: Key) -> Form:
-    start, end, name = key[:3]
-    return normalise(text[start:end]), name
+    return normalise(text_of(text, key)), key[2]

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
-from zoo.corpora.document import Document
+from zoo.corpora.document import Document, fragments_of
 from zoo.evaluation.scoring import micro_f1, rename_types, tag_documents
 from zoo.tagging.tagger import Tagger
 
@@ -95,9 +95,7 @@ def apply_edits(document: Document, edits: Sequence[Edit]) -> Perturbed:
         document: The document.
         edits: Edits in order, not overlapping.
     """
-    marked = {
-        border for span in document.spans for part in ((span.start, span.end), *span.fragments) for border in part
-    }
+    marked = {border for span in document.spans for part in fragments_of(span.key) for border in part}
     borders = sorted(marked)
     pieces: list[str] = []
     offsets: list[int] = []
@@ -152,7 +150,7 @@ def typos(document: Document, seed: int = 0) -> Perturbed:
 def missing_punctuation(document: Document, seed: int = 0) -> Perturbed:
     """No `. , ; : ! ?` at the end of words; inside words (0.5, 10:30) and inside mentions (E. coli) they stay."""
     edits = [Edit(match.start(), match.end(), "") for match in re.finditer(r" ?[.,;:!?]+(?=\s|$)", document.text)]
-    inside = [(span.start, span.end) for span in document.spans]
+    inside = [part for span in document.spans for part in fragments_of(span.key)]
     return apply_edits(
         document, [edit for edit in edits if not any(start < edit.end and edit.start < end for start, end in inside)]
     )

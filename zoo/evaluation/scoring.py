@@ -9,6 +9,7 @@ from pydantic import Field
 
 from zoo.corpora.document import Document, Key
 from zoo.errors import ZooError, did_you_mean
+from zoo.evaluation.nesting import Nesting, score_nesting
 from zoo.evaluation.spans import Counts, count_documents, macro_f1, per_type, span_only_f1, total
 from zoo.evaluation.statistics import bootstrap_interval
 from zoo.modeling.device import Precision
@@ -50,6 +51,9 @@ class SplitScore(Record):
     unaligned_mentions: int = Field(
         default=0, ge=0, description="gold mentions whose borders fall inside a token; they count as missed"
     )
+    nesting: Nesting | None = Field(
+        default=None, description="nested, overlapping and discontinuous mentions apart; null: there are none"
+    )
 
     @property
     def counts(self) -> Counts:
@@ -70,6 +74,7 @@ def score_predictions(
     samples: int,
     seed: int = 0,
     unaligned: int = 0,
+    unreachable: int = 0,
 ) -> SplitScore:
     """Strict scores of predictions.
 
@@ -79,6 +84,7 @@ def score_predictions(
         samples: Bootstrap resamples.
         seed: Seed of the bootstrap.
         unaligned: Gold mentions that the tokenizer cannot express.
+        unreachable: Gold mentions that no head of the model can hold.
     """
     gold, predicted = gold_keys(documents), [[entity.key for entity in entities] for entities in predictions]
     counts = count_documents(gold, predicted)
@@ -104,6 +110,7 @@ def score_predictions(
         gold_mentions=overall.tp + overall.fn,
         predicted_mentions=overall.tp + overall.fp,
         unaligned_mentions=unaligned,
+        nesting=score_nesting(gold, predicted, unreachable=unreachable),
     )
 
 

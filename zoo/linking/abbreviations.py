@@ -8,8 +8,10 @@ shorter stands for the longer, also where it has other letters: `cisplatin (CDDP
 from __future__ import annotations
 
 import re
+from collections import defaultdict
 from collections.abc import Iterable, Mapping
-from itertools import pairwise
+
+from zoo.corpora.document import Key
 
 _BRACKETS = re.compile(r"[(\[]\s*([^()\[\]]{1,60}?)\s*(?:[;,:=][^()\[\]]*)?[)\]]")
 _SENTENCE_END = re.compile(r"[.;:!?]\s")
@@ -18,18 +20,25 @@ _LONGEST = 12
 _OPENING, _CLOSING = re.compile(r"\s*[(\[]\s*"), re.compile(r"\s*[)\],;:=]")
 
 
-def find_abbreviations(text: str, mentions: Iterable[tuple[int, int]] = ()) -> dict[str, str]:
+def find_abbreviations(text: str, mentions: Iterable[Key] = ()) -> dict[str, str]:
     """Short forms that a text defines, with their long forms.
 
     Args:
         text: A document.
-        mentions: `[start, end)` of the mentions in it, in order of their start.
+        mentions: The mentions in it, in order of their start; discontinuous ones say nothing of what follows them.
     """
     found: dict[str, str] = {}
-    places = list(mentions)
-    for (start, end), (next_start, next_end) in pairwise(places):
-        first, second = text[start:end], text[next_start:next_end]
-        if _OPENING.fullmatch(text[end:next_start]) and _CLOSING.match(text, next_end):
+    places = [key[:2] for key in mentions if len(key) == 3]
+    ends: dict[int, list[int]] = defaultdict(list)
+    for start, end in places:
+        ends[start].append(end)
+    for start, end in places:
+        if (opening := _OPENING.match(text, end)) is None:
+            continue
+        for next_end in ends[opening.end()]:
+            first, second = text[start:end], text[opening.end() : next_end]
+            if not _CLOSING.match(text, next_end):
+                continue
             if is_short(second) and len(second) < len(first):
                 found.setdefault(second, first)
             elif is_short(first) and long_form(first, second) is not None:

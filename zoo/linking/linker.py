@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from pydantic import Field, ValidationError
 
+from zoo.corpora.document import Key, text_of
 from zoo.errors import ZooError
 from zoo.linking.abbreviations import expand, find_abbreviations
 from zoo.linking.candidates import Evidence, Lexicon, Vector, Vectoriser
@@ -148,8 +149,7 @@ class Linker:
             entities: Of each document, in order of their start.
         """
         documents = [
-            self._mentions(text, [(e.start, e.end, e.type) for e in found])
-            for text, found in zip(texts, entities, strict=True)
+            self._mentions(text, [entity.key for entity in found]) for text, found in zip(texts, entities, strict=True)
         ]
         linked = self._link(documents)
         return [
@@ -168,8 +168,8 @@ class Linker:
         linked = self._link([{0: _Mention(known, name, name)} for name in names])
         return [links[0] for links in linked]
 
-    def evidence(self, text: str, mentions: Sequence[tuple[int, int, str]]) -> list[list[Evidence]]:
-        """What speaks for which concept, of each mention `(start, end, type)` of a document; for training."""
+    def evidence(self, text: str, mentions: Sequence[Key]) -> list[list[Evidence]]:
+        """What speaks for which concept, of each mention of a document; for training."""
         document = self._mentions(text, mentions)
         ranked = self._rank(document, self._prepare(document.values()))
         return [ranked[document[place]][0] if place in document else [] for place in range(len(mentions))]
@@ -177,15 +177,15 @@ class Linker:
     def _type(self, type: str) -> str | None:
         return type if type in self._lexicons else OTHER_TYPES if OTHER_TYPES in self._lexicons else None
 
-    def _mentions(self, text: str, places: Sequence[tuple[int, int, str]]) -> dict[int, _Mention]:
+    def _mentions(self, text: str, keys: Sequence[Key]) -> dict[int, _Mention]:
         """Mentions of types with an ontology, by their place."""
         abbreviations = {}
         if self._steps.abbreviations:
-            abbreviations = find_abbreviations(text, [(start, end) for start, end, _ in places])
+            abbreviations = find_abbreviations(text, keys)
         found = {}
-        for place, (start, end, type) in enumerate(places):
-            if (known := self._type(type)) is not None:
-                mention = " ".join(text[start:end].split())
+        for place, key in enumerate(keys):
+            if (known := self._type(key[2])) is not None:
+                mention = " ".join(text_of(text, key).split())
                 found[place] = _Mention(known, mention, expand(mention, abbreviations))
         return found
 

@@ -16,7 +16,8 @@ from weakref import WeakKeyDictionary
 import numpy as np
 import numpy.typing as npt
 
-from zoo.corpora.document import Document, Fragments, Key, Span, key_of
+from zoo.corpora.document import Fragments, Key, Span, key_of
+from zoo.modeling.parts import join_parts
 from zoo.ontologies.link import Link
 
 if TYPE_CHECKING:
@@ -267,24 +268,24 @@ def finish(text: str, per_window: Sequence[Sequence[Entity]]) -> list[Entity]:
     return trimmed
 
 
-def join_heads(per_head: Sequence[list[Entity]]) -> list[Entity]:
-    """The entities of a text from those that each head found: nested ones stay; of the same one the surest."""
+def join_heads(per_head: Sequence[list[Entity]], parts: Sequence[str | None]) -> list[Entity]:
+    """The entities of a text from those that each head found: nested ones stay; of the same one the surest.
+
+    Args:
+        per_head: Entities by each head.
+        parts: Which parts of discontinuous mentions each head finds, `first` or `last`; None: whole mentions.
+    """
     if len(per_head) == 1:
         return per_head[0]
+    by_part: dict[str | None, list[Entity]] = {}
+    for part, entities in zip(parts, per_head, strict=True):
+        by_part.setdefault(part, []).extend(entities)
+    joined = [
+        Entity(one.start, other.end, one.type, (one.score + other.score) / 2, fragments=fragments)
+        for one, other, fragments in join_parts(by_part.get("first", []), by_part.get("last", []))
+    ]
     found: dict[Key, Entity] = {}
-    for entity in (entity for entities in per_head for entity in entities):
+    for entity in (*by_part.get(None, []), *joined):
         if entity.key not in found or entity.score > found[entity.key].score:
             found[entity.key] = entity
-    return sorted(found.values(), key=lambda entity: (entity.start, -entity.end, entity.type))
-
-
-def unaligned_mentions(documents: Sequence[Document], windows: Sequence[Window], labels: LabelSpace) -> int:
-    """Number of gold mentions that no prediction can hit, because their borders fall inside a word or token."""
-    found: list[list[list[Entity]]] = [[] for _ in documents]
-    for window in windows:
-        ids = np.asarray(label_window(window, documents[window.text].spans, labels))
-        found[window.text].append(decode(window, ids, np.ones(len(window), dtype=np.float32), labels.labels))
-    return sum(
-        len({span.key for span in document.spans} - {entity.key for entity in finish(document.text, per_window)})
-        for document, per_window in zip(documents, found, strict=True)
-    )
+    return sorted(found.values(), key=lambda entity: (entity.start, -entity.end, entity.type, entity.fragments))

@@ -15,7 +15,7 @@ from zoo.passages.contamination import TextIndex
 from zoo.passages.cutting import cut_text
 from zoo.passages.passage import Passage
 from zoo.passages.stored import PassageWriter, StoredPassages
-from zoo.registry.schema import PassageEntry
+from zoo.registry.passage_entry import PassageEntry
 
 _BATCH = 1000
 

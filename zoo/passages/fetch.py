@@ -29,7 +29,7 @@ from zoo.passages.fetchers.home import Home, Part
 from zoo.passages.shards import read_shard, summarise, write_shard
 from zoo.registry.formats import PASSAGE_HOMES
 from zoo.registry.lock import LOCK_FILE, LockedPart, LockedPassages, lock_passages, read_lock
-from zoo.registry.schema import PassageEntry, RemotePassages
+from zoo.registry.passage_entry import PassageEntry, RemotePassages
 
 _STALE = timedelta(days=30)
 """Work that was left for longer is begun anew: homes change."""

@@ -12,7 +12,7 @@ from zoo.files import write_whole
 from zoo.passages.passage import Passage
 from zoo.passages.shards import read_shard
 from zoo.registry.lock import LOCK_FILE, Lock, LockedPassages, read_lock
-from zoo.registry.schema import PassageEntry
+from zoo.registry.passage_entry import PassageEntry
 from zoo.settings import Settings
 
 MANIFEST = "zoo_passages.json"

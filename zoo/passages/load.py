@@ -12,7 +12,8 @@ from zoo.errors import ZooError
 from zoo.passages.fetched import MANIFEST, find_fetched, read_fetched
 from zoo.passages.passage import Passage
 from zoo.registry.formats import PASSAGE_FORMATS
-from zoo.registry.schema import BundledSource, FolderSource, PassageEntry
+from zoo.registry.passage_entry import PassageEntry
+from zoo.registry.schema import BundledSource, FolderSource
 
 FETCHED = "fetched"
 """Where passages are that came from their home into the cache."""

@@ -26,7 +26,7 @@ from zoo.passages.load import load_passages, passage_files, passages_path
 from zoo.passages.passage import Passage
 from zoo.passages.stored import PassageWriter, StoredPassages
 from zoo.records import Record
-from zoo.registry.schema import PassageEntry
+from zoo.registry.passage_entry import PassageEntry
 
 MIN_WORDS = 30
 """Of a passage; about the 50 tokens of arXiv 2508.01630. Words are what white space separates."""

@@ -10,7 +10,8 @@ from zoo.passages.fetched import MANIFEST, manifest
 from zoo.passages.load import find_passages
 from zoo.passages.mixture import passages_fingerprint
 from zoo.registry.lock import LOCK_FILE, read_lock
-from zoo.registry.schema import FolderSource, PassageEntry
+from zoo.registry.passage_entry import PassageEntry
+from zoo.registry.schema import FolderSource
 
 
 def not_fetched(

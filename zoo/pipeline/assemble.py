@@ -47,7 +47,8 @@ from zoo.pipeline.stages.link_evaluate import KIND as LINK_EVALUATE
 from zoo.pipeline.stages.link_evaluate import NOT_LINKED, Linking
 from zoo.pipeline.stages.train import KIND as TRAIN
 from zoo.pipeline.stages.tune import KIND as TUNE
-from zoo.registry.schema import CorpusEntry, PassageEntry
+from zoo.registry.passage_entry import PassageEntry
+from zoo.registry.schema import CorpusEntry
 from zoo.registry.spdx import UNKNOWN
 from zoo.training.study import StudySummary
 

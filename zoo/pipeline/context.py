@@ -18,7 +18,8 @@ from zoo.pipeline.store import Store
 from zoo.registry.loader import Registry
 from zoo.registry.lock import LOCK_FILE, locked, read_lock
 from zoo.registry.ontology_entry import OntologyEntry
-from zoo.registry.schema import Backbone, CorpusEntry, PassageEntry, SplitInfo, SplitName
+from zoo.registry.passage_entry import PassageEntry
+from zoo.registry.schema import Backbone, CorpusEntry, SplitInfo, SplitName
 from zoo.settings import Settings
 
 NOT_KNOWN = "not known yet"

@@ -9,7 +9,7 @@ from zoo.errors import ZooError
 from zoo.passages.fetch import fetch_passages
 from zoo.pipeline.context import Context
 from zoo.pipeline.progress import Reporter
-from zoo.registry.schema import PassageEntry
+from zoo.registry.passage_entry import PassageEntry
 
 
 def with_fetching(context: Context, reporter: Reporter | None = None) -> Context:

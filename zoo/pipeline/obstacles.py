@@ -13,7 +13,8 @@ from zoo.pipeline.stage import Stage
 from zoo.pipeline.stages import stage_kind
 from zoo.pipeline.stages.dapt import KIND as DAPT
 from zoo.pipeline.stages.dapt import passage_entries, test_corpora
-from zoo.registry.schema import Backbone, CorpusEntry, PassageEntry
+from zoo.registry.passage_entry import PassageEntry
+from zoo.registry.schema import Backbone, CorpusEntry
 
 
 def obstacles(plan: Plan, statuses: Sequence[Status], context: Context) -> dict[str, list[str]]:

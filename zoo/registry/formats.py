@@ -62,6 +62,7 @@ CORPUS_FORMATS: Mapping[str, Format] = {
         (".jsonl",),
         signature=r'"_(?:input|task)_hash"\s*:|"answer"\s*:\s*"(?:accept|reject|ignore)"',
     ),
+    "knowtator": Format("Knowtator XML", "knowtator:read_knowtator", ("/",), addable=False),
     "parquet": Format(
         "Parquet of a Hub dataset",
         "parquet:read_parquet",

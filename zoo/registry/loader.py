@@ -13,9 +13,10 @@ from pydantic import BaseModel
 from zoo.errors import ZooError, did_you_mean
 from zoo.registry.names import Names
 from zoo.registry.ontology_entry import OntologyEntry
+from zoo.registry.passage_entry import PassageEntry
 from zoo.registry.reading import check, read_yaml
 from zoo.registry.recipes import Recipe, RecipesEntry, resolved
-from zoo.registry.schema import Backbone, CorpusEntry, Entry, Family, LabelsEntry, PassageEntry, Suite
+from zoo.registry.schema import Backbone, CorpusEntry, Entry, Family, LabelsEntry, Suite
 
 PACKAGED = Path(__file__).parent
 _Model = TypeVar("_Model", bound=BaseModel)

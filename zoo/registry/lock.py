@@ -13,19 +13,9 @@ from pydantic import Field
 
 from zoo.errors import ZooError
 from zoo.files import write_whole
+from zoo.registry.passage_entry import PassageEntry, RemotePassages
 from zoo.registry.reading import check, read_yaml
-from zoo.registry.schema import (
-    Backbone,
-    Entry,
-    HubId,
-    Md5,
-    PassageEntry,
-    RemotePassages,
-    Revision,
-    Sha256,
-    SplitInfo,
-    SplitName,
-)
+from zoo.registry.schema import Backbone, Entry, HubId, Md5, Revision, Sha256, SplitInfo, SplitName
 
 LOCK_FILE = "zoo.lock.yaml"
 

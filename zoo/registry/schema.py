@@ -6,12 +6,11 @@ entry its licence and where that licence was read, every figure its unit in the 
 
 from __future__ import annotations
 
-from datetime import date
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, NonNegativeInt, model_validator
 
-from zoo.registry.formats import PASSAGE_HOMES, CorpusFormat, PassageFormat
+from zoo.registry.formats import CorpusFormat
 
 Identifier = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9.-]*$", max_length=60)]
 HubId = Annotated[str, Field(pattern=r"^[\w.-]+/[\w.-]+$")]
@@ -97,18 +96,24 @@ class Backbone(Entry):
 
 
 class RemoteFile(Entry):
-    """A file on the web, pinned by content: sha256, or git's own blob hash or md5 where only that is known."""
+    """A file on the web, pinned by content: sha256, or git's own blob hash or md5 where only that is known.
+
+    Of an archive of a commit, which a git host packs anew at each request, the folders are pinned that are read.
+    """
 
     url: Url
     sha256: Sha256 | None = None
     git_blob_sha1: Sha1 | None = None
     md5: Md5 | None = None
+    git_trees: dict[str, Sha1] = Field(
+        default_factory=dict, description="of a zip archive: folder below its top folder -> hash of git's tree object"
+    )
     size_bytes: int | None = Field(default=None, ge=0)
 
     @model_validator(mode="after")
     def _is_pinned(self) -> RemoteFile:
-        if not (self.sha256 or self.git_blob_sha1 or self.md5):
-            raise ValueError("a file needs sha256, git_blob_sha1 or md5")
+        if not (self.sha256 or self.git_blob_sha1 or self.md5 or self.git_trees):
+            raise ValueError("a file needs sha256, git_blob_sha1, md5 or git_trees")
         return self
 
 
@@ -127,6 +132,9 @@ class UrlSource(Entry):
     documents: dict[SplitName, tuple[NonNegativeInt, NonNegativeInt]] = Field(
         default_factory=dict, description="split -> `[start, end)` of the documents of its file that it is; else all"
     )
+    layers: dict[SplitName, tuple[RemoteFile, ...]] = Field(
+        default_factory=dict, description="split -> more files with the same texts and other mentions, as one a type"
+    )
 
 
 class FolderSource(Entry):
@@ -137,11 +145,14 @@ class FolderSource(Entry):
 
 
 class ArchiveSource(Entry):
-    """A tar.gz release with one file a document, and lists of document ids that make the splits."""
+    """A tar.gz or zip release with one file a document, or several, and lists of document ids that make the splits."""
 
     kind: Literal["archive"]
     archive: RemoteFile
     member: str = Field(description="path inside the archive with {id} for the document id")
+    beside: tuple[str, ...] = Field(
+        default=(), description="the same of its annotations where they are files of their own; {type}: each in `types`"
+    )
     documents: dict[SplitName, RemoteFile] = Field(description="one document id a line")
     split_sentences: bool = Field(
         default=False, description="cut documents into sentences at full stops outside mentions"
@@ -251,78 +262,6 @@ class CorpusEntry(Entry):
     def split_names(self) -> tuple[SplitName, ...]:
         """The splits that it has."""
         return ("test",) if self.for_evaluation_only else SPLITS
-
-
-class PubmedSource(Entry):
-    """Files of PubMed's baseline, spread evenly over their numbers and so over the years; as many as are needed."""
-
-    kind: Literal["pubmed-baseline"]
-    url: Url = Field(description="the folder, with / at its end")
-
-
-class ClinicalTrialsSource(Entry):
-    """Studies of ClinicalTrials.gov by its API, version 2: as many of each quarter in which they were first posted."""
-
-    kind: Literal["clinicaltrials-api"]
-    url: Url
-    first_year: int = Field(ge=1999)
-    last_year: int = Field(ge=1999)
-    page_size: int = Field(default=1000, ge=1, le=1000, description="studies of one answer")
-
-
-class ArxivSource(Entry):
-    """Abstracts of arXiv by OAI-PMH: those of some sets that have a biomedical category, by year of the last change."""
-
-    kind: Literal["arxiv-oai"]
-    url: Url
-    sets: tuple[str, ...] = Field(min_length=1, description="setSpecs, such as q-bio or physics:physics:med-ph")
-    since: date = Field(ge=date(2005, 9, 16), description="first day asked for; arXiv's datestamps begin on 2005-09-16")
-
-
-class NotesFile(RemoteFile):
-    """A table of notes, one a row, as comma-separated values with a header."""
-
-    name: Identifier = Field(description="what ids begin with, and what the lock calls the file")
-    text_column: str
-    id_column: str
-    source: str = Field(description="whose notes they are, with the licence")
-
-
-class NotesSource(Entry):
-    """Tables of clinical notes, each pinned by its hash."""
-
-    kind: Literal["notes-csv"]
-    files: tuple[NotesFile, ...] = Field(min_length=1)
-
-
-RemotePassages = Annotated[PubmedSource | ClinicalTrialsSource | ArxivSource | NotesSource, Field(discriminator="kind")]
-"""Where `zoo passages fetch` gets passages; what fetches each kind: `PASSAGE_HOMES` in formats.py."""
-PassageSource = Annotated[BundledSource | FolderSource | RemotePassages, Field(discriminator="kind")]
-
-
-class PassageEntry(Entry):
-    """Raw text for domain-adaptive pre-training."""
-
-    id: Identifier
-    title: str
-    homepage: str = Field(default="", description="where the files can be had")
-    format: PassageFormat = "jsonl"
-    license: LicenseInfo
-    sources: tuple[PassageSource, ...] = Field(default=(), description="tried in order; ZOO_PASSAGES comes first")
-    passages: int | None = Field(default=None, ge=0, description="how many there are; others are refused")
-    sample: int | None = Field(default=None, ge=1, description="use a seeded sample of so many; null: all")
-    weight: float = Field(
-        default=1.0,
-        gt=0,
-        allow_inf_nan=False,
-        description="times each passage is drawn per epoch: 2 draws all twice, 0.5 a seeded half",
-    )
-    note: str = ""
-
-    @property
-    def remote(self) -> RemotePassages | None:
-        """The source that passages are fetched from, if there is one."""
-        return next((source for source in self.sources if source.kind in PASSAGE_HOMES), None)  # type: ignore[return-value]
 
 
 class EntityType(Entry):

@@ -223,7 +223,7 @@ class Base:
         if adapter not in self._encoders:
             try:
                 self._encoders[adapter] = encoder_digest(Path(adapter)) if adapter else ""
-            except (OSError, SafetensorError):  # of other files than ours: it shares its encoder with none
+            except (ZooError, OSError, SafetensorError):  # of other files than ours: it shares its encoder with none
                 self._encoders[adapter] = str(adapter)
         return self._encoders[adapter]
 
@@ -262,31 +262,48 @@ class Base:
 
 
 @dataclass(frozen=True)
+class Block:
+    """One of several heads that stand side by side in a model in training.
+
+    Attributes:
+        start: First column of its logits.
+        labels: Names of its labels.
+        part: As of `Member`.
+    """
+
+    start: int
+    labels: tuple[str, ...]
+    part: str | None
+
+
+@dataclass(frozen=True)
 class Member:
     """One of the models on a base.
 
     Attributes:
         base: Where its weights are.
         adapter: Folder of its adapter; None: the base as it is.
-        block: In training, where several heads stand side by side: first column of its logits, and names of its labels.
+        part: Which parts of discontinuous mentions it finds, `first` or `last`; None: whole mentions.
+        block: In training, where several heads stand side by side: its columns.
     """
 
     base: Base
     adapter: str | None
-    block: tuple[int, tuple[str, ...]] | None = None
+    part: str | None = None
+    block: Block | None = None
 
     @property
     def labels(self) -> list[str]:
         """Label names by id."""
         if self.block:
-            return list(self.block[1])
+            return list(self.block.labels)
         names: dict[int, str] = self.base.model.config.id2label
         return [names[index] for index in range(len(names))]
 
     @property
     def columns(self) -> slice:
         """Columns of the logits that are its own."""
-        return slice(self.block[0], self.block[0] + len(self.block[1])) if self.block else slice(None)
+        return slice(self.block.start, self.block.start + len(self.block.labels)) if self.block else slice(None)
 
     @property
     def types(self) -> list[str]:

@@ -9,11 +9,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from zoo.errors import ZooError
+from zoo.modeling.adapters import read_heads
 from zoo.modeling.batches import longest_window
 from zoo.modeling.device import Precision
 from zoo.modeling.windows import Entity, Window, encode, finish, join_heads
 from zoo.tagging.engine import find_entities
-from zoo.tagging.models import Base, Member, locate
+from zoo.tagging.models import Base, Block, Member, locate
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
@@ -97,7 +98,8 @@ class Tagger:
         folders: list[str | None] = [str(adapter) for adapter in adapters] or [None]
         with base.using(*folders):
             window = longest_window(base.model, base.tokenizer)
-        heads = tuple(Member(base, folder) for folder in folders)
+        parts = [head.get("part") for head in read_heads(adapters[0])] if len(adapters) > 1 else [None]
+        heads = tuple(Member(base, folder, part) for folder, part in zip(folders, parts, strict=True))
         return cls(base, heads, window, min(stride_tokens, window // 4))
 
     @classmethod
@@ -106,7 +108,7 @@ class Tagger:
         model: PreTrainedModel,
         tokenizer: PreTrainedTokenizerBase,
         *,
-        blocks: Sequence[tuple[int, tuple[str, ...]]] = (),
+        blocks: Sequence[Block] = (),
         stride_tokens: int = DEFAULT_STRIDE_TOKENS,
     ) -> Tagger:
         """Wrap a model in memory, its active adapter included.
@@ -114,12 +116,12 @@ class Tagger:
         Args:
             model: The model.
             tokenizer: Its tokenizer.
-            blocks: Of a model in training that has several heads side by side: see `Member.block`.
+            blocks: Of a model in training that has several heads side by side.
             stride_tokens: Tokens shared by neighbouring windows.
         """
         model.eval()
         tagger = cls.on(Base(model, tokenizer), (), stride_tokens=stride_tokens)
-        return replace(tagger, heads=tuple(Member(tagger.base, None, block) for block in blocks) or tagger.heads)
+        return replace(tagger, heads=tuple(Member(tagger.base, None, b.part, b) for b in blocks) or tagger.heads)
 
     @property
     def labels(self) -> list[str]:
@@ -200,7 +202,8 @@ class Tagger:
             text: The text.
             found: Entities per window, per head.
         """
-        return join_heads([finish(text, per_window) for per_window in zip(*found, strict=True)]) if found else []
+        per_head = [finish(text, per_window) for per_window in zip(*found, strict=True)]
+        return join_heads(per_head, [head.part for head in self.heads]) if found else []
 
     def steps(
         self, text: str, *, limit_seconds: float = float("inf"), clock: Callable[[], float] = time.monotonic

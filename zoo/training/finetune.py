@@ -6,7 +6,6 @@ import math
 import random
 import re
 import time
-from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,11 +17,12 @@ from zoo.evaluation.result import EpochRecord
 from zoo.evaluation.scoring import micro_f1
 from zoo.modeling.batches import first_position
 from zoo.modeling.device import use_bfloat16
-from zoo.modeling.heads import Ceiling, Head, columns_of, divide
+from zoo.modeling.heads import Ceiling, Head, columns_of
 from zoo.modeling.labels import LabelSpace
 from zoo.modeling.lora import open_dropout
-from zoo.modeling.windows import IGNORED, Window, label_window
+from zoo.modeling.windows import IGNORED, Window
 from zoo.registry.recipes import FinetuneRecipe
+from zoo.tagging.models import Block
 from zoo.tagging.tagger import Tagger
 from zoo.training.batching import Targets, epoch_batches, mixed_batches, pack_batch, pad_batch
 from zoo.training.joining import join_runs
@@ -34,6 +34,7 @@ from zoo.training.snapshot import (
     restore_optimizer,
     restore_random_state,
 )
+from zoo.training.targets import training_windows
 
 if TYPE_CHECKING:
     import torch
@@ -116,7 +117,8 @@ def finetune(
     bfloat16 = use_bfloat16(recipe.precision)
     own_ids = [labels.own_ids(head.types) for head in heads]
     columns = columns_of(heads, labels)
-    blocks = [(each[0], tuple(labels.labels[i] for i in ids)) for each, ids in zip(columns, own_ids, strict=True)]
+    names = [tuple(labels.labels[label] for label in each) for each in own_ids]
+    blocks = [Block(each[0], own, h.part) for each, own, h in zip(columns, names, heads, strict=True)]
     several = len(heads) > 1
     tagger = Tagger.of(model, tokenizer, blocks=blocks if several else (), stride_tokens=stride_tokens)
     own = [torch.tensor(each, device=device) for each in columns]
@@ -125,7 +127,12 @@ def finetune(
     dev_windows = tagger.encode(dev_texts)
 
     optimizer = torch.optim.AdamW(_parameter_groups(model, recipe), lr=recipe.learning_rate, fused=True)
-    steps = planned_steps(len(train), recipe)
+    windows: list[Window] = []
+    size: float = len(train)
+    if not recipe.join_sentences:
+        windows, targets, weights = training_windows(tagger, [(document, 1) for document in train], labels, heads)
+        size = sum(weights)
+    steps = planned_steps(size, recipe)
     schedule = get_linear_schedule_with_warmup(optimizer, round(recipe.warmup_share * steps), steps)
     pad_id, first = int(tokenizer.pad_token_id or 0), first_position(model)
     trained = [p for p in model.parameters() if p.requires_grad]
@@ -157,7 +164,6 @@ def finetune(
     set_seed(seed)
     rng = random.Random(seed)
     progress.on_start(steps)
-    windows: list[Window] = []
     state = _State(best=_trained(model))
     if snapshot_path and (snapshot := read_snapshot(snapshot_path)):
         state = _restore(snapshot, model, optimizer, schedule, rng)
@@ -169,9 +175,9 @@ def finetune(
             open_dropout(model, backbone=recipe.backbone_dropout)
             epoch = state.epoch + 1
             epoch_started, loss_sum, tokens = time.perf_counter(), 0.0, 0
-            if not windows or recipe.join_sentences:
+            if recipe.join_sentences:
                 runs = join_runs(train, recipe.join_sentences, rng)
-                windows, targets, weights = _training_windows(tagger, runs, labels, heads)
+                windows, targets, weights = training_windows(tagger, runs, labels, heads)
             lengths = [len(window) for window in windows]
             if packs:  # as a Trainer draws them; without tables, random lengths would cost padding
                 batches = mixed_batches(weights, recipe.batch_size, rng)
@@ -215,8 +221,11 @@ def finetune(
     )
 
 
-def planned_steps(documents: int, recipe: FinetuneRecipe) -> int:
-    """Optimizer steps of a training on so many documents, if patience does not end it."""
+def planned_steps(documents: float, recipe: FinetuneRecipe) -> int:
+    """Optimizer steps of a training on so many documents, if patience does not end it.
+
+    A document of more than `zoo.training.targets.WINDOWS` windows counts as several.
+    """
     return recipe.epochs * math.ceil(documents / recipe.batch_size)
 
 
@@ -296,25 +305,6 @@ def _restore(
         best_epoch=values["best_epoch"],
         logs=[EpochRecord(**log) for log in values["logs"]],
     )
-
-
-def _training_windows(
-    tagger: Tagger, runs: Sequence[tuple[Document, int]], labels: LabelSpace, heads: Sequence[Head]
-) -> tuple[list[Window], list[Targets], list[float]]:
-    """Windows of the training text, the targets of their tokens, and documents that each window stands for."""
-    texts = [document.text for document, _ in runs]
-    windows = tagger.encode(texts)
-    divided = [divide(document.spans, heads) for document, _ in runs]
-    places = [{label: index for index, label in enumerate(labels.own_ids(head.types))} for head in heads]
-    targets: list[Targets] = [
-        [
-            [place.get(label, IGNORED) for label in label_window(window, spans, labels)]
-            for place, spans in zip(places, divided[window.text], strict=True)
-        ]
-        for window in windows
-    ]
-    pieces = Counter(window.text for window in windows)
-    return windows, targets, [runs[window.text][1] / pieces[window.text] for window in windows]
 
 
 def _parameter_groups(model: torch.nn.Module, recipe: FinetuneRecipe) -> list[dict[str, object]]:

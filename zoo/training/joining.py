@@ -39,6 +39,8 @@ def join_runs(documents: Sequence[Document], share: float, rng: random.Random) -
 def _join(run: Sequence[Document]) -> Document:
     spans, offset = [], 0
     for document in run:
-        spans += [replace(s, start=s.start + offset, end=s.end + offset, fragments=()) for s in document.spans]
+        for span in document.spans:
+            moved = tuple((start + offset, end + offset) for start, end in span.fragments)
+            spans.append(replace(span, start=span.start + offset, end=span.end + offset, fragments=moved))
         offset += len(document.text) + 1
     return Document(run[0].id, " ".join(document.text for document in run), tuple(spans))

@@ -14,7 +14,7 @@ import numpy as np
 from pydantic import Field
 
 from zoo.corpora.concepts import normalise_concept
-from zoo.corpora.document import Document
+from zoo.corpora.document import Document, text_of
 from zoo.errors import ZooError
 from zoo.files import write_whole
 from zoo.linking.abbreviations import expand, find_abbreviations
@@ -183,9 +183,9 @@ def named_mentions(documents: Sequence[Document], type: str, index: Index) -> li
     found = []
     for document in documents:
         spans = [span for span in document.spans if span.type == type]
-        abbreviations = find_abbreviations(document.text, [(span.start, span.end) for span in spans])
+        abbreviations = find_abbreviations(document.text, [span.key for span in spans])
         for span in spans:
-            mention = " ".join(document.text[span.start : span.end].split())
+            mention = " ".join(text_of(document.text, span.key).split())
             found.append((expand(mention, abbreviations), gold_concepts(span.concept_ids, index)))
     return [(name, ids) for name, ids in found if ids]
 
@@ -257,7 +257,7 @@ def examples_of(linker: Linker, documents: Sequence[Document], type: str, index:
     examples: list[Example] = []
     for document in documents:
         spans = [span for span in document.spans if span.type == type]
-        evidence = linker.evidence(document.text, [(span.start, span.end, type) for span in spans])
+        evidence = linker.evidence(document.text, [span.key for span in spans])
         for span, found in zip(spans, evidence, strict=True):
             gold = gold_concepts(span.concept_ids, index)
             examples.append((found, [each.concept_id in gold for each in found]))
@@ -272,7 +272,7 @@ def best_threshold(linker: Linker, documents: Sequence[Document], type: str, ind
     scores, right, with_concept = [], [], 0
     for document in documents:
         spans = [span for span in document.spans if span.type == type]
-        entities = [Entity(span.start, span.end, type, 1.0) for span in spans]
+        entities = [Entity(span.start, span.end, type, 1.0, fragments=span.fragments) for span in spans]
         (linked,) = linker.link([document.text], [entities])
         for span, entity in zip(spans, linked, strict=True):
             gold = gold_concepts(span.concept_ids, index)

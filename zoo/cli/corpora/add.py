@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import typer
 
+from zoo.cli.corpora.heads import chosen_heads, heads_record, weigh_heads
 from zoo.cli.options import AsJson
 from zoo.cli.output import print_json, print_line, print_table
 from zoo.registry.formats import AddableFormat
@@ -32,9 +33,11 @@ def add(
         str, typer.Option("--ignore-types", metavar="A,B", help="Types in the files to leave out; counted.")
     ] = "",
     overlaps: Annotated[
-        Literal["error", "longest", "keep"],
-        typer.Option("--overlaps", help="Nested, overlapping and discontinuous mentions."),
-    ] = "error",
+        Literal["auto", "keep", "longest", "error"],
+        typer.Option(
+            "--overlaps", help="Nested, overlapping, discontinuous mentions; auto keeps them if there are any."
+        ),
+    ] = "auto",
     license_: Annotated[str, typer.Option("--license", metavar="SPDX", help="Licence of the data.")] = "NOASSERTION",
     publishable: Annotated[
         bool, typer.Option("--publishable", help="Models trained on the data may be published.")
@@ -81,8 +84,14 @@ def add(
         )
     )
     entry = added.corpus.entry
+    weighed = weigh_heads(added.corpus)
     if as_json:
-        record = {"path": str(added.path), "new_types": list(added.new_types), "notes": list(added.notes)}
+        record: dict[str, Any] = {
+            "path": str(added.path),
+            "new_types": list(added.new_types),
+            "notes": list(added.notes),
+        }
+        record["heads"] = heads_record(weighed)
         print_json({**record, "found_types": dict(added.found_types), "entry": entry.model_dump(mode="json")})
         return
     kinds = [[kind, f"{count:,}", added.types.get(kind, "ignored")] for kind, count in added.found_types.items()]
@@ -95,6 +104,8 @@ def add(
     print_table(["split", f"{entry.unit}s", "tokens", "mentions", "fingerprint"], rows)
     for note in added.notes:
         print_line(note)
+    if weighed:
+        print_line(chosen_heads(weighed))
     if added.new_types:
         print_line(f"new in the label space of {folder}: {', '.join(added.new_types)}")
     for what, count in added.corpus.repairs.items():

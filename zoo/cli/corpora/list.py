@@ -24,6 +24,7 @@ def list_(registry: RegistryOption = None, as_json: AsJson = False) -> None:
                 "title": entry.title,
                 "entity_types": list(entry.entity_types),
                 "unit": entry.unit,
+                "overlaps": entry.overlaps,
                 "license": entry.license.spdx,
                 "publishable": entry.license.publishable,
                 "files": where,
@@ -34,7 +35,8 @@ def list_(registry: RegistryOption = None, as_json: AsJson = False) -> None:
         print_json(rows)
         return
     print_table(
-        ["corpus", "types", "unit", "train / dev / test", "mentions", "licence", "files"], list(map(_row, rows))
+        ["corpus", "types", "unit", "train / dev / test", "mentions", "overlaps", "licence", "files"],
+        list(map(_row, rows)),
     )
 
 
@@ -43,4 +45,6 @@ def _row(row: dict[str, Any]) -> list[str]:
     counts = " / ".join(f"{info['documents']:,}" for info in infos if info["documents"] is not None)
     mentions = sum(info["mentions"] or 0 for info in infos)
     shown = type_names(row["entity_types"], 4)
-    return [row["id"], shown, row["unit"], counts, f"{mentions:,}" if mentions else "", row["license"], row["files"]]
+    overlaps = "" if row["overlaps"] == "error" else row["overlaps"]
+    known = f"{mentions:,}" if mentions else ""
+    return [row["id"], shown, row["unit"], counts, known, overlaps, row["license"], row["files"]]

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from zoo.cli.corpora.heads import heads_record, print_heads, weigh_heads
 from zoo.cli.opening import open_corpus, open_registry
 from zoo.cli.options import AsJson, RegistryOption
 from zoo.cli.output import print_json, print_line, print_table, write_file
 
 if TYPE_CHECKING:
     from zoo.corpora.overview import CorpusOverview, TypeOverview
+    from zoo.modeling.heads import Ceiling
 
 
 def show(
@@ -30,20 +33,21 @@ def show(
     from zoo.corpora.overview import overview
 
     found, settings = open_registry(registry)
-    view = overview(open_corpus(found.corpus(name), found, settings))
+    corpus = open_corpus(found.corpus(name), found, settings)
+    view = overview(corpus)
     if html is not None:
         from zoo.corpora.overview_page import render_page
 
         write_file(html, render_page(view, quote=quote or view.publishable))
     if as_json:
-        print_json(view.model_dump(mode="json"))
+        print_json({**view.model_dump(mode="json"), "heads": heads_record(weigh_heads(corpus))})
     elif html is not None:
         print_line(f"written to {html}")
     else:
-        _print_overview(view)
+        _print_overview(view, weigh_heads(corpus))
 
 
-def _print_overview(view: CorpusOverview) -> None:
+def _print_overview(view: CorpusOverview, weighed: Sequence[Ceiling]) -> None:
     print_line(f"{view.title}: {view.description}")
     print_line(f"licence: {view.license} ({view.license_source}); source: {view.source}")
     for text in (view.citation, view.homepage, view.note, *(f"{what}: {n}" for what, n in view.repairs.items())):
@@ -67,6 +71,12 @@ def _print_overview(view: CorpusOverview) -> None:
         for split, item in view.splits.items()
     ]
     print_table(columns, rows)
+    for split, item in view.splits.items():
+        if item.lie:
+            print_line(f"{split}: " + ", ".join(f"{count:,} mentions {how}" for how, count in item.lie.items()))
+    if weighed:
+        print_line()
+        print_heads(weighed)
     for name, kind in view.types.items():
         print_line()
         _print_type(name, kind, view)

@@ -13,7 +13,7 @@ from zoo.cli.output import console, download_bars, print_json, print_step, print
 from zoo.errors import ZooError
 
 if TYPE_CHECKING:
-    from zoo.registry.schema import PassageEntry
+    from zoo.registry.passage_entry import PassageEntry
     from zoo.settings import Settings
 
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 from zoo.corpora.document import Document, Span
 from zoo.corpora.files import read_records
+from zoo.corpora.readers.mentions import SHARED, join_parts
 from zoo.errors import ZooError
 
 _SHAPE = (
@@ -77,20 +78,9 @@ def _span(item: Any, length: int, where: str, repairs: Counter[str]) -> Span:  #
         raise ZooError(f"'concept_ids' is not a list of texts: {concepts!r}", where=where, fix=_SHAPE)
     fragments = _fragments(item.get("fragments", []), start, end, where)
     if any(one[1] > other[0] for one, other in pairwise(fragments)):
-        repairs["fragments that share characters joined"] += 1
-        fragments = _joined(fragments)
-    return Span(start, end, name, tuple(concepts), fragments)
-
-
-def _joined(fragments: Iterable[tuple[int, int]]) -> tuple[tuple[int, int], ...]:
-    """Fragments in order, those that share characters as one; a single one is no fragment."""
-    joined: list[tuple[int, int]] = []
-    for start, end in fragments:
-        if joined and start < joined[-1][1]:
-            joined[-1] = (joined[-1][0], max(end, joined[-1][1]))
-        else:
-            joined.append((start, end))
-    return tuple(joined) if len(joined) > 1 else ()
+        repairs[SHARED] += 1
+        fragments = join_parts(fragments)
+    return Span(start, end, name, tuple(concepts), fragments if len(fragments) > 1 else ())
 
 
 def _fragments(items: Any, start: int, end: int, where: str) -> tuple[tuple[int, int], ...]:  # noqa: ANN401 - parsed JSON

@@ -16,6 +16,7 @@ NEAR_CHARACTERS = 5
 Part = tuple[int, int]
 """`[start, end)` in the text of the document."""
 TRIMMED = "white space at the ends of a mention trimmed"
+SHARED = "fragments that share characters joined"
 _LEFT_OUT = "mention left out: its text is not at its offsets"
 _SPACE = re.compile(r"\s")
 
@@ -179,6 +180,17 @@ def merge_parts(text: str, parts: Iterable[Part]) -> tuple[Part, ...]:
         else:
             merged.append((start, end))
     return tuple(merged)
+
+
+def join_parts(parts: Iterable[Part]) -> tuple[Part, ...]:
+    """Join the parts of a mention that share characters; parts are in order."""
+    joined: list[Part] = []
+    for start, end in parts:
+        if joined and start < joined[-1][1]:
+            joined[-1] = (joined[-1][0], max(end, joined[-1][1]))
+        else:
+            joined.append((start, end))
+    return tuple(joined)
 
 
 def _stand(text: str, parts: Sequence[Part], quoted: str | None) -> bool:

@@ -40,7 +40,7 @@ def read_taxdump(path: Path, reading: Reading) -> Iterator[Concept]:
         return
     with tempfile.TemporaryDirectory(prefix="zoo-taxonomy-") as folder:
         for name in (_NAMES, _NODES, _MERGED):
-            unpack(path, name, Path(folder) / name, fix=_FIX)
+            unpack(path, {name: Path(folder) / name}, fix=_FIX)
         yield from _taxa(Path(folder), path, reading)
 
 

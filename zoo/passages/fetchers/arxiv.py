@@ -14,7 +14,7 @@ from zoo.passages.fetchers.home import PagedHome, Part
 from zoo.passages.passage import Passage
 from zoo.passages.readers.arxiv import is_biomedical
 from zoo.registry.lock import LockedPart
-from zoo.registry.schema import ArxivSource
+from zoo.registry.passage_entry import ArxivSource
 
 _OAI = "{http://www.openarchives.org/OAI/2.0/}"
 _ARXIV = "{http://arxiv.org/OAI/arXiv/}"

@@ -15,7 +15,7 @@ from zoo.passages.fetchers.home import SPARE, PagedHome, Part
 from zoo.passages.passage import Passage
 from zoo.passages.readers.clinicaltrials import read_clinical_trials
 from zoo.registry.lock import LockedPart
-from zoo.registry.schema import ClinicalTrialsSource
+from zoo.registry.passage_entry import ClinicalTrialsSource
 
 _FIELDS = "NCTId,BriefSummary,DetailedDescription"
 

@@ -16,7 +16,8 @@ from zoo.files import file_sha256, write_whole
 from zoo.passages.fetchers.desk import Desk, ExpiredTokenError
 from zoo.passages.passage import Passage
 from zoo.registry.lock import LockedPart
-from zoo.registry.schema import PassageEntry, RemoteFile, RemotePassages
+from zoo.registry.passage_entry import PassageEntry, RemotePassages
+from zoo.registry.schema import RemoteFile
 
 _Source = TypeVar("_Source", bound=RemotePassages)
 SPARE = 1.1

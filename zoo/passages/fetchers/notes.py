@@ -11,7 +11,7 @@ from zoo.errors import ZooError
 from zoo.passages.fetchers.home import FileHome, Part
 from zoo.passages.passage import Passage
 from zoo.registry.lock import LockedPart
-from zoo.registry.schema import NotesFile, NotesSource
+from zoo.registry.passage_entry import NotesFile, NotesSource
 
 
 class Notes(FileHome[NotesSource]):

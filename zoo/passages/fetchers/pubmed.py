@@ -18,7 +18,8 @@ from zoo.passages.fetchers.home import FileHome, Part
 from zoo.passages.passage import Passage
 from zoo.passages.readers.pubmed import read_pubmed
 from zoo.registry.lock import LockedPart
-from zoo.registry.schema import PubmedSource, RemoteFile
+from zoo.registry.passage_entry import PubmedSource
+from zoo.registry.schema import RemoteFile
 
 _FILE = re.compile(r"\bpubmed\d+n\d+\.xml\.gz\b(?!\.md5)")
 _MD5 = re.compile(r"\b[0-9a-fA-F]{32}\b")

@@ -163,7 +163,7 @@ def train_adapter(
         trained_share=share.share,
         train_seconds=log.train_seconds,
         precision=log.precision,
-        heads=[HeadRecord(name=h.name, types=list(h.types), level=h.level) for h in heads] if len(heads) > 1 else [],
+        heads=[HeadRecord.of(head) for head in heads] if len(heads) > 1 else [],
         ceilings={each.name: each.share for each in found[1:] or (found if len(heads) > 1 else [])},
         best_epoch=log.best_epoch,
         epochs=list(log.epochs),

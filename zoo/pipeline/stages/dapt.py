@@ -28,8 +28,9 @@ from zoo.pipeline.stage import (
 from zoo.pipeline.store import RESUME
 from zoo.registry.loader import Checkpoint
 from zoo.registry.lock import LOCK_FILE
+from zoo.registry.passage_entry import PassageEntry
 from zoo.registry.recipes import DaptRecipe
-from zoo.registry.schema import Backbone, CorpusEntry, PassageEntry
+from zoo.registry.schema import Backbone, CorpusEntry
 from zoo.training.dapt import DaptLog
 
 _TOKENS_PER_PASSAGE = 220

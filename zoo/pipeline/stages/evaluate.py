@@ -15,7 +15,7 @@ from typing import Any
 from pydantic import Field
 from typing_extensions import override
 
-from zoo.corpora.document import Document, count_mentions
+from zoo.corpora.document import Document, count_mentions, text_of
 from zoo.corpora.load import Corpus
 from zoo.corpora.originals import load_test_originals
 from zoo.errors import ZooError
@@ -29,8 +29,11 @@ from zoo.evaluation.result import Decoding, RobustnessScore, Scores
 from zoo.evaluation.robustness import perturbations_for, robustness
 from zoo.evaluation.scoring import SplitScore, gold_keys, score_predictions, tag_documents
 from zoo.evaluation.spans import count_documents
+from zoo.modeling.adapters import read_heads
+from zoo.modeling.heads import Head, heads_of
 from zoo.modeling.labels import LabelSpace
-from zoo.modeling.windows import Entity, aggregation_strategy, unaligned_mentions
+from zoo.modeling.reach import missing_mentions
+from zoo.modeling.windows import Entity, aggregation_strategy
 from zoo.pipeline.context import Context
 from zoo.pipeline.stage import Job, Stage, StageKind, split_fingerprints, subtokens
 from zoo.pipeline.stages.train import KIND as TRAIN
@@ -141,8 +144,10 @@ def evaluate_adapter(adapter: Path, checkpoint: Checkpoint, context: Context, pr
     """
     corpus, recipe = context.corpus(checkpoint.corpus), checkpoint.recipe
     tagger = Tagger.load(adapter, stride_tokens=checkpoint.backbone.stride_tokens)
-    dev, _ = _score(tagger, corpus.splits["dev"], context.labels, recipe)
-    test, predictions = _score(tagger, corpus.splits["test"], context.labels, recipe)
+    described = [Head(h["name"], tuple(h["types"]), h["level"], h.get("part")) for h in read_heads(adapter)]
+    heads = described or heads_of("flat", corpus.entry.entity_types)
+    dev, _ = _score(tagger, corpus.splits["dev"], heads, context.labels, recipe)
+    test, predictions = _score(tagger, corpus.splits["test"], heads, context.labels, recipe)
     raw_text, notes = _raw_text(tagger, corpus, context, recipe)
     documents, train = corpus.splits["test"], corpus.splits["train"]
     if not any(predictions):
@@ -175,16 +180,18 @@ def evaluate_adapter(adapter: Path, checkpoint: Checkpoint, context: Context, pr
 
 
 def _score(
-    tagger: Tagger, documents: Sequence[Document], labels: LabelSpace, recipe: Recipe
+    tagger: Tagger, documents: Sequence[Document], heads: Sequence[Head], labels: LabelSpace, recipe: Recipe
 ) -> tuple[SplitScore, list[list[Entity]]]:
     predictions = tag_documents(tagger, documents)
     windows = tagger.encode([document.text for document in documents])
+    missing = missing_mentions(documents, windows, heads, labels)
     score = score_predictions(
         documents,
         predictions,
         samples=recipe.evaluation.bootstrap_samples,
         seed=recipe.seed,
-        unaligned=unaligned_mentions(documents, windows, labels),
+        unaligned=missing.unaligned,
+        unreachable=missing.unreachable,
     )
     return score, predictions
 
@@ -219,7 +226,7 @@ def _train_mentions(corpus: Corpus) -> dict[str, Counter[str]]:
     found: dict[str, Counter[str]] = {name: Counter() for name in corpus.entry.entity_types}
     for document in corpus.splits["train"]:
         for span in document.spans:
-            found[span.type][document.text[span.start : span.end]] += 1
+            found[span.type][text_of(document.text, span.key)] += 1
     return found
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from zoo.corpora.document import fragments_of, text_of
 from zoo.tagging.outputs.concepts import concept_cell
 from zoo.tagging.outputs.format import Run
 from zoo.tagging.texts import Tagged
@@ -20,7 +21,7 @@ def bioc_document(tagged: Tagged, run: Run) -> Any:  # noqa: ANN401 - bioc is un
     for number, (model, entity) in enumerate(found, start=1):
         annotation = BioCAnnotation()
         annotation.id = str(number)
-        annotation.text = text[entity.start : entity.end]
+        annotation.text = text_of(text, entity.key)
         annotation.infons = {"type": entity.type, "score": f"{entity.score:.4f}"}
         if identifier := concept_cell(entity):
             annotation.infons["identifier"] = identifier
@@ -28,7 +29,8 @@ def bioc_document(tagged: Tagged, run: Run) -> Any:  # noqa: ANN401 - bioc is un
             annotation.infons |= {"name": "; ".join(run.names(entity.link)), "link_score": f"{entity.link.score:.4f}"}
         if len(run.models) > 1:
             annotation.infons["model"] = model
-        annotation.add_location(BioCLocation(entity.start, entity.end - entity.start))
+        for start, end in fragments_of(entity.key):
+            annotation.add_location(BioCLocation(start, end - start))
         passage.add_annotation(annotation)
     document = BioCDocument()
     document.id = tagged.text.id

@@ -7,6 +7,7 @@ import re
 from collections.abc import Mapping
 from urllib.parse import quote
 
+from zoo.corpora.document import fragments_of
 from zoo.ontologies.link import Link
 from zoo.tagging.outputs.format import FolderFormat, Run
 from zoo.tagging.texts import Tagged
@@ -21,7 +22,7 @@ def _files(tagged: Tagged, run: Run) -> Mapping[str, str]:
     for model, entities in zip(run.models, tagged.entities, strict=True):
         for entity in entities:
             number += 1
-            parts = _parts(text, entity.start, entity.end)
+            parts = [line for part in fragments_of(entity.key) for line in _lines(text, *part)]
             places = ";".join(f"{start} {end}" for start, end in parts)
             mention = " ".join(text[start:end] for start, end in parts)
             lines.append(f"T{number}\t{'_'.join(entity.type.split())} {places}\t{mention}\n")
@@ -54,7 +55,7 @@ def _name(document_id: str) -> str:
     return re.sub(r"%.?$", "", name[: _LONGEST - 17]) + f"-{digest}"
 
 
-def _parts(text: str, start: int, end: int) -> list[tuple[int, int]]:
+def _lines(text: str, start: int, end: int) -> list[tuple[int, int]]:
     """The parts of a mention between line ends: BRAT has no mention over several lines."""
     return [(start + m.start(), start + m.end()) for m in re.finditer(r"[^\r\n]+", text[start:end])] or [(start, end)]
 

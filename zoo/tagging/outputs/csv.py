@@ -1,4 +1,4 @@
-"""CSV: an entity a row, with the document's id."""
+"""CSV: an entity a row, with the document's id; parts of a discontinuous one as BRAT writes them: `0 3;8 13`."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ from zoo.tagging.texts import Tagged
 
 def _columns(run: Run) -> tuple[str, ...]:
     concept = ("concept_ids", "concept", "link_score") if run.linked else ()
-    return ("start", "end", "type", "text", "score", *concept, *(["model"] if len(run.models) > 1 else []))
+    parts = ("fragments",) if run.fragments else ()
+    return ("start", "end", "type", *parts, "text", "score", *concept, *(["model"] if len(run.models) > 1 else []))
 
 
 def _header(run: Run) -> str:
@@ -23,6 +24,7 @@ def _document(tagged: Tagged, run: Run) -> str:
     records = entity_records(tagged, run)
     for record in records:
         record["concept_ids"] = ";".join(record.get("concept_ids", ()))
+        record["fragments"] = ";".join(f"{start} {end}" for start, end in record.get("fragments", ()))
     return csv_rows([(tagged.text.id, *(record.get(name, "") for name in _columns(run))) for record in records])
 
 

@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from zoo.corpora.document import text_of
 from zoo.modeling.windows import Entity
 from zoo.ontologies.link import Link
 from zoo.tagging.texts import Tagged
@@ -21,10 +22,12 @@ class Run:
     Attributes:
         models: Names of the models, in the order of their answers; where there are several, each entity says which.
         concept_name: Preferred name of a concept, from the ontology's id and its own; None: nothing is linked.
+        fragments: Whether mentions may be discontinuous: a table has a column for their parts then.
     """
 
     models: Sequence[str]
     concept_name: Callable[[str, str], str] | None = None
+    fragments: bool = False
 
     @property
     def linked(self) -> bool:
@@ -45,12 +48,15 @@ class FileFormat:
         document: What is appended for a document; empty for one that the format cannot hold.
         between: What stands between two documents.
         footer: What the file ends with.
+        fragments: Whether it can hold discontinuous mentions; else they are written from their first to their last
+            character.
     """
 
     header: Callable[[Run], str]
     document: Callable[[Tagged, Run], str]
     between: str = ""
     footer: str = ""
+    fragments: bool = True
 
 
 @dataclass(frozen=True)
@@ -65,13 +71,14 @@ class FolderFormat:
 
 
 def entity_records(tagged: Tagged, run: Run) -> list[dict[str, Any]]:
-    """What was found in a document, model by model: start, end, type, text, score, its concept, of several which."""
+    """What was found in a document, by model: start, end, type, parts, text, score, its concept, of several which."""
     return [
         {
             "start": entity.start,
             "end": entity.end,
             "type": entity.type,
-            "text": tagged.text.text[entity.start : entity.end],
+            **({"fragments": [list(part) for part in entity.fragments]} if entity.fragments else {}),
+            "text": text_of(tagged.text.text, entity.key),
             "score": round(entity.score, 4),
             **_concept(entity, run),
             **({"model": model} if len(run.models) > 1 else {}),

@@ -65,6 +65,8 @@ class Output:
             raise ZooError("the file is there already", where=path, fix="remove it, or name another with --out")
         self.path, self.run = path, run
         self._names: set[str] = set()
+        self.made_whole = 0
+        """Discontinuous mentions that the format could not hold as such."""
         self._progress = path.with_name(f"{path.name}.progress")
         self._partial = path.with_name(f"{path.name}.partial") if isinstance(self._format, FileFormat) else path
         self._given = hashlib.sha256(given.encode()).hexdigest()
@@ -118,6 +120,8 @@ class Output:
             content = self._format.document(tagged, self.run)
             between = self._format.between if content and self._filled else ""
             self._filled |= bool(content)
+            if not self._format.fragments:
+                self.made_whole += sum(bool(entity.fragments) for found in tagged.entities for entity in found)
             self._file.write((between + content).encode())
         else:
             files = self._format.files(tagged, self.run)
