@@ -84,14 +84,14 @@ def check_builds(out: Path) -> list[Check]:
     One that names a folder which is gone, while its base is elsewhere in the output folder, was moved: the next build
     repairs it, and so does whatever loads it.
     """
-    from zoo.modeling.adapters import find_base, named_base
+    from zoo.modeling.adapters import find_base, head_folders, named_base
 
     moved, lost = [], []
     adapters = sorted(out.glob("checkpoints/[!.]*/[!.]*/adapter"))
     for adapter in adapters:
         name = f"{adapter.parts[-3]}/{adapter.parts[-2]}"
         try:
-            if find_base(adapter, repair=False) != named_base(adapter):
+            if any(find_base(head, repair=False) != named_base(head) for head in head_folders(adapter)):
                 moved.append(name)
         except ZooError:
             lost.append(name)

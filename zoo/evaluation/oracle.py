@@ -9,7 +9,7 @@ from pydantic import Field
 
 from zoo.corpora.document import Document
 from zoo.evaluation.scoring import SplitScore, score_predictions
-from zoo.modeling.windows import Entity, aggregation_strategy, finish
+from zoo.modeling.windows import Entity, aggregation_strategy, finish, join_heads
 from zoo.records import Record
 from zoo.tagging.tagger import Tagger
 
@@ -27,6 +27,8 @@ def pipeline_entities(
 ) -> list[list[Entity]]:
     """What transformers' plain pipeline finds in each text, given alone as a user would give it.
 
+    Of several heads, what one pipeline of each finds, together.
+
     Args:
         tagger: The model and its tokenizer.
         texts: Texts of any length.
@@ -35,15 +37,17 @@ def pipeline_entities(
     """
     from transformers import pipeline
 
+    models: list[Any] = [head.adapter for head in tagger.heads] if len(tagger.heads) > 1 else [tagger.model]
     call: dict[str, Any] = {"aggregation_strategy": aggregation_strategy, "stride": stride}
-    ner = pipeline("token-classification", model=tagger.model, tokenizer=tagger.tokenizer, **call)
-    found = []
-    for text in texts:
-        # SentencePiece lets an entity begin with the space before it: users strip it, so do we
-        plain = ner(text) if text else []
-        entities = [Entity(int(e["start"]), int(e["end"]), e["entity_group"], float(e["score"])) for e in plain]
-        found.append(finish(text, [entities]))
-    return found
+    found: list[list[list[Entity]]] = [[] for _ in texts]
+    for model in models:
+        ner = pipeline("token-classification", model=model, tokenizer=tagger.tokenizer, **call)
+        for text, per_head in zip(texts, found, strict=True):
+            # SentencePiece lets an entity begin with the space before it: users strip it, so do we
+            plain = ner(text) if text else []
+            entities = [Entity(int(e["start"]), int(e["end"]), e["entity_group"], float(e["score"])) for e in plain]
+            per_head.append(finish(text, [entities]))
+    return [join_heads(per_head, [head.part for head in tagger.heads]) for per_head in found]
 
 
 def score_raw_text(tagger: Tagger, documents: Sequence[Document], *, samples: int, seed: int) -> RawTextScore:
@@ -66,4 +70,5 @@ def score_raw_text(tagger: Tagger, documents: Sequence[Document], *, samples: in
     differing = sum({e.key for e in a} != {e.key for e in b} for a, b in zip(predictions, ours, strict=True))
     score = score_predictions(documents, predictions, samples=samples, seed=seed)
     arguments = ", ".join(f"{name}={value!r}" for name, value in call.items())
-    return RawTextScore(score=score, pipeline_call=f"pipeline(..., {arguments})", differing_documents=differing)
+    each = ", one for each head" if len(tagger.heads) > 1 else ""
+    return RawTextScore(score=score, pipeline_call=f"pipeline(..., {arguments}){each}", differing_documents=differing)

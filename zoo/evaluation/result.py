@@ -17,7 +17,9 @@ from zoo.evaluation.oracle import RawTextScore
 from zoo.evaluation.scoring import SplitScore
 from zoo.evaluation.spans import Counts, added_up
 from zoo.evaluation.statistics import bootstrap_interval, mean_and_spread
-from zoo.files import file_sha256, write_whole
+from zoo.files import write_whole
+from zoo.modeling.adapters import weight_digests
+from zoo.modeling.heads import Head, Part
 from zoo.records import Record
 from zoo.registry.names import Names
 from zoo.registry.schema import LicenseInfo
@@ -93,6 +95,20 @@ class SeedScores(Record):
             test_micro_f1=_spread([run.scores.test.micro_f1 for run in runs]),
             test_ci95=bootstrap_interval(added_up(counts)),
         )
+
+
+class HeadRecord(Record):
+    """One of several heads."""
+
+    name: str
+    types: list[str]
+    level: int = Field(ge=1, description="1: the longest of overlapping mentions of these types, 2: of the rest")
+    part: Part | None = Field(default=None, description="which parts of discontinuous mentions it labels")
+
+    @classmethod
+    def of(cls, head: Head) -> HeadRecord:
+        """The record of a head."""
+        return cls(name=head.name, types=list(head.types), level=head.level, part=head.part)
 
 
 class CorpusRecord(Record):
@@ -221,7 +237,11 @@ class Result(Record):
     protocol: str = Field(description="what a score means, in one line")
     trained_parameters: int
     trained_share: float = Field(ge=0, le=1, description="of all parameters that a pipeline loads")
-    adapter_bytes: int = Field(description="bytes of adapter_config.json and adapter_model.safetensors")
+    adapter_bytes: int = Field(description="adapter_config.json, adapter_model.safetensors; of all heads, heads.json")
+    heads: list[HeadRecord] | None = Field(default=None, description="the adapter's own first; null: it has one alone")
+    ceilings: dict[str, float] | None = Field(
+        default=None, description="layout of heads -> share of the training mentions it can hold; null: not counted"
+    )
     train_seconds: float
     precision: str
     best_epoch: int
@@ -278,16 +298,17 @@ class Result(Record):
         base = names.of_base(self.backbone, self.base_mark)
         return self.model_copy(update={"repo_id": repo_id, "base_repo_id": base, "names": names})
 
-    def check_adapter(self, weights: Path) -> None:
-        """Make sure that weights are those that were measured.
+    def check_adapter(self, adapter: Path) -> None:
+        """Make sure that the weights in a folder, of all heads, are those that were measured.
 
         Raises:
             ZooError: They are not.
         """
-        if file_sha256(weights) != self.fingerprints.get("adapter"):
+        measured = {name: own for name, own in self.fingerprints.items() if name.partition("/")[0] == "adapter"}
+        if weight_digests(adapter) != measured:
             raise ZooError(
                 "the adapter is not the one that was measured: its sha256 is not that of result.json",
-                where=weights,
+                where=adapter,
                 fix=f"zoo build {self.checkpoint_id} --overwrite",
             )
 

@@ -34,7 +34,7 @@ from zoo.linking.beside import LINKER_FOLDER
 from zoo.linking.linker import TRAINED_VECTORS, VECTORS
 from zoo.linking.published import INDEXES, linker_adapters
 from zoo.linking.trained_names import NAMES_FILE
-from zoo.modeling.adapters import ADAPTER_CONFIG, ADAPTER_WEIGHTS, BASE_INFO
+from zoo.modeling.adapters import ADAPTER_CONFIG, BASE_INFO, adapter_files
 from zoo.modeling.backbones import read_base_info
 from zoo.registry.loader import Checkpoint, Registry
 from zoo.registry.schema import CorpusEntry, HubSource
@@ -135,6 +135,8 @@ def checkpoint_bundle(
 ) -> Bundle:
     """The repository of a checkpoint: adapter on the base's Hub id, the base's tokenizer, card, result, scores, linker.
 
+    Of several heads the first lies at its root, the others below `heads/`, each an adapter of its own.
+
     No `config.json` and no merged weights: transformers would take the folder for a complete model.
 
     Args:
@@ -150,14 +152,10 @@ def checkpoint_bundle(
         ZooError: The folder lacks a file, the adapter is not the result's, or a file says too much.
     """
     adapter = folder / "adapter"
-    for name in (ADAPTER_CONFIG, ADAPTER_WEIGHTS):
-        if not (adapter / name).is_file():
-            raise ZooError(f"the checkpoint has no {name}", where=adapter, fix=f"zoo build {result.checkpoint_id}")
-    result.check_adapter(adapter / ADAPTER_WEIGHTS)
-    config = {**json.loads((adapter / ADAPTER_CONFIG).read_bytes()), "base_model_name_or_path": result.base_repo_id}
+    own = {path.relative_to(adapter).as_posix(): path for path in adapter_files(adapter)}
+    result.check_adapter(adapter)
     files: dict[str, Content] = {
-        ADAPTER_CONFIG: _json(config),
-        ADAPTER_WEIGHTS: adapter / ADAPTER_WEIGHTS,
+        **{name: _on(path, result.base_repo_id) if path.name == ADAPTER_CONFIG else path for name, path in own.items()},
         **_tokenizer_files(base),
         RESULT_FILE: result.to_json().encode(),
         f".eval_results/{result.corpus}.yaml": evaluation_results(result, checkpoint.corpus).encode(),
@@ -203,8 +201,7 @@ def linker_files(linker: Path, base_repo_id: str, corpus: CorpusEntry, registry:
         withheld = place.name == NAMES_FILE and not may_quote(corpus.license)
         files[f"{LINKER_FOLDER}/{place.as_posix()}"] = b"" if withheld else path
     for adapter in linker_adapters(linker):
-        config = json.loads((adapter / ADAPTER_CONFIG).read_bytes()) | {"base_model_name_or_path": base_repo_id}
-        files[f"{LINKER_FOLDER}/{adapter.name}/{ADAPTER_CONFIG}"] = _json(config)
+        files[f"{LINKER_FOLDER}/{adapter.name}/{ADAPTER_CONFIG}"] = _on(adapter / ADAPTER_CONFIG, base_repo_id)
     return files
 
 
@@ -276,6 +273,11 @@ def _tokenizer_files(base: Path) -> dict[str, Content]:
         and path.name not in _NOT_TOKENIZER
         and ".safetensors" not in path.name
     }
+
+
+def _on(config: Path, base_repo_id: str) -> bytes:
+    """An adapter's configuration that names its base by its Hub id."""
+    return _json(json.loads(config.read_bytes()) | {"base_model_name_or_path": base_repo_id})
 
 
 def _without_places(path: Path) -> bytes:

@@ -10,9 +10,12 @@ from typing import Any, Literal
 
 from pydantic import Field, ValidationError
 
+from zoo.corpora.document import Key
+from zoo.errors import ZooError
 from zoo.evaluation.result import Result
-from zoo.evaluation.spans import Counts
+from zoo.evaluation.spans import Counts, count_documents, per_type, total
 from zoo.hub.manifest import VERIFICATION_FILE
+from zoo.modeling.adapters import encoder_digest, head_folders
 from zoo.records import Record
 from zoo.registry.loader import Registry
 from zoo.registry.schema import CorpusEntry, HubSource
@@ -238,6 +241,26 @@ def check_figures(
             close = abs(measured - figure.claimed) <= (_OWN_TOLERANCE if own else _TOLERANCE)
             claims.append(figure.judged("reproduced" if close else "differs", measured=measured))
     return claims
+
+
+def counts_by_type(gold: Sequence[Sequence[Key]], found: Sequence[Sequence[Key]]) -> dict[str, Counts]:
+    """Counts by type, and of all under `ANY`."""
+    return {**per_type(gold, found), ANY: total(count_documents(gold, found))}
+
+
+def adapter_problems(adapter: Path, result: Result) -> list[str]:
+    """What of an adapter is not as its result says: weights of every head, and that their LoRA is the same.
+
+    Args:
+        adapter: Its folder.
+        result: Its record.
+    """
+    try:
+        result.check_adapter(adapter)
+        encoders = {encoder_digest(folder) for folder in head_folders(adapter)}
+    except (ZooError, OSError) as error:
+        return [error.what if isinstance(error, ZooError) else str(error)]
+    return ["its heads stand on different LoRA weights"] if len(encoders) > 1 else []
 
 
 def align_types(names: Sequence[str], wanted: Sequence[str]) -> dict[str, str]:

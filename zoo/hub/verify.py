@@ -11,7 +11,6 @@ import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timezone
 from importlib.metadata import version
@@ -22,7 +21,7 @@ from pydantic import Field
 
 from zoo.errors import HubError, ZooError
 from zoo.evaluation.result import RESULT_FILE, Result, load_result
-from zoo.evaluation.spans import Counts, count_documents, per_type, total
+from zoo.evaluation.spans import Counts
 from zoo.hub.access import fresh_environment
 from zoo.hub.bundle import Bundle
 from zoo.hub.client import Hub, Remote
@@ -35,8 +34,10 @@ from zoo.hub.verification import (
     Claim,
     Split,
     Verification,
+    adapter_problems,
     align_types,
     check_figures,
+    counts_by_type,
     match_corpus,
     read_figures,
     split_of,
@@ -208,14 +209,15 @@ class _Rescoring:
         result = load_result(folder / RESULT_FILE)
         expected = result.scores.test.counts
         self.facts |= {"corpus": result.corpus, "expected": expected, "adapter": result.fingerprints["adapter"]}
+        self.problems += adapter_problems(folder, result)
         corpus = self._corpus(self.registry.corpus(result.corpus))
         if not corpus.is_split("test", result.fingerprints["split_test"]):
             self.problems.append(f"the test split of {result.corpus} here is another one than in its result")
             return
-        tagger, documents = self._load(result), corpus.splits["test"]
+        tagger, documents = self._load(result, folder), corpus.splits["test"]
         found = tag_documents(tagger, documents)
         keys = [[entity.key for entity in entities] for entities in found]
-        counts = _counts(gold_keys(documents), keys)
+        counts = counts_by_type(gold_keys(documents), keys)
         if counts[ANY] != expected:
             self.problems.append(f"the test score differs: measured {counts[ANY]}; result.json says {expected}")
         plain = pipeline_entities(
@@ -282,7 +284,7 @@ class _Rescoring:
             documents = corpus.splits[split]
             found = rename_types(tag_documents(tagger, documents), types)
             keys = [[e.key for e in entities if e.type in entry.entity_types] for entities in found]
-            scores[split] = _counts(gold_keys(documents), keys)
+            scores[split] = counts_by_type(gold_keys(documents), keys)
             self.facts["documents"] += len(documents)
         return check_figures(figures, entry, scores, own=False)
 
@@ -304,8 +306,8 @@ class _Rescoring:
         manifest = read_manifest((folder / MANIFEST_FILE).read_bytes(), about)
         return folder, manifest, folder_problems(folder, manifest)
 
-    def _load(self, result: Result | None) -> Tagger:
-        """The model as the plain pipeline loads it by its Hub id."""
+    def _load(self, result: Result | None, folder: Path | None = None) -> Tagger:
+        """The model as the plain pipeline loads it by its Hub id; with further heads, all of them in its folder."""
         from transformers import pipeline
 
         from zoo.tagging.tagger import DEFAULT_STRIDE_TOKENS, Tagger
@@ -321,16 +323,13 @@ class _Rescoring:
         try:
             ner = pipeline("token-classification", model=self.request.repo_id, aggregation_strategy="simple", **more)
             stride = result.decoding.stride_tokens if result else DEFAULT_STRIDE_TOKENS
+            if folder and result and result.heads:
+                return Tagger.load(folder, stride_tokens=stride)
             return Tagger.of(ner.model, ner.tokenizer, stride_tokens=stride)
         except (OSError, ValueError, RuntimeError, KeyError, AttributeError) as error:
             reason = (str(error) or type(error).__name__).strip().splitlines()[0]
             where = self.hub.about(self.request.repo_id)
             raise ZooError(f"transformers' pipeline cannot load it: {reason}", where=where) from None
-
-
-def _counts(gold: Sequence[Sequence[Any]], found: Sequence[Sequence[Any]]) -> dict[str, Counts]:
-    """Counts by type, and of all under `ANY`."""
-    return {**per_type(gold, found), ANY: total(count_documents(gold, found))}
 
 
 def main(request: str, outcome: Path) -> None:

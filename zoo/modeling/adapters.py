@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from zoo.errors import ZooError
-from zoo.files import write_whole
+from zoo.files import file_sha256, write_whole
 from zoo.modeling.classifier import HEADS
 
 ADAPTER_CONFIG = "adapter_config.json"
@@ -74,6 +74,34 @@ def head_folders(adapter: Path) -> list[Path]:
     return [adapter / head["folder"] for head in read_heads(adapter)] or [adapter]
 
 
+def adapter_files(adapter: Path) -> list[Path]:
+    """The files that an adapter is, of all its heads.
+
+    Raises:
+        ZooError: One is missing, or the file that names the heads is damaged.
+    """
+    folders = head_folders(adapter)
+    files = [folder / name for folder in folders for name in (ADAPTER_CONFIG, ADAPTER_WEIGHTS)]
+    files += [adapter / HEADS_FILE] if len(folders) > 1 else []
+    for path in files:
+        if not path.is_file():
+            raise ZooError(f"the adapter has no {path.name}", where=path.parent, fix="build it again")
+    return files
+
+
+def weight_digests(adapter: Path) -> dict[str, str]:
+    """Sha256 of an adapter's weights: `adapter`, and of each further head `adapter/heads/<name>`.
+
+    Raises:
+        ZooError: The file that names the heads is damaged.
+        OSError: The weights cannot be read.
+    """
+    return {
+        (Path("adapter") / folder.relative_to(adapter)).as_posix(): file_sha256(folder / ADAPTER_WEIGHTS)
+        for folder in head_folders(adapter)
+    }
+
+
 def encoder_digest(adapter: Path) -> str:
     """Sha256 of all that an adapter does to the encoder: two adapters of one base and digest differ in the head alone.
 
@@ -95,25 +123,26 @@ def encoder_digest(adapter: Path) -> str:
 
 
 def point_at_base(adapter: Path, base_name: str) -> None:
-    """Rewrite which base an adapter names; PEFT writes sets in any order, we in one.
+    """Rewrite which base an adapter, and each further head of it, names; PEFT writes sets in any order, we in one.
 
     Raises:
         ZooError: `adapter_config.json` is missing or damaged, or names no base.
         OSError: It cannot be written.
     """
-    config = _read_config(adapter) | {"base_model_name_or_path": base_name}
-    config |= {key: sorted(config[key]) for key in ("target_modules", "modules_to_save") if config.get(key)}
-    write_whole(adapter / ADAPTER_CONFIG, json.dumps(config, indent=2, sort_keys=True) + "\n")
+    for folder in head_folders(adapter):
+        config = _read_config(folder) | {"base_model_name_or_path": base_name}
+        config |= {key: sorted(config[key]) for key in ("target_modules", "modules_to_save") if config.get(key)}
+        write_whole(folder / ADAPTER_CONFIG, json.dumps(config, indent=2, sort_keys=True) + "\n")
 
 
 def find_base(adapter: Path, *, repair: bool = True) -> str:
     """The base of an adapter on this disk, as a folder that exists or a Hub id.
 
     Args:
-        adapter: Folder of the adapter.
+        adapter: Folder of the adapter; of one of several heads, too.
         repair: Where the named folder is gone and the base was found elsewhere, write that into
-            `adapter_config.json`, so that plain transformers loads the adapter too; where the file cannot be written,
-            it stays as it is.
+            `adapter_config.json`, of all heads, so that plain transformers loads the adapter too; where the file
+            cannot be written, it stays as it is.
 
     Raises:
         ZooError: `adapter_config.json` cannot be read, or names a folder that is gone while the base is not beside it.
@@ -121,7 +150,8 @@ def find_base(adapter: Path, *, repair: bool = True) -> str:
     name = named_base(adapter)
     if not _is_gone(name):
         return name
-    found = _beside(adapter.resolve(), name)
+    whole = _whole(adapter.resolve())
+    found = _beside(whole, name)
     if found is None:
         raise ZooError(
             f"the base of this adapter is gone: {name}",
@@ -130,7 +160,7 @@ def find_base(adapter: Path, *, repair: bool = True) -> str:
         )
     if repair:
         with suppress(OSError):  # a read-only copy: found again each time
-            point_at_base(adapter, str(found))
+            point_at_base(whole, str(found))
     return str(found)
 
 
@@ -150,6 +180,11 @@ def _is_gone(name: str) -> bool:
     if (Path(name) / "config.json").is_file():
         return False
     return Path(name).is_absolute() or name.count("/") > 1 or name.startswith((".", "~")) or "\\" in name
+
+
+def _whole(adapter: Path) -> Path:
+    """The adapter that a further head is one of; itself where it is none."""
+    return adapter.parents[1] if (adapter.parents[1] / HEADS_FILE).is_file() else adapter
 
 
 def _beside(adapter: Path, name: str) -> Path | None:

@@ -26,10 +26,10 @@ from zoo.evaluation.result import (
     load_result,
     seed_folder,
 )
-from zoo.files import file_sha256, new_folder, write_whole
+from zoo.files import new_folder, write_whole
 from zoo.linking.beside import LINKER_FOLDER
 from zoo.linking.published import linker_adapters
-from zoo.modeling.adapters import ADAPTER_CONFIG, ADAPTER_WEIGHTS, named_base, point_at_base
+from zoo.modeling.adapters import adapter_files, head_folders, named_base, point_at_base, weight_digests
 from zoo.modeling.backbones import read_base_info
 from zoo.pipeline.context import Context
 from zoo.pipeline.linked import copy_linker, linker_notes, linking_fingerprints, shared_ontologies
@@ -109,7 +109,7 @@ def is_assembled(last: Stage, context: Context, others: Sequence[Stage] = (), li
     base = context.store.folder("base", chain(last)["base"].fingerprint) / "model"
     try:
         result = load_result(folder / RESULT_FILE)
-        for adapter in (folder / "adapter", *linker_adapters(folder / LINKER_FOLDER)):
+        for adapter in (*head_folders(folder / "adapter"), *linker_adapters(folder / LINKER_FOLDER)):
             if base.is_dir() and named_base(adapter) != str(base):
                 point_at_base(adapter, str(base))
     except ZooError:  # missing, damaged, or of another version: to be written anew
@@ -219,7 +219,9 @@ def _assemble(last: Stage, context: Context, others: Sequence[Stage], linking: L
             protocol=PROTOCOL,
             trained_parameters=training.trained_parameters,
             trained_share=training.trained_share,
-            adapter_bytes=sum((folder / "adapter" / name).stat().st_size for name in (ADAPTER_CONFIG, ADAPTER_WEIGHTS)),
+            adapter_bytes=sum(path.stat().st_size for path in adapter_files(folder / "adapter")),
+            heads=training.heads or None,
+            ceilings=training.ceilings or None,
             train_seconds=training.train_seconds,
             precision=training.precision,
             best_epoch=training.best_epoch,
@@ -242,7 +244,7 @@ def _assemble(last: Stage, context: Context, others: Sequence[Stage], linking: L
                 **(linking_fingerprints(link, folder) if link else {}),
                 "labels": digest(context.labels.labels),
                 "recipe": digest(recipe),
-                "adapter": file_sha256(folder / "adapter" / ADAPTER_WEIGHTS),
+                **weight_digests(folder / "adapter"),
                 BUILD: build_fingerprint(last, context, others, linking),
             },
             created=datetime.now(timezone.utc).isoformat(timespec="seconds"),

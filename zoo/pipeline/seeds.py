@@ -7,8 +7,7 @@ from collections.abc import Iterable, Sequence
 from zoo.energy import Energy
 from zoo.evaluation.predictions import read_predictions
 from zoo.evaluation.result import SeedRun, SeedScores
-from zoo.files import file_sha256
-from zoo.modeling.adapters import ADAPTER_WEIGHTS
+from zoo.modeling.adapters import weight_digests
 from zoo.pipeline.context import Context
 from zoo.pipeline.plan import chain
 from zoo.pipeline.stage import Stage
@@ -50,6 +49,6 @@ def _run(last: Stage, context: Context) -> SeedRun:
         energy=energy,
         fingerprints={
             **{kind: stage.fingerprint for kind, stage in stages.items()},
-            "adapter": file_sha256(folders["train"] / "adapter" / ADAPTER_WEIGHTS),
+            **weight_digests(folders["train"] / "adapter"),
         },
     )

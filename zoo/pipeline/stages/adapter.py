@@ -11,9 +11,9 @@ from typing import Any
 from pydantic import Field
 
 from zoo.corpora.document import Document
-from zoo.evaluation.result import EpochRecord
+from zoo.evaluation.result import EpochRecord, HeadRecord
 from zoo.modeling.adapters import HEADS_FOLDER, write_heads
-from zoo.modeling.heads import Ceiling, Head, Part, ceiling, ceilings, choose
+from zoo.modeling.heads import Ceiling, ceiling, ceilings, choose
 from zoo.modeling.lora import (
     attach_lora,
     check_foreign_rows,
@@ -33,20 +33,6 @@ from zoo.training.finetune import Progress, TrainingLog, finetune, planned_steps
 TRAINING_FILE = "training.json"
 FEW_STEPS = 60
 """A rule of thumb: a training of 18 steps was seen to end at F1 0; F1 by number of steps has not been measured."""
-
-
-class HeadRecord(Record):
-    """One of several heads."""
-
-    name: str
-    types: list[str]
-    level: int = Field(ge=1, description="1: the longest of overlapping mentions of these types, 2: of the rest")
-    part: Part | None = Field(default=None, description="which parts of discontinuous mentions it labels")
-
-    @classmethod
-    def of(cls, head: Head) -> HeadRecord:
-        """The record of a head."""
-        return cls(name=head.name, types=list(head.types), level=head.level, part=head.part)
 
 
 class TrainRecord(Record):
