@@ -34,7 +34,7 @@ _Piece = TypeVar("_Piece", bound=Piece)
 def join_parts(first: Sequence[_Piece], last: Sequence[_Piece]) -> Iterator[tuple[_Piece, _Piece, Fragments]]:
     """Each first part with the nearest last part of its type behind it: "rod" and "cone" share "photoreceptors".
 
-    How many of CRAFT's mentions are put together again like this: `benchmarks/nested/measure.py --ceilings craft-concepts`.
+    How many of CRAFT's mentions are put together again like this: `benchmarks/results/nested.md`, columns `parts`.
 
     Args:
         first: First parts of a text.

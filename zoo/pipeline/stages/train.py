@@ -29,7 +29,7 @@ class Train(StageKind[TrainRecord]):
     """Fine-tunes an adapter on the base."""
 
     name = "train"
-    code = 10
+    code = 11
     record = TrainRecord
     record_file = TRAINING_FILE
     default_rate = 2.4e-5

@@ -39,7 +39,7 @@ class Tune(StageKind[StudySummary]):
     """Trains the trials of a study, in one process or several."""
 
     name = "tune"
-    code = 11
+    code = 12
     record = StudySummary
     record_file = "study.json"
     default_rate = 2.4e-5
