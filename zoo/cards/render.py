@@ -32,7 +32,7 @@ _CLINICAL = re.compile(
     r"clinic|clínic|klini|hospital|discharge|patient|health record|case report|\bnotes?\b", re.IGNORECASE
 )
 """In title or description of a corpus: it is of clinical text itself."""
-_TEMPLATES = ("checkpoint.md.j2", "base.md.j2", "concepts.md.j2", "linking.md.j2", "parts.md.j2")
+_TEMPLATES = ("checkpoint.md.j2", "base.md.j2", "concepts.md.j2", "heads.md.j2", "linking.md.j2", "parts.md.j2")
 
 
 def render_card(result: Result, checkpoint: Checkpoint, registry: Registry, *, verified: str | None = None) -> str:

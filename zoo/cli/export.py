@@ -42,7 +42,7 @@ def export(
     found, settings = open_registry(registry)
     from zoo.export.formats import FORMATS
     from zoo.export.merged import check_destination
-    from zoo.export.source import find_source, open_model
+    from zoo.export.source import find_source, head_sources, open_model
     from zoo.modeling.quiet import quiet_libraries
 
     wanted = [(FORMATS["merged"], merged)] if merged else []
@@ -53,11 +53,13 @@ def export(
     quiet_libraries()
     source = find_source(model, out or settings.out, found)
     print_step(f"loading {model}")
-    opened = open_model(source)
     done: list[tuple[Path, ExportRecord]] = []
-    for form, folder in wanted:
-        print_step(f"{form.step}, and comparing with the original on real text")
-        done.append((folder, form.write(opened, folder)))
+    heads = head_sources(source)
+    for place, head in heads:
+        opened = open_model(head)
+        for form, folder in wanted:
+            print_step(f"{form.step}, and comparing with the original on real text")
+            done.append((folder / place, form.write(opened, folder / place)))
     if as_json:
         print_json([{"folder": str(folder), **record.model_dump(mode="json")} for folder, record in done])
         return
@@ -76,8 +78,8 @@ def export(
             for item in record.files
         ],
     )
-    if merged and source.no_card:
-        print_line(f"no README.md was written: {source.no_card}", wrap=False)
+    if merged and (reason := heads[0][1].no_card):
+        print_line(f"no README.md was written: {reason}", wrap=False)
 
 
 def _nested(places: set[Path]) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +16,7 @@ from zoo.hub.manifest import CARD_FILE
 from zoo.modeling.adapters import ADAPTER_CONFIG, ADAPTER_WEIGHTS
 from zoo.modeling.classifier import classifier
 from zoo.modeling.labels import NEVER
-from zoo.tagging.models import resolve_model
+from zoo.tagging.models import Base, locate, resolve_model
 from zoo.tagging.tagger import Tagger
 
 if TYPE_CHECKING:
@@ -95,6 +95,24 @@ def find_source(model: str, out: Path, registry: Registry) -> ExportSource:
     return ExportSource(found, result, None if reason else card, reason)
 
 
+def head_sources(source: ExportSource) -> list[tuple[str, ExportSource]]:
+    """The models that an export of several heads consists of: place below its folder, and the head's adapter.
+
+    A whole model has one head, so each head becomes one; there is no card, as scores are those of all together.
+
+    Raises:
+        ZooError: The model cannot be found, or what says its heads is damaged.
+        HubError: The Hub refuses, or cannot be reached.
+    """
+    adapters = locate(source.model).adapters
+    if len(adapters) < 2:
+        return [(".", source)]
+    no_card = f"it is about all {len(adapters)} heads together"
+    sources = [ExportSource(str(adapter), None, None, no_card) for adapter in adapters]
+    sources[0] = replace(sources[0], result=source.result)
+    return [(path.relative_to(adapters[0]).as_posix(), each) for path, each in zip(adapters, sources, strict=True)]
+
+
 def open_model(source: ExportSource) -> MergedModel:
     """Load a model on the CPU, as it is and merged.
 
@@ -104,19 +122,21 @@ def open_model(source: ExportSource) -> MergedModel:
     record = source.record()
     weights = Path(source.model) / ADAPTER_WEIGHTS
     if record and weights.is_file():
-        record.check_adapter(weights)
-    original = Tagger.load(source.model)
+        record.check_adapter(Path(source.model))
+    found = locate(source.model)
+    original = Tagger.on(Base.load(found.base), found.adapters[:1])
     original.model.to("cpu")
     adapter = next(iter(getattr(original.model, "peft_config", {}).values()), None)
     model = _merge(source.model, adapter) if adapter else copy.deepcopy(original.model)
     own = _prune(model)
     merged = Tagger.of(model, original.tokenizer, stride_tokens=original.stride_tokens)
     types = {name[2:] for name in merged.labels if name != "O"}
-    if record and types != set(record.entity_types):
+    expected = (record.heads[0].types if record.heads else record.entity_types) if record else sorted(types)
+    if types != set(expected):
         raise ZooError(
-            f"the head predicts {', '.join(sorted(types))}, but result.json says {', '.join(record.entity_types)}",
+            f"the head predicts {', '.join(sorted(types))}, but result.json says {', '.join(expected)}",
             where=source.model,
-            fix=f"zoo build {record.checkpoint_id} --overwrite",
+            fix=f"zoo build {record.checkpoint_id} --overwrite" if record else "",
         )
     return MergedModel(source, original, merged, tuple(own))
 
