@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tests.tiny import TOKENIZER_OF, save_tiny_backbone, tiny_tokenizer
+
+if TYPE_CHECKING:
+    from zoo.modeling.heads import Head
+    from zoo.modeling.labels import LabelSpace
 
 LABELS = ("O", "B-Disease", "I-Disease", "B-Chemical", "I-Chemical")
 
@@ -53,4 +59,28 @@ def save_adapter(folder: Path, base: Path, *, seed: int) -> Path:
                 parameter.normal_(0, 0.4 if "classifier" in name else 0.3)  # softmax is far from 1: no ties
     lora.round_adapter(tuned)
     lora.save_adapter(tuned, folder, str(base.resolve()))
+    return folder
+
+
+def save_heads(folder: Path, base: Path, family: str, labels: LabelSpace, heads: Sequence[Head]) -> Path:
+    """A random LoRA on a base of the zoo with several random heads, written as a training does."""
+    import torch
+
+    from zoo.modeling import lora
+    from zoo.modeling.adapters import HEADS_FOLDER, write_heads
+    from zoo.registry.loader import load_registry
+    from zoo.registry.recipes import LoraRecipe
+
+    model = lora.attach_lora(base, load_registry().families[family], LoraRecipe(rank=4), labels, heads, 0).cpu()
+    torch.manual_seed(0)
+    with torch.no_grad():
+        for name, parameter in model.named_parameters():
+            if "lora_B" in name:
+                parameter.normal_(0, 0.1)
+            elif parameter.requires_grad and "classifier" in name:
+                parameter.normal_(0, 0.3)
+    lora.round_adapter(model)
+    for number, head in enumerate(lora.each_head(model, labels, heads)):
+        lora.save_adapter(model, folder / HEADS_FOLDER / head.name if number else folder, str(base.resolve()))
+    write_heads(folder, [asdict(head) for head in heads])
     return folder
