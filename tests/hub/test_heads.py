@@ -107,6 +107,18 @@ def test_a_head_that_was_changed_on_the_hub_is_not_verified(
         hub.put(REPO, {changed: whole})
 
 
+def test_heads_of_an_earlier_push_go_in_the_same_commit(
+    published: tuple[LoopbackHub, Path, Any], tmp_path: Path
+) -> None:
+    hub, folder, _ = published
+    whole = set(hub.files(REPO))
+    hub.put(REPO, {"heads/old/adapter_config.json": b"{}", "heads/old/adapter_model.safetensors": b"old"})
+    commits = len(hub.history(REPO))
+    args = ("--registry", folder / "registry", "--out", folder / "out", "--no-verify")
+    run_zoo("push", "tiny-bert/nested", *args, cwd=folder, **environment(hub, tmp_path))
+    assert set(hub.files(REPO)) == whole and len(hub.history(REPO)) == commits + 1
+
+
 def test_the_snippet_of_the_card_finds_what_the_toolkit_finds(
     published: tuple[LoopbackHub, Path, Any], tmp_path: Path
 ) -> None:

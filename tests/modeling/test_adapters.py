@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 
 from tests.adapters import save_adapter, save_base
+from zoo.doctor.project import check_builds
 from zoo.errors import ZooError
-from zoo.modeling.adapters import find_base, named_base
+from zoo.modeling.adapters import find_base, head_folders, named_base, point_at_base, write_heads
 
 MARK = "ab" * 32
 OTHER = "cd" * 32
@@ -47,6 +48,22 @@ def test_without_its_artefacts_the_base_that_people_see_is_taken_if_it_is_the_sa
         find_base(adapter)
     (moved / "bases" / "tiny" / "zoo_base.json").write_text(json.dumps({"fingerprint": MARK}))
     assert find_base(adapter) == str(moved / "bases" / "tiny")
+
+
+def test_all_heads_of_an_adapter_find_the_base(moved: Path) -> None:
+    from transformers import pipeline
+
+    adapter = moved / "checkpoints" / "tiny" / "corpus" / "adapter"
+    base = str(moved / "artefacts" / "base" / MARK[:32] / "model")
+    shutil.copytree(adapter, adapter / "heads" / "level-2")
+    write_heads(adapter, [{"name": "level-1"}, {"name": "level-2"}])
+    first, second = head_folders(adapter)
+    assert [check.state for check in check_builds(moved)] == ["warning"]
+    for asked in (first, second):  # whichever is loaded first, both are repaired
+        point_at_base(adapter, str(moved.parent / "builds" / "artefacts" / "base" / MARK[:32] / "model"))
+        assert find_base(asked) == named_base(first) == named_base(second) == base
+    assert [check.state for check in check_builds(moved)] == ["ok"]
+    assert pipeline("token-classification", str(second))("Patients with asthma took aspirin daily .")
 
 
 def test_an_artefact_is_known_by_the_name_of_its_folder(moved: Path) -> None:

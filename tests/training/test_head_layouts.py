@@ -1,4 +1,4 @@
-"""Each of several heads is an ordinary adapter: in the paper's layouts it computes by itself what all compute at once."""
+"""One of several heads is an ordinary adapter: alone it computes what it does among all, in layouts of the paper."""
 
 from __future__ import annotations
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
@@ -11,9 +11,6 @@ from zoo.cli.opening import open_registry
 from zoo.cli.options import AsJson, OutOption, RegistryOption
 from zoo.cli.output import print_json, print_line, print_step, print_table
 from zoo.errors import ZooError
-
-if TYPE_CHECKING:
-    from zoo.export.merged import ExportRecord
 
 
 def export(
@@ -40,9 +37,10 @@ def export(
     if merged and onnx and (places := {merged.resolve(), onnx.resolve()}) and _nested(places):
         raise ZooError("--merged and --onnx need folders apart", where=merged, fix="name two folders side by side")
     found, settings = open_registry(registry)
-    from zoo.export.formats import FORMATS
+    from zoo.export.formats import FORMATS, write_all
     from zoo.export.merged import check_destination
-    from zoo.export.source import find_source, head_sources, open_model
+    from zoo.export.source import find_source
+    from zoo.hub.manifest import CARD_FILE
     from zoo.modeling.quiet import quiet_libraries
 
     wanted = [(FORMATS["merged"], merged)] if merged else []
@@ -53,13 +51,7 @@ def export(
     quiet_libraries()
     source = find_source(model, out or settings.out, found)
     print_step(f"loading {model}")
-    done: list[tuple[Path, ExportRecord]] = []
-    heads = head_sources(source)
-    for place, head in heads:
-        opened = open_model(head)
-        for form, folder in wanted:
-            print_step(f"{form.step}, and comparing with the original on real text")
-            done.append((folder / place, form.write(opened, folder / place)))
+    done = write_all(source, wanted, print_step)
     if as_json:
         print_json([{"folder": str(folder), **record.model_dump(mode="json")} for folder, record in done])
         return
@@ -78,8 +70,9 @@ def export(
             for item in record.files
         ],
     )
-    if merged and (reason := heads[0][1].no_card):
-        print_line(f"no README.md was written: {reason}", wrap=False)
+    if merged and not (merged / CARD_FILE).is_file():
+        reason = source.no_card or "the model's is about all heads together"
+        print_line(f"no {CARD_FILE} was written: {reason}", wrap=False)
 
 
 def _nested(places: set[Path]) -> bool:

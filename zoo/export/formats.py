@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
+import shutil
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from zoo.errors import ZooError
+from zoo.modeling.adapters import HEADS_FILE
 
 if TYPE_CHECKING:
     from zoo.export.merged import ExportRecord
-    from zoo.export.source import MergedModel
+    from zoo.export.source import ExportSource, MergedModel
 
 
 @dataclass(frozen=True)
@@ -61,3 +65,36 @@ FORMATS: dict[str, ExportFormat] = {
     "int8": ExportFormat("zoo.export.onnx:export_int8", "exporting to ONNX in float32 and int8", _ONNX, "onnx"),
 }
 """By name; `int8` is `onnx` with the quantized file beside it."""
+
+
+def write_all(
+    source: ExportSource, wanted: Sequence[tuple[ExportFormat, Path]], say: Callable[[str], None]
+) -> list[tuple[Path, ExportRecord]]:
+    """Write a model in some forms, each head a whole model: the first in the folder itself, the others below `heads/`.
+
+    Args:
+        source: What to write.
+        wanted: Forms, and folders that are empty or not there; each comes to hold all heads, or nothing.
+        say: Called with what begins.
+
+    Returns:
+        Folder and record of every model that was written.
+
+    Raises:
+        ZooError: As of `ExportFormat.write`, or the model cannot be loaded.
+    """
+    from zoo.export.merged import fresh_folder
+    from zoo.export.source import head_sources, open_model
+
+    done: list[tuple[Path, ExportRecord]] = []
+    heads = head_sources(source)
+    with ExitStack() as folders:
+        places = [(form, folder, folders.enter_context(fresh_folder(folder))) for form, folder in wanted]
+        for below, head in heads:
+            opened = open_model(head)
+            for form, folder, temporary in places:
+                say(f"{form.step}{f' {below}' * (below != '.')}, and comparing with the original on real text")
+                done.append((folder / below, form.write(opened, temporary / below)))
+        for _, _, temporary in places if len(heads) > 1 else ():
+            shutil.copyfile(Path(heads[0][1].model) / HEADS_FILE, temporary / HEADS_FILE)
+    return done

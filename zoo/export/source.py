@@ -107,8 +107,7 @@ def head_sources(source: ExportSource) -> list[tuple[str, ExportSource]]:
     adapters = locate(source.model).adapters
     if len(adapters) < 2:
         return [(".", source)]
-    no_card = f"it is about all {len(adapters)} heads together"
-    sources = [ExportSource(str(adapter), None, None, no_card) for adapter in adapters]
+    sources = [ExportSource(str(adapter), None, None, "it is about all heads together") for adapter in adapters]
     sources[0] = replace(sources[0], result=source.result)
     return [(path.relative_to(adapters[0]).as_posix(), each) for path, each in zip(adapters, sources, strict=True)]
 
