@@ -52,6 +52,15 @@ def server(built: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[An
         yield running
 
 
+@pytest.fixture(scope="module")
+def nested_server(built_nested: Path) -> Iterator[Any]:
+    """The Space over a build of one model of two heads."""
+    from space import Server
+
+    with Server(built_nested, OMP_NUM_THREADS="1") as running:
+        yield running
+
+
 @pytest.fixture(scope="session")
 def chromium() -> Iterator[Any]:
     arguments = ["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"]
@@ -134,6 +143,21 @@ class Reader:
         for model in models:
             self.choose("#demo-models", model)
         self.page.locator("#demo-run").click()
+
+    def marked_text(self) -> str:
+        """The text that the demo shows, without its labels."""
+        return str(
+            self.page.evaluate(
+                """() => { const box = document.querySelector('#demo-marked .text').cloneNode(true);
+                           box.querySelectorAll('.lab').forEach(label => label.remove()); return box.textContent; }"""
+            )
+        )
+
+    def download(self, button: str) -> str:
+        """The content of the file that a button makes."""
+        with self.page.expect_download() as waiting:
+            self.page.get_by_role("button", name=button).click()
+        return Path(waiting.value.path()).read_text()
 
 
 @pytest.fixture
@@ -341,11 +365,7 @@ class TestDemo:
         page = reader.open("?tab=demo&corpora=tiny-disease")
         reader.tag(text)
         page.wait_for_selector("#demo-marked .text")
-        shown = page.evaluate(
-            """() => { const box = document.querySelector('#demo-marked .text').cloneNode(true);
-                       box.querySelectorAll('.lab').forEach(label => label.remove()); return box.textContent; }"""
-        )
-        assert shown == text.replace("\u0000", "\ufffd")
+        assert reader.marked_text() == text.replace("\u0000", "\ufffd")
         assert page.locator("#demo-marked script, #demo-marked img").count() == 0
 
     def test_too_long_and_empty_texts_are_told_so(self, reader: Reader) -> None:
@@ -361,6 +381,81 @@ class TestDemo:
         page.wait_for_selector("#demo-status :text-matches('window [0-9]+ of [0-9]+')")
         page.locator("#demo-stop").click()
         page.wait_for_selector("#demo-status :text('Stopped')")
+
+
+class TestNested:
+    """A model of two heads on one LoRA, as a build and a board of it make it."""
+
+    TEXT = "Chronic kidney disease worsened on ibuprofen ."
+    FOUND = frozenset({
+        (0, 22, "Disease", "Chronic kidney disease"),
+        (8, 14, "Anatomy", "kidney"),
+        (35, 44, "Chemical", "ibuprofen"),
+    })  # fmt: skip
+
+    @pytest.fixture
+    def server(self, nested_server: Any) -> Any:
+        return nested_server
+
+    def test_outer_and_inner_mentions_are_marked_once_and_download(self, reader: Reader) -> None:
+        page = reader.open()
+        reader.tag(self.TEXT)
+        page.wait_for_selector("#demo-table table")
+        assert reader.marked_text() == self.TEXT
+        labels = page.locator("#demo-marked button.lab")
+        assert labels.all_inner_texts() == ["Anatomy", "Disease", "Chemical"], "the inner one ends first"
+        numbers = [label.get_attribute("data-n") for label in labels.all()]
+        marks = page.locator("#demo-marked mark")
+        words = {n: "".join(m.inner_text() for m in marks.all() if n in (m.get_attribute("data-e") or "").split())
+                 for n in numbers if n}  # fmt: skip
+        assert list(words.values()) == ["kidney", "Chronic kidney disease", "ibuprofen"]
+        lines = page.evaluate(
+            """() => [...document.querySelectorAll('#demo-marked mark')].map(mark => [mark.textContent,
+                     getComputedStyle(mark).backgroundImage.split('linear-gradient').length - 1])"""
+        )
+        assert lines == [["Chronic ", 1], ["kidney", 2], [" disease", 1], ["ibuprofen", 1]]
+
+        rows = [line.split("\t") for line in page.locator("#demo-table tbody tr").all_inner_texts()]
+        assert [(int(r[0]), int(r[1]), r[2], r[3]) for r in rows] == sorted(self.FOUND)
+        entities = json.loads(reader.download("Download JSON"))["entities"]
+        assert {(e["start"], e["end"], e["type"], e["text"]) for e in entities} == self.FOUND
+        brat = [line.split("\t")[1:] for line in reader.download("Download BRAT").splitlines() if line[0] == "T"]
+        assert sorted(brat) == sorted([f"{kind} {start} {end}", text] for start, end, kind, text in self.FOUND)
+
+    def test_one_row_and_a_page_that_says_its_heads(self, reader: Reader) -> None:
+        page = reader.open()
+        assert reader.names() == ["tiny-bert/tiny-nested"]
+        page.get_by_role("button", name="tiny-bert/tiny-nested", exact=True).click()
+        page.wait_for_selector("#model-page h3:has-text('Nested and discontinuous mentions')")
+        assert "2 on one LoRA" in page.locator("#model-page").inner_text()
+        scores = page.get_by_role("region", name="Scores: mentions").locator("tbody tr").all_inner_texts()
+        named = {cells[0]: cells[-1] for cells in (line.split("\t") for line in scores)}
+        assert named == {"Outside others": "54", "Inside another": "6"}
+
+    def test_the_nested_example_is_offered(self, reader: Reader) -> None:
+        from examples import NESTED
+
+        page = reader.open("?tab=demo")
+        page.get_by_role("button", name="Nested names").click()
+        page.wait_for_function("document.querySelector('#demo-text textarea').value.includes('IL-2')")
+        page.locator("#demo-run").click()
+        page.wait_for_selector("#demo-marked .text")
+        assert reader.marked_text() == NESTED["Nested names"]
+
+    @pytest.mark.parametrize("scheme", ["light", "dark"])
+    def test_axe_and_a_narrow_page(self, scheme: str, server: Any, chromium: Any) -> None:
+        axe = pytest.importorskip("axe_playwright_python.sync_playwright").Axe()
+        reader = Reader(chromium, server.url, width=360, color_scheme=scheme)
+        page = reader.open("?tab=demo")
+        page.locator("#demo-text textarea").fill(self.TEXT)
+        page.locator("#demo-run").click()
+        page.wait_for_selector("#demo-table table")
+        page.wait_for_timeout(400)
+        assert page.evaluate("document.documentElement.scrollWidth") <= 360
+        found = axe.run(page).response["violations"]
+        reader.context.close()
+        assert [(v["id"], v["help"]) for v in found if v["impact"] in ("serious", "critical")] == []
+        assert reader.errors == [] and reader.outside == []
 
 
 class TestConcepts:
