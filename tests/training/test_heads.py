@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+import shutil
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import pytest
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save_file
 from transformers import AutoTokenizer, pipeline
 
 from tests.training.conftest import TYPES, Tiny, label_space, recipe, sentences
 from tests.training.test_resume import Stopped, assert_same, stop_after
 from zoo.corpora.document import Document, Span
+from zoo.errors import ZooError
 from zoo.evaluation.scoring import micro_f1
 from zoo.modeling.adapters import ADAPTER_WEIGHTS, HEADS_FOLDER, encoder_digest, head_folders, write_heads
 from zoo.modeling.heads import Head, heads_of, part_heads
 from zoo.modeling.lora import check_foreign_rows, check_same_logits, each_head, round_adapter, save_adapter
+from zoo.tagging.engine import find_entities
 from zoo.tagging.tagger import Tagger
 
 RECIPE = recipe(epochs=80, patience=80)
@@ -100,6 +103,32 @@ def test_the_encoder_runs_once_for_all_heads(adapter: Path) -> None:
     tagger.model.bert.register_forward_hook(lambda *_: calls.append(1))
     tagger.tag([overlapping(1)[0].text])
     assert len(calls) == 1
+
+
+def test_a_model_that_is_given_twice_finds_the_same_twice(adapter: Path) -> None:
+    tagger = Tagger.load(adapter)
+    windows = tagger.encode([document.text for document in overlapping(1)])
+    once = find_entities(tagger.heads, windows)
+    assert any(any(found) for found in once) and find_entities((*tagger.heads, *tagger.heads), windows) == once + once
+
+
+def test_a_digest_of_the_encoder_knows_every_number_format_and_every_change(adapter: Path, tmp_path: Path) -> None:
+    copied = shutil.copytree(adapter, tmp_path / "copy")
+    weights = {name: tensor.bfloat16() for name, tensor in load_file(copied / ADAPTER_WEIGHTS).items()}
+    digests = {encoder_digest(adapter)}
+    for change in (0.0, 1.0):
+        name = next(name for name in weights if "lora_A" in name)
+        save_file(weights | {name: weights[name] + change}, copied / ADAPTER_WEIGHTS)
+        digests.add(encoder_digest(copied))
+    assert len(digests) == 3
+
+
+@pytest.mark.parametrize("name", ["..", ".", "a/b", "", "../x"])
+def test_a_head_lies_below_its_adapter(name: str, adapter: Path, tmp_path: Path) -> None:
+    copied = shutil.copytree(adapter, tmp_path / "copy")
+    write_heads(copied, [asdict(LEVELS[0]), asdict(LEVELS[1]) | {"name": name}])
+    with pytest.raises(ZooError, match="cannot read the adapter's heads"):
+        head_folders(copied)
 
 
 def test_a_killed_training_of_several_heads_ends_with_the_same_weights(tiny: Tiny, tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -25,6 +26,7 @@ HEADS_FOLDER = "heads"
 BASE_INFO = "zoo_base.json"
 _PLACES = ("bases/*", "artefacts/base/*/model", "base/*/model")
 """Where bases lie below an output folder, and below a folder of artefacts."""
+_HEAD_NAME = re.compile(r"\w[\w.-]*")
 _NOT_OF_ENCODER = frozenset({"base_model_name_or_path", "revision", "inference_mode"})
 _LEVELS = 5
 """Folders above an adapter that may be the output folder."""
@@ -58,7 +60,8 @@ def read_heads(adapter: Path) -> list[dict[str, Any]]:
     try:
         heads: list[dict[str, Any]] = json.loads(path.read_text(encoding="utf-8"))["heads"]
         for number, head in enumerate(heads):
-            if head["folder"] != (f"{HEADS_FOLDER}/{head['name']}" if number else ".") or "/" in head["name"]:
+            expected = f"{HEADS_FOLDER}/{head['name']}" if number else "."
+            if head["folder"] != expected or not _HEAD_NAME.fullmatch(head["name"]):
                 raise ValueError(f"head {number + 1} lies in {head['folder']!r}")
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise ZooError(f"cannot read the adapter's heads: {error}", where=path, fix="build it again") from None
@@ -109,16 +112,18 @@ def encoder_digest(adapter: Path) -> str:
         ZooError: `adapter_config.json` is missing or damaged.
         OSError: The weights cannot be read.
     """
+    import torch
     from safetensors import safe_open
 
     config = _read_config(adapter)
     settings = {key: value for key, value in config.items() if key not in _NOT_OF_ENCODER}
     digest = hashlib.sha256(json.dumps(settings, sort_keys=True).encode())
-    with safe_open(adapter / ADAPTER_WEIGHTS, framework="numpy") as weights:
+    with safe_open(adapter / ADAPTER_WEIGHTS, framework="pt") as weights:  # numpy has no bfloat16
         for name in sorted(weights.keys()):
             if not set(HEADS) & set(name.split(".")):
                 tensor = weights.get_tensor(name)
-                digest.update(f"{name} {tensor.dtype} {tensor.shape}".encode() + tensor.tobytes())
+                digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
+                digest.update(tensor.flatten().view(torch.uint8).numpy().tobytes())
     return digest.hexdigest()
 
 
@@ -184,7 +189,8 @@ def _is_gone(name: str) -> bool:
 
 def _whole(adapter: Path) -> Path:
     """The adapter that a further head is one of; itself where it is none."""
-    return adapter.parents[1] if (adapter.parents[1] / HEADS_FILE).is_file() else adapter
+    inside = adapter.parent.name == HEADS_FOLDER and (adapter.parent.parent / HEADS_FILE).is_file()
+    return adapter.parent.parent if inside else adapter
 
 
 def _beside(adapter: Path, name: str) -> Path | None:

@@ -10,7 +10,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from pickle import UnpicklingError
-from typing import TYPE_CHECKING
 
 from zoo.errors import ZooError
 from zoo.files import file_sha256
@@ -18,9 +17,6 @@ from zoo.modeling.adapters import BASE_INFO
 from zoo.modeling.classifier import classifier
 from zoo.modeling.labels import NEVER, LabelSpace
 from zoo.registry.schema import Backbone, Family, PackageSource
-
-if TYPE_CHECKING:
-    pass
 
 _FILES = ("*.safetensors", "*.json", "*.txt", "*.model")
 _PICKLES = "pytorch_model*.bin"

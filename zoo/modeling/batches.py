@@ -74,9 +74,8 @@ def forward_heads(
     from torch.nn.functional import linear
 
     given: list[torch.Tensor] = []
-    (first, columns), *others = heads
-    further = [classifier(model, adapter) for adapter, _ in others if adapter != first]
-    if not further:
+    first = heads[0][0]
+    if all(adapter == first for adapter, _ in heads):
         logits = forward(model, windows, pad_id, bfloat16=bfloat16)
         return [logits[..., own] for _, own in heads]
     hook = classifier(model, first).register_forward_pre_hook(lambda _, inputs: given.append(inputs[0]))
@@ -85,7 +84,9 @@ def forward_heads(
     finally:
         hook.remove()
     with torch.autocast(logits.device.type, torch.bfloat16) if bfloat16 else nullcontext():
-        return [logits[..., columns], *(linear(given[0], head.weight, head.bias) for head in further)]
+        layers = {adapter: classifier(model, adapter) for adapter, _ in heads}
+        by_adapter = {name: linear(given[0], layer.weight, layer.bias) for name, layer in layers.items()}
+    return [by_adapter[adapter][..., own] for adapter, own in heads]
 
 
 def forward(model: torch.nn.Module, windows: Sequence[Window], pad_id: int, *, bfloat16: bool = False) -> torch.Tensor:

@@ -9,7 +9,7 @@ from typing import Protocol, TypeVar
 from zoo.corpora.document import Fragments
 
 _FARTHEST = 120
-"""Characters between two parts: none of CRAFT's mentions has more than 100."""
+"""Characters between two parts: what lies further apart is of two mentions."""
 
 
 class Piece(Protocol):

@@ -15,6 +15,7 @@ from safetensors import SafetensorError
 from zoo.errors import HubError, ZooError
 from zoo.modeling.adapters import (
     ADAPTER_CONFIG,
+    ADAPTER_WEIGHTS,
     HEADS_FILE,
     HEADS_FOLDER,
     encoder_digest,
@@ -106,7 +107,7 @@ def _on_disk(name: str, pickles: bool) -> Path:
 def _download(repo_id: str, pickles: bool) -> Path:
     folder = download(repo_id, _FILES, ignored=_BELOW)
     if (folder / HEADS_FILE).is_file():
-        download(repo_id, (f"{HEADS_FOLDER}/*",))
+        download(repo_id, [f"{HEADS_FOLDER}/*/{name}" for name in (ADAPTER_CONFIG, ADAPTER_WEIGHTS)])
     if not pickles or any(folder.glob("*.safetensors")):
         return folder
     return download(repo_id, (*_FILES, *_PICKLES), ignored=_BELOW)
