@@ -35,6 +35,11 @@ def tiny_second_corpus(registry: Path) -> Path:
     return registry
 
 
+def hub_environment(hub: LoopbackHub, folder: Path) -> dict[str, str]:
+    """What a command needs to write to the loopback Hub, its cache in a folder."""
+    return {"HF_HUB_OFFLINE": "0", "HF_ENDPOINT": hub.url, "HF_TOKEN": WRITER, "HF_HOME": str(folder / "home")}
+
+
 def run_zoo(*args: object, cwd: Path, check: int | None = 0, **env: str) -> subprocess.CompletedProcess[str]:
     """The real command in a process of its own."""
     clean = {k: v for k, v in os.environ.items() if not k.startswith(("ZOO_", "HF_"))}

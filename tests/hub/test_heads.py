@@ -14,17 +14,13 @@ from typing import Any
 
 import pytest
 
-from tests.loopback_hub import WRITER, LoopbackHub, loopback_hub
-from tests.publishing import run_zoo
+from tests.loopback_hub import LoopbackHub, loopback_hub
+from tests.publishing import hub_environment, run_zoo
 from tests.sharing import shared_folder
 from tests.training.test_heads import overlapping
 
 FAMILIES = ("bert", "deberta-v2", "electra", "modernbert")
 REPO = "openmed/tiny-bert-nested"
-
-
-def environment(hub: LoopbackHub, folder: Path) -> dict[str, str]:
-    return {"HF_HUB_OFFLINE": "0", "HF_ENDPOINT": hub.url, "HF_TOKEN": WRITER, "HF_HOME": str(folder / "home")}
 
 
 def add_nested_corpus(registry: Path) -> None:
@@ -60,7 +56,7 @@ def published(tiny_registry: Path, tmp_path_factory: pytest.TempPathFactory) -> 
         ids = [f"tiny-{family}/nested" for family in FAMILIES]
         args = ["--push", "--registry", folder / "registry", "--out", folder / "out", "--json"]
         with loopback_hub() as hub:
-            told = run_zoo("build", *ids, *args, cwd=folder, **environment(hub, folder)).stdout
+            told = run_zoo("build", *ids, *args, cwd=folder, **hub_environment(hub, folder)).stdout
             (folder / "told.json").write_text(told)
             hub.save(folder / "hub")
 
@@ -101,7 +97,7 @@ def test_a_head_that_was_changed_on_the_hub_is_not_verified(
     hub.put(REPO, {changed: whole[:-2] + b"\x11\x22"})
     try:
         args = ("verify", REPO, "--registry", folder / "registry")
-        done = run_zoo(*args, cwd=folder, check=None, **environment(hub, tmp_path))
+        done = run_zoo(*args, cwd=folder, check=None, **hub_environment(hub, tmp_path))
         assert done.returncode == 1 and changed in done.stdout + done.stderr
     finally:
         hub.put(REPO, {changed: whole})
@@ -115,7 +111,7 @@ def test_heads_of_an_earlier_push_go_in_the_same_commit(
     hub.put(REPO, {"heads/old/adapter_config.json": b"{}", "heads/old/adapter_model.safetensors": b"old"})
     commits = len(hub.history(REPO))
     args = ("--registry", folder / "registry", "--out", folder / "out", "--no-verify")
-    run_zoo("push", "tiny-bert/nested", *args, cwd=folder, **environment(hub, tmp_path))
+    run_zoo("push", "tiny-bert/nested", *args, cwd=folder, **hub_environment(hub, tmp_path))
     assert set(hub.files(REPO)) == whole and len(hub.history(REPO)) == commits + 1
 
 

@@ -17,8 +17,8 @@ import numpy as np
 import pytest
 
 from tests.linked import CHEMICALS, CLOSED, ID, OPEN, add_linked_corpus
-from tests.loopback_hub import WRITER, LoopbackHub, loopback_hub
-from tests.publishing import run_zoo
+from tests.loopback_hub import LoopbackHub, loopback_hub
+from tests.publishing import hub_environment, run_zoo
 from tests.sharing import shared_folder
 from zoo.hub.bundle import linker_files
 from zoo.linking.index import Index
@@ -27,10 +27,6 @@ from zoo.registry.loader import load_registry
 from zoo.registry.schema import LicenseInfo
 
 REPO = "openmed/tiny-bert-linked"
-
-
-def environment(hub: LoopbackHub, folder: Path) -> dict[str, str]:
-    return {"HF_HUB_OFFLINE": "0", "HF_ENDPOINT": hub.url, "HF_TOKEN": WRITER, "HF_HOME": str(folder / "home")}
 
 
 @pytest.fixture(scope="module")
@@ -42,7 +38,7 @@ def published(tiny_registry: Path, tmp_path_factory: pytest.TempPathFactory) -> 
         add_linked_corpus(folder / "registry")
         args = ["--push", "--registry", folder / "registry", "--out", folder / "out", "--json"]
         with loopback_hub() as hub:
-            told = run_zoo("build", ID, *args, cwd=folder, **environment(hub, folder)).stdout
+            told = run_zoo("build", ID, *args, cwd=folder, **hub_environment(hub, folder)).stdout
             (folder / "told.json").write_text(told)
             hub.save(folder / "hub")
 
@@ -92,7 +88,7 @@ def test_nothing_of_a_closed_vocabulary_is_in_the_repository(published: tuple[Lo
 
 
 def _verify(registry: Path, hub: LoopbackHub, folder: Path, check: int = 0) -> dict[str, Any]:
-    env = {**environment(hub, folder), "HF_HUB_OFFLINE": "0"}
+    env = {**hub_environment(hub, folder), "HF_HUB_OFFLINE": "0"}
     done = run_zoo("verify", REPO, "--registry", registry, "--json", cwd=folder, check=check, **env)
     found: dict[str, Any] = json.loads(done.stdout)[0]
     return found
@@ -200,7 +196,7 @@ def test_tagging_by_the_id_of_a_model_takes_the_published_index(
     shutil.copytree(folder / "registry", registry)
     (registry / "terms" / f"{OPEN}.csv").unlink()
     links = ["--link", f"Disease={OPEN}", "--link", f"Chemical={CLOSED}"]
-    env = {**environment(hub, tmp_path), "ZOO_CACHE": str(tmp_path / "cache")}
+    env = {**hub_environment(hub, tmp_path), "ZOO_CACHE": str(tmp_path / "cache")}
     text = "Patients with asthma took aspirin daily ."
     done = run_zoo("tag", "--model", REPO, *links, "--registry", registry, "--json", text, cwd=tmp_path, **env)
     assert [entity["concept_ids"] for entity in json.loads(done.stdout)] == [["T:D01"], ["T:C01"]]
