@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 import zoo.cli
 from zoo.cli import app
 
-HELPERS = {"group", "opening", "options", "output", "publications", "signals"}
+HELPERS = {"group", "heads", "opening", "options", "output", "publications", "signals"}
 FOLDER = Path(zoo.cli.__file__).parent
 
 

@@ -8,7 +8,16 @@ import pytest
 
 from zoo.errors import ZooError
 from zoo.registry.loader import load_registry
-from zoo.registry.recipes import FAST, Recipe, RecipeOverride, RecipesEntry, parse_settings, with_values
+from zoo.registry.recipes import (
+    FAST,
+    HeadsRecipe,
+    LoraRecipe,
+    Recipe,
+    RecipeOverride,
+    RecipesEntry,
+    parse_settings,
+    with_values,
+)
 
 
 def test_without_overrides_the_default_holds() -> None:
@@ -116,8 +125,9 @@ def test_every_packaged_override_matches_something() -> None:
     registry = load_registry()
     ids = [f"{backbone}/{corpus}" for backbone in registry.backbones for corpus in registry.corpora]
     for override in registry.recipes.overrides:
-        alone = RecipesEntry(overrides=(override,))
-        assert any(alone.for_checkpoint(item) != Recipe() for item in ids), override.match
+        other = Recipe(lora=LoraRecipe(rank=1), heads=HeadsRecipe(layout="flat"))  # an override may be of the defaults
+        alone = RecipesEntry(default=other, overrides=(override,))
+        assert any(alone.for_checkpoint(item) != other for item in ids), override.match
 
 
 def test_packaged_ranks_differ_where_the_trained_share_asks_for_it() -> None:

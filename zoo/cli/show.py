@@ -53,6 +53,6 @@ def _size(registry: Registry, checkpoint: Checkpoint) -> dict[str, Any] | None:
     from zoo.modeling.labels import LabelSpace
     from zoo.modeling.sizes import expected_size
 
-    backbone, labels = checkpoint.backbone, LabelSpace.from_entry(registry.labels)
-    size = expected_size(backbone, registry.families[backbone.family], checkpoint.recipe.lora, labels)
+    family, labels = registry.families[checkpoint.backbone.family], LabelSpace.from_entry(registry.labels)
+    size = expected_size(checkpoint, family, labels)
     return vars(size) if size else None
