@@ -78,13 +78,11 @@ def _ceilings(context: Context, corpus: str) -> dict[str, Any]:
     entry = context.registry.corpora[corpus]
     found: dict[str, Any] = {}
     for split, documents in context.corpus(entry).splits.items():
-        gold = [span for document in documents for span in document.spans]
         found[split] = {"mentions": len({(id(d), s.key) for d in documents for s in d.spans}), "shares": {}}
         for layout in LAYOUTS:
             for levels in range(2, LEVELS + 1) if layout.endswith("levels") else (1,):
-                for parts in (False, True) if any(span.fragments for span in gold) else (False,):
-                    held = ceiling(layout, documents, entry.entity_types, levels, parts=parts)
-                    found[split]["shares"][held.name + (" + parts" if parts else "")] = held.share
+                held = ceiling(layout, documents, entry.entity_types, levels)
+                found[split]["shares"][held.name] = held.share
     return found
 
 
@@ -99,7 +97,6 @@ def _measured(context: Context, folder: Path) -> tuple[str, dict[str, Any]]:
     if heads:
         layout = "types" if len(heads[0]["types"]) < len(checkpoint.corpus.entity_types) else "levels"
         layout += f", {levels} levels" if levels > 1 else ""
-        layout += " + parts" if any(head.get("part") for head in heads) else ""
     row: dict[str, Any] = {
         "corpus": result.corpus,
         "backbone": result.backbone,

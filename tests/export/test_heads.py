@@ -16,15 +16,15 @@ from zoo.export.formats import FORMATS, write_all
 from zoo.export.onnx import onnx_tagger
 from zoo.export.source import ExportSource
 from zoo.modeling.backbones import BackboneFiles, build_base
-from zoo.modeling.heads import heads_of, part_heads
+from zoo.modeling.heads import heads_of
 from zoo.modeling.labels import LabelSpace
 from zoo.modeling.windows import join_heads
 from zoo.registry.loader import load_registry
 from zoo.tagging.tagger import Tagger
 
 TYPES = ("Disease", "Chemical")
-HEADS = (*heads_of("types", TYPES), *part_heads(TYPES))
-PLACES = [".", "heads/Chemical", "heads/first-parts", "heads/last-parts"]
+HEADS = heads_of("types", TYPES)
+PLACES = [".", "heads/Chemical"]
 
 
 @pytest.fixture(scope="module")
@@ -56,7 +56,7 @@ def test_each_head_is_a_whole_model_and_together_they_are_the_original(adapter: 
     run = [onnx_tagger(tagger, onnx / place / "model.onnx") for tagger, place in zip(loaded, PLACES, strict=True)]
     for heads in (loaded, run):
         per_head = [tagger.tag(texts) for tagger in heads]
-        together = [join_heads(list(found), [head.part for head in HEADS]) for found in zip(*per_head, strict=True)]
+        together = [join_heads(list(found)) for found in zip(*per_head, strict=True)]
         assert [[e.key for e in found] for found in together] == [[e.key for e in found] for found in original]
 
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from tests.tiny import tiny_tokenizer
 from zoo.corpora.document import Document, Key, Span
-from zoo.modeling.heads import LAYOUTS, Head, Layout, ceiling, ceilings, choose, divide, heads_of, held_by, part_heads
+from zoo.modeling.heads import LAYOUTS, Head, Layout, ceiling, ceilings, choose, divide, heads_of, held_by
 from zoo.modeling.labels import LabelSpace
 from zoo.modeling.reach import missing_mentions
 from zoo.modeling.windows import Window, decode, encode, finish, join_heads, label_window, words_of
@@ -75,7 +75,7 @@ def come_back(document: Document, heads: tuple[Head, ...], windows: list[Window]
             ids = np.asarray(label_window(window, spans, LABELS))
             per_window.append(decode(window, ids, np.ones(len(window), dtype=np.float32), LABELS.labels))
         per_head.append(finish(document.text, per_window))
-    return {entity.key for entity in join_heads(per_head, [head.part for head in heads])}
+    return {entity.key for entity in join_heads(per_head)}
 
 
 @pytest.mark.parametrize("how", WINDOWS)
@@ -105,16 +105,12 @@ def test_enough_levels_hold_all_mentions_in_one_piece(how: str, document: Docume
 @pytest.mark.parametrize("how", WINDOWS)
 @settings(deadline=None, max_examples=40)
 @given(document=documents(broken=True))
-def test_discontinuous_mentions_need_the_heads_of_parts(how: str, document: Document) -> None:
-    """Beside what they hold, joined parts may be of no mention: what was annotated says which."""
+def test_no_head_holds_discontinuous_mentions(how: str, document: Document) -> None:
     gold, windows = {span.key for span in document.spans}, windows_of(document.text, how)
-    whole = heads_of("levels", TYPES, 1 + len(document.spans))
-    without = come_back(document, whole, windows)
-    assert without == {key for key in gold if len(key) == 3}
-    heads = whole + part_heads(TYPES)
+    heads = heads_of("levels", TYPES, 1 + len(document.spans))
     found = come_back(document, heads, windows)
-    assert found & gold == held_by(heads, document.spans) >= without
-    assert missing_mentions([document], windows, heads, LABELS) == (0, len(gold) - len(found & gold))
+    assert found == held_by(heads, document.spans) == {key for key in gold if len(key) == 3}
+    assert missing_mentions([document], windows, heads, LABELS) == (0, len(gold) - len(found))
 
 
 @settings(deadline=None, max_examples=40)
@@ -137,4 +133,3 @@ def test_a_mention_in_a_token_is_unaligned_and_one_too_deep_unreachable() -> Non
     assert missing_mentions([document], windows, heads_of("types-levels", TYPES, 2), LABELS) == (1, 0)
     broken = Document("d", text, (Span(0, 14, "DNA", (), ((0, 2), (10, 14))),))
     assert missing_mentions([broken], windows, heads_of("flat", TYPES), LABELS) == (0, 1)
-    assert missing_mentions([broken], windows, heads_of("flat", TYPES) + part_heads(TYPES), LABELS) == (0, 0)

@@ -17,11 +17,11 @@ from zoo.evaluation.oracle import pipeline_entities
 from zoo.modeling.adapters import ADAPTER_WEIGHTS, head_folders
 from zoo.modeling.backbones import BackboneFiles, build_base
 from zoo.modeling.batches import forward, forward_heads
-from zoo.modeling.heads import heads_of, part_heads
+from zoo.modeling.heads import heads_of
 from zoo.modeling.windows import aggregation_strategy
 from zoo.tagging.tagger import Tagger
 
-HEADS = (*heads_of("types-levels", TYPES, 2), *part_heads(TYPES))
+HEADS = heads_of("types-levels", TYPES, 2)
 ALL_LAYOUTS = {**LAYOUTS, "modernbert": "modernbert"}
 
 

@@ -17,17 +17,17 @@ from zoo.corpora.document import Document, Span
 from zoo.errors import ZooError
 from zoo.evaluation.scoring import micro_f1
 from zoo.modeling.adapters import ADAPTER_WEIGHTS, HEADS_FOLDER, encoder_digest, head_folders, write_heads
-from zoo.modeling.heads import Head, heads_of, part_heads
+from zoo.modeling.heads import Head, heads_of
 from zoo.modeling.lora import check_foreign_rows, check_same_logits, each_head, round_adapter, save_adapter
 from zoo.tagging.engine import find_entities
 from zoo.tagging.tagger import Tagger
 
 RECIPE = recipe(epochs=80, patience=80)
-LEVELS = (*heads_of("levels", TYPES, 2), *part_heads(TYPES))
+LEVELS = heads_of("levels", TYPES, 2)
 
 
 def overlapping(repeats: int = 2) -> list[Document]:
-    """The sentences, with a chemical inside each mention of two words, and a discontinuous one around each gap."""
+    """The sentences, with a chemical inside each mention of two words."""
     documents = []
     for document in sentences(repeats):
         spans = list(document.spans)
@@ -35,10 +35,6 @@ def overlapping(repeats: int = 2) -> list[Document]:
             first, _, rest = document.text[span.start : span.end].partition(" ")
             if rest:
                 spans.append(Span(span.start, span.start + len(first), "Chemical"))
-        if len(document.spans) > 1:
-            one, *_, other = sorted(document.spans)
-            parts = ((one.start, one.end), (other.start, other.end))
-            spans.append(Span(one.start, other.end, "Disease", fragments=parts))
         documents.append(Document(document.id, document.text, tuple(sorted(set(spans)))))
     return documents
 
@@ -63,12 +59,10 @@ def adapter(tiny: Tiny, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def test_nested_and_discontinuous_mentions_are_learned(tiny: Tiny, adapter: Path) -> None:
+def test_nested_mentions_are_learned(tiny: Tiny, adapter: Path) -> None:
     gold = overlapping(1)
-    assert sum(bool(span.fragments) for document in gold for span in document.spans) > 1
     found = Tagger.load(adapter).tag([document.text for document in gold])
     assert micro_f1(gold, found) > 0.8
-    assert any(entity.fragments for entities in found for entity in entities)
     one, log = train(tiny, heads_of("flat", TYPES))
     assert log.best_dev_micro_f1 < micro_f1(gold, found)
     assert len(list(each_head(one, label_space(), heads_of("flat", TYPES)))) == 1
@@ -86,9 +80,8 @@ def test_heads_differ_in_their_rows_alone_and_plain_pipelines_find_what_they_fin
     texts = [document.text for document in overlapping(1)]
     tagger = Tagger.load(adapter)
     tokenizer = AutoTokenizer.from_pretrained(tiny.base)
-    whole = [folder for folder, head in zip(folders, LEVELS, strict=True) if head.part is None]
     plain: list[set[tuple[int, int, str]]] = [set() for _ in texts]
-    for folder in whole:
+    for folder in folders:
         ner = pipeline("token-classification", str(folder), tokenizer=tokenizer, aggregation_strategy="max")
         for keys, text in zip(plain, texts, strict=True):
             keys.update((e["start"], e["end"], e["entity_group"]) for e in ner(text))

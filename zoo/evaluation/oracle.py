@@ -47,7 +47,7 @@ def pipeline_entities(
             plain = ner(text) if text else []
             entities = [Entity(int(e["start"]), int(e["end"]), e["entity_group"], float(e["score"])) for e in plain]
             per_head.append(finish(text, [entities]))
-    return [join_heads(per_head, [head.part for head in tagger.heads]) for per_head in found]
+    return [join_heads(per_head) for per_head in found]
 
 
 def score_raw_text(tagger: Tagger, documents: Sequence[Document], *, samples: int, seed: int) -> RawTextScore:

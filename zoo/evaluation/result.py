@@ -19,7 +19,7 @@ from zoo.evaluation.spans import Counts, added_up
 from zoo.evaluation.statistics import bootstrap_interval, mean_and_spread
 from zoo.files import write_whole
 from zoo.modeling.adapters import weight_digests
-from zoo.modeling.heads import Head, Part
+from zoo.modeling.heads import Head
 from zoo.records import Record
 from zoo.registry.names import Names
 from zoo.registry.schema import LicenseInfo
@@ -103,12 +103,11 @@ class HeadRecord(Record):
     name: str
     types: list[str]
     level: int = Field(ge=1, description="1: the longest of overlapping mentions of these types, 2: of the rest")
-    part: Part | None = Field(default=None, description="which parts of discontinuous mentions it labels")
 
     @classmethod
     def of(cls, head: Head) -> HeadRecord:
         """The record of a head."""
-        return cls(name=head.name, types=list(head.types), level=head.level, part=head.part)
+        return cls(name=head.name, types=list(head.types), level=head.level)
 
 
 class CorpusRecord(Record):

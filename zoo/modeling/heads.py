@@ -2,9 +2,7 @@
 
 A sequence of labels can hold only one of two mentions that overlap. Several heads on the same encoder each label what
 their sequence can hold; what they find together are the mentions. With one head for all types, nothing is nested.
-
-A discontinuous mention ("rod and cone photoreceptors": "rod ... photoreceptors") is found by two more heads: one labels
-the last parts of such mentions, the other what stands before them, and `zoo.modeling.parts` puts them together.
+No head labels discontinuous mentions: these are found in what the heads find.
 """
 
 from __future__ import annotations
@@ -13,13 +11,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from zoo.corpora.document import Document, Key, Span, key_of
+from zoo.corpora.document import Document, Key, Span
 from zoo.modeling.labels import LabelSpace
-from zoo.modeling.parts import join_parts
 
 Layout = Literal["flat", "types", "levels", "types-levels"]
-Part = Literal["first", "last"]
-PARTS: tuple[Part, ...] = ("first", "last")
 LAYOUTS: tuple[Layout, ...] = ("flat", "types", "levels", "types-levels")
 """One head; one for each type; one for each level of nesting; one for each level of each type."""
 
@@ -32,22 +27,15 @@ class Head:
         name: Of its folder among the adapters of a training.
         types: Entity types that it predicts.
         level: Which of the overlapping mentions of these types it labels: 1 the longest, 2 the longest of the rest.
-        part: Which parts of discontinuous mentions it labels; None: whole mentions.
     """
 
     name: str
     types: tuple[str, ...]
     level: int = 1
-    part: Part | None = None
-
-
-def part_heads(types: Sequence[str]) -> tuple[Head, ...]:
-    """The two heads that find discontinuous mentions."""
-    return tuple(Head(f"{part}-parts", tuple(types), part=part) for part in PARTS)
 
 
 def heads_of(layout: Layout, types: Sequence[str], levels: int = 1) -> tuple[Head, ...]:
-    """The heads of a layout, for mentions in one piece.
+    """The heads of a layout.
 
     Args:
         layout: How mentions are divided.
@@ -66,29 +54,13 @@ def divide(spans: Iterable[Span], heads: Sequence[Head]) -> list[list[Span]]:
     """The mentions of a text that each head labels, in order of their start.
 
     A mention goes to the first level of its type on which it overlaps none that is longer (of equally long ones, that
-    stands before); one for which there is no level goes to none. The parts of discontinuous mentions go to the heads of
-    parts, where there are such.
+    stands before); one for which there is no level goes to none, nor does a discontinuous one.
     """
     divided: list[list[Span]] = [[] for _ in heads]
     for span in sorted(spans, key=lambda span: (span.start - span.end, span)):
         if not span.fragments:
-            _place(span, (own for head, own in zip(heads, divided, strict=True) if _takes(head, span, None)))
-    for part, piece in sorted(parts_of(spans), key=lambda item: (item[1].start - item[1].end, item[1], item[0])):
-        _place(piece, (own for head, own in zip(heads, divided, strict=True) if _takes(head, piece, part)))
+            _place(span, (own for head, own in zip(heads, divided, strict=True) if span.type in head.types))
     return [sorted(own) for own in divided]
-
-
-def parts_of(spans: Iterable[Span]) -> set[tuple[Part, Span]]:
-    """The parts of the discontinuous mentions: all but the last are first parts."""
-    return {
-        ("first" if number < len(span.fragments) else "last", Span(start, end, span.type))
-        for span in spans
-        for number, (start, end) in enumerate(span.fragments, start=1)
-    }
-
-
-def _takes(head: Head, span: Span, part: Part | None) -> bool:
-    return head.part == part and span.type in head.types
 
 
 def _place(span: Span, levels: Iterable[list[Span]]) -> None:
@@ -143,15 +115,11 @@ class Ceiling:
 
 
 _MOST_LEVELS = 3
-_FEWEST_DISCONTINUOUS = 100
-"""Discontinuous mentions to train on, below which no heads for them are trained: a rule of thumb."""
 _WORTH = 0.005
 """Share of the mentions that more heads must add to be worth their while."""
 
 
-def ceiling(
-    layout: Layout, documents: Sequence[Document], types: Sequence[str], levels: int = 1, *, parts: bool | None = None
-) -> Ceiling:
+def ceiling(layout: Layout, documents: Sequence[Document], types: Sequence[str], levels: int = 1) -> Ceiling:
     """What one layout can hold.
 
     Args:
@@ -159,24 +127,15 @@ def ceiling(
         documents: Documents with gold mentions.
         types: Entity types of the corpus.
         levels: Levels of `levels` and `types-levels`.
-        parts: Whether there are heads for discontinuous mentions; None: if these are enough to learn from.
     """
-    gold = [{span.key for span in document.spans} for document in documents]
-    if parts is None:
-        parts = sum(len(key) > 3 for keys in gold for key in keys) >= _FEWEST_DISCONTINUOUS
-    heads = heads_of(layout, types, levels) + (part_heads(types) if parts else ())
-    held = (held_by(heads, document.spans) for document in documents)
-    return Ceiling(layout, heads, sum(map(len, held)), sum(map(len, gold)))
+    heads = heads_of(layout, types, levels)
+    held = sum(len(held_by(heads, document.spans)) for document in documents)
+    return Ceiling(layout, heads, held, sum(len({span.key for span in document.spans}) for document in documents))
 
 
 def held_by(heads: Sequence[Head], spans: Iterable[Span]) -> set[Key]:
     """The mentions of a text that heads without any mistake find."""
-    spans = set(spans)
-    divided = divide(spans, heads)
-    whole = {span.key for head, own in zip(heads, divided, strict=True) if not head.part for span in own}
-    first, last = ([s for h, own in zip(heads, divided, strict=True) if h.part == part for s in own] for part in PARTS)
-    found = {key_of(one.start, other.end, one.type, fragments) for one, other, fragments in join_parts(first, last)}
-    return (whole | found) & {span.key for span in spans}
+    return {span.key for own in divide(set(spans), heads) for span in own}
 
 
 def ceilings(documents: Sequence[Document], types: Sequence[str]) -> list[Ceiling]:

@@ -18,8 +18,7 @@ class Missing(NamedTuple):
 
     Attributes:
         unaligned: Their borders fall inside a word or token.
-        unreachable: The heads do not hold them: they overlap others on all levels of their type, or are discontinuous
-            and their parts are not put together again.
+        unreachable: The heads do not hold them: they are discontinuous, or overlap others on all levels of their type.
     """
 
     unaligned: int
@@ -49,7 +48,7 @@ def missing_mentions(
     for document, spans, per_head in zip(documents, gold, found, strict=True):
         held = held_by(heads, spans)
         finished = [finish(document.text, per_window) for per_window in per_head]
-        hit = {entity.key for entity in join_heads(finished, [head.part for head in heads])}
+        hit = {entity.key for entity in join_heads(finished)}
         unreachable += len(spans) - len(held)
         unaligned += len(held - hit)
     return Missing(unaligned, unreachable)

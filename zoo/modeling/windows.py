@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import TYPE_CHECKING, Literal
 from weakref import WeakKeyDictionary
 
@@ -17,7 +18,6 @@ import numpy as np
 import numpy.typing as npt
 
 from zoo.corpora.document import Fragments, Key, Span, key_of
-from zoo.modeling.parts import join_parts
 from zoo.ontologies.link import Link
 
 if TYPE_CHECKING:
@@ -268,24 +268,12 @@ def finish(text: str, per_window: Sequence[Sequence[Entity]]) -> list[Entity]:
     return trimmed
 
 
-def join_heads(per_head: Sequence[list[Entity]], parts: Sequence[str | None]) -> list[Entity]:
-    """The entities of a text from those that each head found: nested ones stay; of the same one the surest.
-
-    Args:
-        per_head: Entities by each head.
-        parts: Which parts of discontinuous mentions each head finds, `first` or `last`; None: whole mentions.
-    """
+def join_heads(per_head: Sequence[list[Entity]]) -> list[Entity]:
+    """The entities of a text from those that each head found: nested ones stay; of the same one the surest."""
     if len(per_head) == 1:
         return per_head[0]
-    by_part: dict[str | None, list[Entity]] = {}
-    for part, entities in zip(parts, per_head, strict=True):
-        by_part.setdefault(part, []).extend(entities)
-    joined = [
-        Entity(one.start, other.end, one.type, (one.score + other.score) / 2, fragments=fragments)
-        for one, other, fragments in join_parts(by_part.get("first", []), by_part.get("last", []))
-    ]
     found: dict[Key, Entity] = {}
-    for entity in (*by_part.get(None, []), *joined):
+    for entity in chain.from_iterable(per_head):
         if entity.key not in found or entity.score > found[entity.key].score:
             found[entity.key] = entity
     return sorted(found.values(), key=lambda entity: (entity.start, -entity.end, entity.type, entity.fragments))

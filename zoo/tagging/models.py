@@ -269,12 +269,10 @@ class Block:
     Attributes:
         start: First column of its logits.
         labels: Names of its labels.
-        part: As of `Member`.
     """
 
     start: int
     labels: tuple[str, ...]
-    part: str | None
 
 
 @dataclass(frozen=True)
@@ -284,13 +282,11 @@ class Member:
     Attributes:
         base: Where its weights are.
         adapter: Folder of its adapter; None: the base as it is.
-        part: Which parts of discontinuous mentions it finds, `first` or `last`; None: whole mentions.
         block: In training, where several heads stand side by side: its columns.
     """
 
     base: Base
     adapter: str | None
-    part: str | None = None
     block: Block | None = None
 
     @property

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from zoo.errors import ZooError
-from zoo.modeling.adapters import read_heads
 from zoo.modeling.batches import longest_window
 from zoo.modeling.device import Precision
 from zoo.modeling.windows import Entity, Window, encode, finish, join_heads
@@ -98,8 +97,7 @@ class Tagger:
         folders: list[str | None] = [str(adapter) for adapter in adapters] or [None]
         with base.using(*folders):
             window = longest_window(base.model, base.tokenizer)
-        parts = [head.get("part") for head in read_heads(adapters[0])] if len(adapters) > 1 else [None]
-        heads = tuple(Member(base, folder, part) for folder, part in zip(folders, parts, strict=True))
+        heads = tuple(Member(base, folder) for folder in folders)
         return cls(base, heads, window, min(stride_tokens, window // 4))
 
     @classmethod
@@ -121,7 +119,7 @@ class Tagger:
         """
         model.eval()
         tagger = cls.on(Base(model, tokenizer), (), stride_tokens=stride_tokens)
-        return replace(tagger, heads=tuple(Member(tagger.base, None, b.part, b) for b in blocks) or tagger.heads)
+        return replace(tagger, heads=tuple(Member(tagger.base, None, b) for b in blocks) or tagger.heads)
 
     @property
     def labels(self) -> list[str]:
@@ -203,7 +201,7 @@ class Tagger:
             found: Entities per window, per head.
         """
         per_head = [finish(text, per_window) for per_window in zip(*found, strict=True)]
-        return join_heads(per_head, [head.part for head in self.heads]) if found else []
+        return join_heads(per_head) if found else []
 
     def steps(
         self, text: str, *, limit_seconds: float = float("inf"), clock: Callable[[], float] = time.monotonic

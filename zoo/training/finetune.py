@@ -118,7 +118,7 @@ def finetune(
     own_ids = [labels.own_ids(head.types) for head in heads]
     columns = columns_of(heads, labels)
     names = [tuple(labels.labels[label] for label in each) for each in own_ids]
-    blocks = [Block(each[0], own, h.part) for each, own, h in zip(columns, names, heads, strict=True)]
+    blocks = [Block(each[0], own) for each, own in zip(columns, names, strict=True)]
     several = len(heads) > 1
     tagger = Tagger.of(model, tokenizer, blocks=blocks if several else (), stride_tokens=stride_tokens)
     own = [torch.tensor(each, device=device) for each in columns]

@@ -144,7 +144,7 @@ def evaluate_adapter(adapter: Path, checkpoint: Checkpoint, context: Context, pr
     """
     corpus, recipe = context.corpus(checkpoint.corpus), checkpoint.recipe
     tagger = Tagger.load(adapter, stride_tokens=checkpoint.backbone.stride_tokens)
-    described = [Head(h["name"], tuple(h["types"]), h["level"], h.get("part")) for h in read_heads(adapter)]
+    described = [Head(h["name"], tuple(h["types"]), h["level"]) for h in read_heads(adapter)]
     heads = described or heads_of("flat", corpus.entry.entity_types)
     dev, _ = _score(tagger, corpus.splits["dev"], heads, context.labels, recipe)
     test, predictions = _score(tagger, corpus.splits["test"], heads, context.labels, recipe)
