@@ -59,4 +59,4 @@ def test_a_head_alone_computes_what_it_computes_among_all(layout: str, tmp_path:
     plainly = pipeline_entities(tagger, TEXTS, aggregation_strategy=strategy, stride=tagger.stride_tokens)
     found = tagger.tag(TEXTS)
     assert [[entity.key for entity in each] for each in plainly] == [[entity.key for entity in each] for each in found]
-    assert any(entity.fragments for each in found for entity in each) and sum(map(len, found)) > 10
+    assert sum(map(len, found)) > 10
