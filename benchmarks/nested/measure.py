@@ -17,6 +17,7 @@ import sys
 import time
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -37,8 +38,6 @@ from zoo.tagging.tagger import Tagger
 
 RESULTS = Path(__file__).parents[1] / "results"
 LEVELS = 3
-SHOWN_TYPES = {"craft-concepts": "Cell_type"}
-"""Whose discontinuous mentions are shown apart."""
 PUBLISHED = """\
 Published figures on GENIA, not run here. Their preparations of the corpus differ: a difference below a point says
 little.
@@ -97,6 +96,7 @@ def _measured(context: Context, folder: Path) -> tuple[str, dict[str, Any]]:
     if heads:
         layout = "types" if len(heads[0]["types"]) < len(checkpoint.corpus.entity_types) else "levels"
         layout += f", {levels} levels" if levels > 1 else ""
+    layout += " + splitter" if tagger.splitter else ""
     row: dict[str, Any] = {
         "corpus": result.corpus,
         "backbone": result.backbone,
@@ -107,18 +107,24 @@ def _measured(context: Context, folder: Path) -> tuple[str, dict[str, Any]]:
         "train_seconds": result.train_seconds,
         "recipe": {name: result.recipe[name] for name in ("lora", "finetune")},
     }
-    shown = SHOWN_TYPES.get(result.corpus)
-    row["dev"] = _scores(splits["dev"], tag_documents(tagger, splits["dev"], precision="auto"), shown)
-    row["test"] = _scores(splits["test"], [line.entities for line in read_predictions(folder)], shown)
-    row["seconds"] = _seconds(tagger, folder, splits["test"])
+    row["dev"] = _scores(splits["dev"], tag_documents(tagger, splits["dev"], precision="auto"))
+    test = [line.entities for line in read_predictions(folder)]
+    row["test"] = _scores(splits["test"], test)
+    if tagger.splitter:
+        whole = [[entity for entity in entities if not entity.fragments] for entities in test]
+        row["test_whole"] = _scores(splits["test"], whole)
+    row["seconds"] = _seconds(tagger, splits["test"])
     return result.fingerprints["adapter"], row
 
 
-def _scores(
-    documents: Sequence[Document], predictions: Sequence[Sequence[Entity]], shown: str | None
-) -> dict[str, Any]:
+def _scores(documents: Sequence[Document], predictions: Sequence[Sequence[Entity]]) -> dict[str, Any]:
     score = score_predictions(documents, predictions, samples=2000)
-    values = {"micro_f1": score.micro_f1, "precision": score.precision, "recall": score.recall, "ci95": score.ci95}
+    values: dict[str, Any] = {
+        "micro_f1": score.micro_f1,
+        "precision": score.precision,
+        "recall": score.recall,
+        "ci95": score.ci95,
+    }
     if score.nesting:
         values |= {
             "inner_recall": score.nesting.inner.recall,
@@ -128,23 +134,25 @@ def _scores(
             "discontinuous_recall": score.nesting.discontinuous.recall,
             "discontinuous_precision": score.nesting.discontinuous.precision,
         }
-    if shown:
-        gold = [{s.key for s in d.spans if s.fragments and s.type == shown} for d in documents]
-        found = [{e.key for e in entities if e.fragments and e.type == shown} for entities in predictions]
-        right = sum(len(one & other) for one, other in zip(gold, found, strict=True))
-        values["of_type"] = {
-            "type": shown,
-            "f1": score.per_type[shown].f1,
-            "discontinuous_recall": right / max(1, sum(map(len, gold))),
-            "discontinuous_precision": right / max(1, sum(map(len, found))),
+    values["per_type"] = {name: own.f1 for name, own in score.per_type.items()}
+    broken = [{s.key for s in d.spans if s.fragments} for d in documents]
+    found = [{e.key for e in entities if e.fragments} for entities in predictions]
+    names = sorted({key[2] for keys in broken for key in keys})
+    values["discontinuous"] = {
+        name: {
+            "mentions": sum(key[2] == name for keys in broken for key in keys),
+            "found": sum(key[2] == name for keys in found for key in keys),
+            "right": sum(key[2] == name for one, other in zip(broken, found, strict=True) for key in one & other),
         }
+        for name in names
+    }
     return values
 
 
-def _seconds(tagger: Tagger, folder: Path, documents: Sequence[Document]) -> dict[str, float]:
+def _seconds(tagger: Tagger, documents: Sequence[Document]) -> dict[str, float]:
     """CPU seconds of all heads together and of the first alone, in turn, on the same texts: the least of three."""
     texts = [document.text[:2000] for document in documents][:400]
-    alone = Tagger.on(tagger.base, [folder.resolve() / "adapter"], stride_tokens=tagger.stride_tokens)
+    alone = replace(tagger, heads=tagger.heads[:1], splitter=None)
     best: dict[str, float] = defaultdict(lambda: float("inf"))
     for _ in range(3):
         for name, each in (("together", tagger), ("first", alone)):
@@ -179,17 +187,17 @@ def _table(kept: Mapping[str, Any]) -> str:
         cells.append(f"**{_mean([each['micro_f1'] for each in test])}**{own}")
         names = ("precision", "recall", "inner_recall", "inner_same_type_recall")
         cells += [_mean([each[name] for each in test if name in each]) for name in names]
-        broken = [_mean([t[f"discontinuous_{part}"] for t in test if "inner_recall" in t]) for part in names[1::-1]]
-        cells += [" / ".join(broken), f"{min(r['seconds']['together'] / r['seconds']['first'] for r in rows):.2f}"]
+        discontinuous = [
+            _mean([t[f"discontinuous_{part}"] for t in test if "inner_recall" in t]) for part in names[1::-1]
+        ]
+        cells += [
+            " / ".join(discontinuous),
+            f"{min(r['seconds']['together'] / r['seconds']['first'] for r in rows):.2f}",
+        ]
         lines.append("| " + " | ".join(map(str, cells)) + " |")
     for row in kept["models"].values():
-        if own := row["test"].get("of_type"):
-            found, right = (100 * own[f"discontinuous_{name}"] for name in ("recall", "precision"))
-            lines += [
-                "",
-                f"{row['corpus']}, {row['layout']}: {own['type']} F1 {100 * own['f1']:.2f}; {found:.1f} % of its "
-                f"discontinuous mentions are found, and {right:.1f} % of those found are right.",
-            ]
+        if "test_whole" in row:
+            lines += _with_and_without(row)
     lines += ["", "## What layouts can hold", "", "Percent of the mentions that a model without any mistake finds.", ""]
     for corpus, splits in kept["ceilings"].items():
         names = list(next(iter(splits.values()))["shares"])
@@ -199,6 +207,26 @@ def _table(kept: Mapping[str, Any]) -> str:
             lines.append("| " + " | ".join(cells) + " |")
         lines.append("")
     return "\n".join([*lines, PUBLISHED])
+
+
+def _with_and_without(row: Mapping[str, Any]) -> list[str]:
+    """What the splitter adds to one model, by type."""
+    test, whole = row["test"], row["test_whole"]
+    lines = [
+        "",
+        f"{row['corpus']}, {row['layout']}, {row['recipe']['finetune']['epochs']} epochs: F1 "
+        f"{100 * whole['micro_f1']:.2f} without the splitter, {100 * test['micro_f1']:.2f} with it (test).",
+        "",
+        "| type | F1 without | F1 with | discontinuous | found | right | recall |",
+        "|" + "---|" * 7,
+    ]
+    for name, own in test["discontinuous"].items():
+        recall = 100 * own["right"] / own["mentions"]
+        figures = [f"{100 * each['per_type'][name]:.2f}" for each in (whole, test)]
+        lines.append(
+            f"| {name} | {' | '.join(figures)} | {own['mentions']} | {own['found']} | {own['right']} | {recall:.1f} |"
+        )
+    return lines
 
 
 def _mean(values: Sequence[float]) -> str:

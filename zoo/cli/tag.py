@@ -90,7 +90,7 @@ def tag(
     alone = file is None or not (file.is_dir() or format_of(file) != "text")
     taggers = load_taggers(model)
     linking = open_linking(link, model, taggers, registry) if link else None
-    in_parts = False
+    in_parts = any(tagger.splitter for tagger in taggers)
     run = Run(model, linking.concept_name if linking else None, in_parts)
     output = Output(out, run, json.dumps([*given, linking.key] if linking else given)) if out else None
     from zoo.tagging.stream import tag_stream

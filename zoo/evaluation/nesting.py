@@ -43,8 +43,8 @@ class Nesting(Record):
     unreachable_mentions: int = Field(
         default=0,
         ge=0,
-        description="gold mentions that the heads of the model do not hold: deeper than they have levels, or of parts "
-        "that they do not put together",
+        description="gold mentions that the heads of the model do not hold: deeper than they have levels, or "
+        "discontinuous",
     )
 
     @property

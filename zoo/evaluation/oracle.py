@@ -19,7 +19,7 @@ class RawTextScore(Record):
 
     score: SplitScore
     pipeline_call: str = Field(description="how the predictions were made")
-    differing_documents: int = Field(ge=0, description="documents in which our own decoding finds other entities")
+    differing_documents: int = Field(ge=0, description="documents in which our own decoding finds others, in one piece")
 
 
 def pipeline_entities(
@@ -67,7 +67,8 @@ def score_raw_text(tagger: Tagger, documents: Sequence[Document], *, samples: in
     texts = [document.text for document in documents]
     predictions = pipeline_entities(tagger, texts, **call)
     ours = tagger.tag(texts)
-    differing = sum({e.key for e in a} != {e.key for e in b} for a, b in zip(predictions, ours, strict=True))
+    whole = [{entity.key for entity in found if not entity.fragments} for found in ours]
+    differing = sum({e.key for e in a} != b for a, b in zip(predictions, whole, strict=True))
     score = score_predictions(documents, predictions, samples=samples, seed=seed)
     arguments = ", ".join(f"{name}={value!r}" for name, value in call.items())
     each = ", one for each head" if len(tagger.heads) > 1 else ""

@@ -23,6 +23,7 @@ from zoo.modeling.heads import Head
 from zoo.records import Record
 from zoo.registry.names import Names
 from zoo.registry.schema import LicenseInfo
+from zoo.tagging.coordination import SplitterScore
 
 SCHEMA_VERSION = 1
 RESULT_FILE = "result.json"
@@ -236,10 +237,13 @@ class Result(Record):
     protocol: str = Field(description="what a score means, in one line")
     trained_parameters: int
     trained_share: float = Field(ge=0, le=1, description="of all parameters that a pipeline loads")
-    adapter_bytes: int = Field(description="adapter_config.json, adapter_model.safetensors; of all heads, heads.json")
+    adapter_bytes: int = Field(description="configuration and weights, of all heads; heads.json, discontinuous.json")
     heads: list[HeadRecord] | None = Field(default=None, description="the adapter's own first; null: it has one alone")
     ceilings: dict[str, float] | None = Field(
         default=None, description="layout of heads -> share of the training mentions it can hold; null: not counted"
+    )
+    discontinuous: dict[str, SplitterScore] | None = Field(
+        default=None, description="type -> how its discontinuous mentions are found; null: training has too few"
     )
     train_seconds: float
     precision: str

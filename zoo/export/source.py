@@ -123,7 +123,7 @@ def open_model(source: ExportSource) -> MergedModel:
     if record and weights.is_file():
         record.check_adapter(Path(source.model))
     found = locate(source.model)
-    original = Tagger.on(Base.load(found.base), found.adapters[:1])
+    original = replace(Tagger.on(Base.load(found.base), found.adapters[:1]), splitter=None)
     original.model.to("cpu")
     adapter = next(iter(getattr(original.model, "peft_config", {}).values()), None)
     model = _merge(source.model, adapter) if adapter else copy.deepcopy(original.model)

@@ -34,7 +34,7 @@ from zoo.linking.beside import LINKER_FOLDER
 from zoo.linking.linker import TRAINED_VECTORS, VECTORS
 from zoo.linking.published import INDEXES, linker_adapters
 from zoo.linking.trained_names import NAMES_FILE
-from zoo.modeling.adapters import ADAPTER_CONFIG, BASE_INFO, adapter_files
+from zoo.modeling.adapters import ADAPTER_CONFIG, BASE_INFO, DISCONTINUOUS_FILE, adapter_files
 from zoo.modeling.backbones import read_base_info
 from zoo.registry.loader import Checkpoint, Registry
 from zoo.registry.schema import CorpusEntry, HubSource
@@ -154,6 +154,12 @@ def checkpoint_bundle(
     adapter = folder / "adapter"
     own = {path.relative_to(adapter).as_posix(): path for path in adapter_files(adapter)}
     result.check_adapter(adapter)
+    if DISCONTINUOUS_FILE in own and not may_quote(checkpoint.corpus.license):
+        raise ZooError(
+            "it holds names of the corpus, whose licence does not let everybody share its text",
+            where=own[DISCONTINUOUS_FILE],
+            fix=f"zoo build {result.checkpoint_id} --set heads.discontinuous=false",
+        )
     files: dict[str, Content] = {
         **{name: _on(path, result.base_repo_id) if path.name == ADAPTER_CONFIG else path for name, path in own.items()},
         **_tokenizer_files(base),

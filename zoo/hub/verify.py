@@ -307,7 +307,7 @@ class _Rescoring:
         return folder, manifest, folder_problems(folder, manifest)
 
     def _load(self, result: Result | None, folder: Path | None = None) -> Tagger:
-        """The model as the plain pipeline loads it by its Hub id; with further heads, all of them in its folder."""
+        """The model as the plain pipeline loads it by its Hub id; one that takes the toolkit, in its folder."""
         from transformers import pipeline
 
         from zoo.tagging.tagger import DEFAULT_STRIDE_TOKENS, Tagger
@@ -323,7 +323,7 @@ class _Rescoring:
         try:
             ner = pipeline("token-classification", model=self.request.repo_id, aggregation_strategy="simple", **more)
             stride = result.decoding.stride_tokens if result else DEFAULT_STRIDE_TOKENS
-            if folder and result and result.heads:
+            if folder and result and (result.heads or result.discontinuous):
                 return Tagger.load(folder, stride_tokens=stride)
             return Tagger.of(ner.model, ner.tokenizer, stride_tokens=stride)
         except (OSError, ValueError, RuntimeError, KeyError, AttributeError) as error:

@@ -23,6 +23,8 @@ ADAPTER_WEIGHTS = "adapter_model.safetensors"
 HEADS_FILE = "heads.json"
 """Beside an adapter that is one head of several: what they are and where the others lie, `HEADS_FOLDER/<name>`."""
 HEADS_FOLDER = "heads"
+DISCONTINUOUS_FILE = "discontinuous.json"
+"""Beside an adapter that was trained on discontinuous mentions: how these are found in what its heads find."""
 BASE_INFO = "zoo_base.json"
 _PLACES = ("bases/*", "artefacts/base/*/model", "base/*/model")
 """Where bases lie below an output folder, and below a folder of artefacts."""
@@ -86,6 +88,7 @@ def adapter_files(adapter: Path) -> list[Path]:
     folders = head_folders(adapter)
     files = [folder / name for folder in folders for name in (ADAPTER_CONFIG, ADAPTER_WEIGHTS)]
     files += [adapter / HEADS_FILE] if len(folders) > 1 else []
+    files += [adapter / DISCONTINUOUS_FILE] if (adapter / DISCONTINUOUS_FILE).is_file() else []
     for path in files:
         if not path.is_file():
             raise ZooError(f"the adapter has no {path.name}", where=path.parent, fix="build it again")
@@ -93,16 +96,20 @@ def adapter_files(adapter: Path) -> list[Path]:
 
 
 def weight_digests(adapter: Path) -> dict[str, str]:
-    """Sha256 of an adapter's weights: `adapter`, and of each further head `adapter/heads/<name>`.
+    """Sha256 of what an adapter has learned.
+
+    Its weights are called `adapter`, those of each further head `adapter/heads/<name>`, and what it knows of
+    discontinuous mentions `adapter/discontinuous.json`.
 
     Raises:
         ZooError: The file that names the heads is damaged.
         OSError: The weights cannot be read.
     """
+    splitter = adapter / DISCONTINUOUS_FILE
     return {
         (Path("adapter") / folder.relative_to(adapter)).as_posix(): file_sha256(folder / ADAPTER_WEIGHTS)
         for folder in head_folders(adapter)
-    }
+    } | ({f"adapter/{DISCONTINUOUS_FILE}": file_sha256(splitter)} if splitter.is_file() else {})
 
 
 def encoder_digest(adapter: Path) -> str:

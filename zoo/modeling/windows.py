@@ -276,4 +276,9 @@ def join_heads(per_head: Sequence[list[Entity]]) -> list[Entity]:
     for entity in chain.from_iterable(per_head):
         if entity.key not in found or entity.score > found[entity.key].score:
             found[entity.key] = entity
-    return sorted(found.values(), key=lambda entity: (entity.start, -entity.end, entity.type, entity.fragments))
+    return in_order(found.values())
+
+
+def in_order(entities: Iterable[Entity]) -> list[Entity]:
+    """Entities by their start, of those that begin together the longest first."""
+    return sorted(entities, key=lambda entity: (entity.start, -entity.end, entity.type, entity.fragments))

@@ -222,6 +222,7 @@ def _assemble(last: Stage, context: Context, others: Sequence[Stage], linking: L
             adapter_bytes=sum(path.stat().st_size for path in adapter_files(folder / "adapter")),
             heads=training.heads or None,
             ceilings=training.ceilings or None,
+            discontinuous=training.discontinuous or None,
             train_seconds=training.train_seconds,
             precision=training.precision,
             best_epoch=training.best_epoch,

@@ -39,6 +39,11 @@ class HeadsRecipe(Entry):
         "fewest heads that hold nearly all training mentions",
     )
     levels: int = Field(default=2, ge=2, le=4, description="of the layouts with levels; auto finds its own")
+    discontinuous: bool = Field(
+        default=True,
+        description="find discontinuous mentions in what the heads find, where training has enough of them; names of "
+        "training then lie beside the adapter, and are published with it",
+    )
 
 
 class FinetuneRecipe(Entry):

@@ -12,6 +12,7 @@ from zoo.errors import ZooError
 from zoo.modeling.batches import longest_window
 from zoo.modeling.device import Precision
 from zoo.modeling.windows import Entity, Window, encode, finish, join_heads
+from zoo.tagging.coordination import Splitter, read_splitter
 from zoo.tagging.engine import find_entities
 from zoo.tagging.models import Base, Block, Member, locate
 
@@ -43,12 +44,14 @@ class Tagger:
         heads: The adapters that are this model, one for each of its heads.
         window_tokens: Longest window, special tokens included.
         stride_tokens: Tokens shared by neighbouring windows.
+        splitter: Finds discontinuous mentions in what the heads find; None: none are found.
     """
 
     base: Base
     heads: tuple[Member, ...]
     window_tokens: int
     stride_tokens: int
+    splitter: Splitter | None = None
 
     @classmethod
     def load(cls, model: str | Path, *, stride_tokens: int = DEFAULT_STRIDE_TOKENS) -> Tagger:
@@ -92,13 +95,14 @@ class Tagger:
             stride_tokens: Tokens shared by neighbouring windows.
 
         Raises:
-            ZooError: An adapter cannot be loaded.
+            ZooError: An adapter cannot be loaded, or what it knows of discontinuous mentions cannot be read.
         """
         folders: list[str | None] = [str(adapter) for adapter in adapters] or [None]
         with base.using(*folders):
             window = longest_window(base.model, base.tokenizer)
         heads = tuple(Member(base, folder) for folder in folders)
-        return cls(base, heads, window, min(stride_tokens, window // 4))
+        splitter = read_splitter(adapters[0], heads[0].types) if adapters else None
+        return cls(base, heads, window, min(stride_tokens, window // 4), splitter)
 
     @classmethod
     def of(
@@ -200,8 +204,10 @@ class Tagger:
             text: The text.
             found: Entities per window, per head.
         """
-        per_head = [finish(text, per_window) for per_window in zip(*found, strict=True)]
-        return join_heads(per_head) if found else []
+        if not found:
+            return []
+        whole = join_heads([finish(text, per_window) for per_window in zip(*found, strict=True)])
+        return self.splitter.find(text, whole) if self.splitter else whole
 
     def steps(
         self, text: str, *, limit_seconds: float = float("inf"), clock: Callable[[], float] = time.monotonic

@@ -12,7 +12,8 @@ from pydantic import Field
 
 from zoo.corpora.document import Document
 from zoo.evaluation.result import EpochRecord, HeadRecord
-from zoo.modeling.adapters import HEADS_FOLDER, write_heads
+from zoo.files import write_whole
+from zoo.modeling.adapters import DISCONTINUOUS_FILE, HEADS_FOLDER, write_heads
 from zoo.modeling.heads import Ceiling, ceiling, ceilings, choose
 from zoo.modeling.lora import (
     attach_lora,
@@ -28,6 +29,8 @@ from zoo.pipeline.stage import Job, library_versions, split_fingerprints, subtok
 from zoo.records import Record
 from zoo.registry.loader import Checkpoint
 from zoo.registry.recipes import Recipe
+from zoo.tagging.coordination import SplitterScore
+from zoo.training.coordination import learn_splitter
 from zoo.training.finetune import Progress, TrainingLog, finetune, planned_steps
 
 TRAINING_FILE = "training.json"
@@ -46,6 +49,9 @@ class TrainRecord(Record):
     heads: list[HeadRecord] = Field(default_factory=list, description="where the adapter is one of several heads")
     ceilings: dict[str, float] = Field(
         default_factory=dict, description="layout of heads -> share of the training mentions that it can hold"
+    )
+    discontinuous: dict[str, SplitterScore] = Field(
+        default_factory=dict, description="type -> how its discontinuous mentions are found, where these are enough"
     )
     best_epoch: int
     epochs: list[EpochRecord]
@@ -157,6 +163,10 @@ def train_adapter(
         check_same_logits(model, folder, some)
     if len(heads) > 1:
         write_heads(destination, [asdict(head) for head in heads])
+    types = checkpoint.corpus.entity_types if recipe.heads.discontinuous else ()
+    splitter, discontinuous = learn_splitter(corpus.splits["train"], types)
+    if splitter.types:
+        write_whole(destination / DISCONTINUOUS_FILE, splitter.to_json())
     return log, TrainRecord(
         recipe=recipe.model_dump(mode="json"),
         trained_parameters=share.trained_parameters,
@@ -165,6 +175,7 @@ def train_adapter(
         precision=log.precision,
         heads=[HeadRecord.of(head) for head in heads] if len(heads) > 1 else [],
         ceilings={each.name: each.share for each in found[1:] or (found if len(heads) > 1 else [])},
+        discontinuous=discontinuous,
         best_epoch=log.best_epoch,
         epochs=list(log.epochs),
         warnings=warnings,
