@@ -17,6 +17,7 @@ import pytest
 from tests.loopback_hub import LoopbackHub, loopback_hub
 from tests.publishing import hub_environment, run_zoo
 from tests.sharing import shared_folder
+from tests.training.test_coordination import with_gaps
 from tests.training.test_heads import overlapping
 
 FAMILIES = ("bert", "deberta-v2", "electra", "modernbert")
@@ -31,10 +32,18 @@ def add_nested_corpus(registry: Path) -> None:
             {
                 "id": document.id,
                 "text": document.text,
-                "spans": [{"start": s.start, "end": s.end, "type": s.type} for s in document.spans if not s.fragments],
+                "spans": [
+                    {
+                        "start": s.start,
+                        "end": s.end,
+                        "type": s.type,
+                        **({"fragments": s.fragments} if s.fragments else {}),
+                    }
+                    for s in document.spans
+                ],
             }
         )
-        for document in overlapping(6)
+        for document in with_gaps(overlapping(6))
     ]
     for split in ("train", "dev", "test"):
         (registry / "data-nested" / f"{split}.jsonl").write_text("\n".join(lines) + "\n")
@@ -83,6 +92,11 @@ def test_all_heads_are_pushed_and_verified_in_every_architecture(published: tupl
         result = json.loads(files["result.json"])
         assert [head["name"] for head in result["heads"]] == [head["name"] for head in heads]
         assert sum(name.startswith("adapter/heads/") for name in result["fingerprints"]) == len(heads) - 1
+        assert (
+            result["discontinuous"]["Disease"]["kept"] and "Disease" in json.loads(files["discontinuous.json"])["types"]
+        )
+        assert result["scores"]["test"]["nesting"]["discontinuous"]["recall"] > 0.8
+        assert "names of training that stand in two pieces" in files["README.md"].decode()
     assert json.loads(hub.files(REPO)["result.json"])["scores"]["test"]["nesting"]["inner"]["recall"] > 0.9
     assert (folder / "out/checkpoints/tiny-bert/nested/adapter/heads.json").is_file()
 
@@ -92,15 +106,15 @@ def test_a_head_that_was_changed_on_the_hub_is_not_verified(
 ) -> None:
     hub, folder, _ = published
     heads = json.loads(hub.files(REPO)["heads.json"])["heads"]
-    changed = f"{heads[1]['folder']}/adapter_model.safetensors"
-    whole = hub.files(REPO)[changed]
-    hub.put(REPO, {changed: whole[:-2] + b"\x11\x22"})
-    try:
-        args = ("verify", REPO, "--registry", folder / "registry")
-        done = run_zoo(*args, cwd=folder, check=None, **hub_environment(hub, tmp_path))
-        assert done.returncode == 1 and changed in done.stdout + done.stderr
-    finally:
-        hub.put(REPO, {changed: whole})
+    for changed in (f"{heads[1]['folder']}/adapter_model.safetensors", "discontinuous.json"):
+        whole = hub.files(REPO)[changed]
+        hub.put(REPO, {changed: whole[:-2] + b"\x11\x22"})
+        try:
+            args = ("verify", REPO, "--registry", folder / "registry")
+            done = run_zoo(*args, cwd=folder, check=None, **hub_environment(hub, tmp_path))
+            assert done.returncode == 1 and changed in done.stdout + done.stderr
+        finally:
+            hub.put(REPO, {changed: whole})
 
 
 def test_heads_of_an_earlier_push_go_in_the_same_commit(
@@ -132,7 +146,8 @@ def test_the_snippet_of_the_card_finds_what_the_toolkit_finds(
     ours = (
         "import json\nfrom zoo.tagging.tagger import Tagger\n"
         f"found = Tagger.load({REPO!r}).tag({texts!r})\n"
-        "print(json.dumps([sorted(entity.key for entity in each) for each in found]))\n"
+        "print(json.dumps([sorted(entity.key for entity in each if not entity.fragments) for each in found]))\n"
+        "assert any(entity.fragments for each in found for entity in each)\n"
     )
     answers = []
     for code in (plain, ours):

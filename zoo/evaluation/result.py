@@ -242,9 +242,7 @@ class Result(Record):
     ceilings: dict[str, float] | None = Field(
         default=None, description="layout of heads -> share of the training mentions it can hold; null: not counted"
     )
-    discontinuous: dict[str, SplitterScore] | None = Field(
-        default=None, description="type -> how its discontinuous mentions are found; null: training has too few"
-    )
+    discontinuous: dict[str, SplitterScore] | None = Field(default=None, description="by type; null: training has few")
     train_seconds: float
     precision: str
     best_epoch: int
