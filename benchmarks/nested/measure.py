@@ -109,10 +109,11 @@ def _measured(context: Context, folder: Path) -> tuple[str, dict[str, Any]]:
     }
     row["dev"] = _scores(splits["dev"], tag_documents(tagger, splits["dev"], precision="auto"))
     test = [line.entities for line in read_predictions(folder)]
-    row["test"] = _scores(splits["test"], test)
     if tagger.splitter:
         whole = [[entity for entity in entities if not entity.fragments] for entities in test]
+        test = [tagger.splitter.find(d.text, own) for d, own in zip(splits["test"], whole, strict=True)]
         row["test_whole"] = _scores(splits["test"], whole)
+    row["test"] = _scores(splits["test"], test)
     row["seconds"] = _seconds(tagger, splits["test"])
     return result.fingerprints["adapter"], row
 
