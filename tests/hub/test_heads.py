@@ -9,6 +9,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,10 @@ from tests.publishing import hub_environment, run_zoo
 from tests.sharing import shared_folder
 from tests.training.test_coordination import with_gaps
 from tests.training.test_heads import overlapping
+from zoo.errors import ZooError
+from zoo.evaluation.result import load_result
+from zoo.hub.bundle import checkpoint_bundle
+from zoo.registry.loader import load_registry
 
 FAMILIES = ("bert", "deberta-v2", "electra", "modernbert")
 REPO = "openmed/tiny-bert-nested"
@@ -115,6 +120,20 @@ def test_a_head_that_was_changed_on_the_hub_is_not_verified(
             assert done.returncode == 1 and changed in done.stdout + done.stderr
         finally:
             hub.put(REPO, {changed: whole})
+
+
+def test_names_of_a_corpus_that_not_everybody_may_share_stay_at_home(
+    published: tuple[LoopbackHub, Path, Any],
+) -> None:
+    _, folder, _ = published
+    built, registry = folder / "out/checkpoints/tiny-bert/nested", load_registry(folder / "registry")
+    checkpoint = registry.checkpoint("tiny-bert/nested")
+    license_info = checkpoint.corpus.license.model_copy(update={"spdx": "CC-BY-NC-4.0"})
+    corpus = checkpoint.corpus.model_copy(update={"license": license_info})
+    given: Any = (load_result(built / "result.json"), replace(checkpoint, corpus=corpus), registry, None, ())
+    with pytest.raises(ZooError, match="holds names of the corpus") as caught:
+        checkpoint_bundle(built, built, *given)
+    assert "heads.discontinuous=false" in str(caught.value.fix)
 
 
 def test_heads_of_an_earlier_push_go_in_the_same_commit(

@@ -156,7 +156,7 @@ def checkpoint_bundle(
     result.check_adapter(adapter)
     if DISCONTINUOUS_FILE in own and not may_quote(checkpoint.corpus.license):
         raise ZooError(
-            "it holds names of the corpus, whose licence does not let everybody share its text",
+            "it holds names of the corpus, and the licence does not let everybody share its text",
             where=own[DISCONTINUOUS_FILE],
             fix=f"zoo build {result.checkpoint_id} --set heads.discontinuous=false",
         )
