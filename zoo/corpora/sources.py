@@ -231,7 +231,12 @@ def _archive(source: ArchiveSource, entry: CorpusEntry, cache: Path, options: Fe
         if entry.format != "conll":
             return lambda repairs: read_unpacked(source, entry, archive, documents, repairs)
         return lambda repairs: read_archive(
-            source, archive, documents, default_type=entry.default_type, repairs=repairs
+            source,
+            archive,
+            documents,
+            default_type=entry.default_type,
+            language=entry.language,
+            repairs=repairs,
         )
 
     readers = {split: reader(fetch(file, cache, options=options)) for split, file in source.documents.items()}

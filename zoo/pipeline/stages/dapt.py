@@ -51,7 +51,7 @@ class Dapt(StageKind[DaptRecord]):
     """Reads passages and trains LoRA on the backbone by masked language modelling."""
 
     name = "dapt"
-    code = 4
+    code = 5
     serves = "backbone"
     record = DaptRecord
     record_file = "dapt.json"
