@@ -68,8 +68,9 @@ def render_card(result: Result, checkpoint: Checkpoint, registry: Registry, *, v
         origin=_origin(result, backbone),
         verdict=verdict,
         verified=verified,
-        language=language_name(corpus.language),
-        foreign_backbone=_foreign_languages(backbone, corpus),
+        language=" and ".join(map(language_name, corpus.languages)),
+        foreign=_foreign_languages(backbone, corpus),
+        spoken=list(map(language_name, backbone.languages)),
         clinical=bool(_CLINICAL.search(f"{corpus.title} {corpus.description}")),
         descriptions={item.name: item.description for item in registry.labels.types},
         meanings=MEANINGS,
@@ -179,11 +180,9 @@ def _checked(metadata: ModelCardData, body: str, result: Result) -> str:
 
 
 def _foreign_languages(backbone: Backbone, corpus: CorpusEntry) -> list[str]:
-    """Names of the backbone's languages where the corpus's is none of them (`mul`: of many); else empty."""
+    """Names of the corpus's languages that are none of the backbone's (`mul`: of many)."""
     known = {tag.partition("-")[0] for tag in backbone.languages}
-    if known & {corpus.language.partition("-")[0], "mul"}:
-        return []
-    return [language_name(tag) for tag in backbone.languages]
+    return [language_name(tag) for tag in corpus.languages if not known & {tag.partition("-")[0], "mul"}]
 
 
 def _origin(result: Result, backbone: Backbone) -> str:

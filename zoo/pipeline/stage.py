@@ -219,7 +219,10 @@ _ADAPTER_BYTES_PER_PARAMETER = 0.06
 
 def subtokens(checkpoint: Checkpoint, split: SplitName) -> float:
     """About how many sub-tokens a split has, by the registry."""
-    corpus, known = checkpoint.corpus, {tag.partition("-")[0] for tag in checkpoint.backbone.languages}
-    foreign = not known & {corpus.language.partition("-")[0], "mul"}
-    info = corpus.splits.get(split)
-    return (_FOREIGN_SUBTOKENS if foreign else _SUBTOKENS) * ((info and info.tokens) or _UNKNOWN_TOKENS)
+    known = {tag.partition("-")[0] for tag in checkpoint.backbone.languages}
+    number = 0.0
+    for part in checkpoint.corpus.parts:
+        foreign = not known & {part.language.partition("-")[0], "mul"}
+        info = part.splits.get(split)
+        number += (_FOREIGN_SUBTOKENS if foreign else _SUBTOKENS) * ((info and info.tokens) or _UNKNOWN_TOKENS)
+    return number
