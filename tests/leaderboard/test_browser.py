@@ -210,6 +210,10 @@ class TestBoard:
         reader.choose("#f-sizes", "150 to 500 M")
         reader.wait_for_names(["large/mixed", "large/notes"])
         page.locator("#reset").click()
+        reader.choose("#f-languages", "es")
+        reader.wait_for_names(["large/mixed", "small/mixed"])
+        assert "languages=es" in page.url
+        page.locator("#reset").click()
         reader.choose("#f-licenses", "MIT")
         reader.wait_for_names(["odd/notes"])
         page.locator("#reset").click()

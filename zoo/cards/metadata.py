@@ -48,7 +48,7 @@ def checkpoint_metadata(
     from huggingface_hub import ModelCardData
 
     return ModelCardData(
-        language=corpus.language,
+        language=list(corpus.languages) if len(corpus.languages) > 1 else corpus.language,
         **hub_license(verdict.spdx),
         library_name="peft",
         pipeline_tag="token-classification",
@@ -110,17 +110,21 @@ def hub_license(spdx: str) -> dict[str, Any]:
 
 
 def dataset_ids(corpus: CorpusEntry) -> list[str]:
-    """Datasets of the Hub that a corpus is read from, else its id."""
-    return [source.dataset for source in corpus.sources if isinstance(source, HubSource)] or [corpus.id]
+    """Datasets of the Hub that a corpus is read from, else its id; those of all its members."""
+    return [
+        name
+        for part in corpus.parts
+        for name in [source.dataset for source in part.sources if isinstance(source, HubSource)] or [part.id]
+    ]
 
 
 def _widget(result: Result, corpus: CorpusEntry) -> list[dict[str, str]]:
     found = []
     for name in result.entity_types:
         mentions = result.corpus_record.examples.get(name, [])
-        text = example_sentence(name, corpus.language) or ", ".join(mentions[:3])
-        if text:
-            found.append({"text": text, "example_title": name})
+        sentences = [text for tag in corpus.languages if (text := example_sentence(name, tag))]
+        texts = sentences or [", ".join(mentions[:3])]
+        found += [{"text": text, "example_title": name} for text in texts if text]
     return found[:5]
 
 
@@ -128,7 +132,7 @@ def _evaluations(result: Result, corpus: CorpusEntry) -> list[EvalResult]:
     """One entry a score. What the Hub shows apart differs in the dataset's config or split."""
     hub = next((source for source in corpus.sources if isinstance(source, HubSource)), None)
     dataset: dict[str, Any] = {
-        "dataset_type": dataset_ids(corpus)[0],
+        "dataset_type": hub.dataset if hub else corpus.id,
         "dataset_name": result.corpus_record.title,
         "dataset_revision": hub.revision if hub else None,
     }
@@ -138,6 +142,8 @@ def _evaluations(result: Result, corpus: CorpusEntry) -> list[EvalResult]:
     if len(scores.test.per_type) > 1:
         for name, score in scores.test.per_type.items():
             found += _metrics(score.f1, score, {**test, "dataset_config": name}, name)
+    for name, own in scores.members.items():
+        found += _metrics(own.test.micro_f1, own.test, {**test, "dataset_config": name}, name)
     if result.raw_text:
         raw = result.raw_text.score
         found += _metrics(raw.micro_f1, raw, {**test, "dataset_config": "raw text"}, "raw text")

@@ -52,7 +52,8 @@ def render_card(result: Result, checkpoint: Checkpoint, registry: Registry, *, v
     result = current_result(result, registry)
     backbone, corpus = checkpoint.backbone, checkpoint.corpus
     verdict = judge_result(result, backbone, corpus)
-    sentence = next((text for name in result.entity_types if (text := example_sentence(name, corpus.language))), None)
+    sentences = (example_sentence(name, tag) for tag in corpus.languages for name in result.entity_types)
+    sentence = next((text for text in sentences if text), None)
     siblings = [name for name in suite_corpora(backbone.id, registry) if name != result.corpus]
     public = [name for name in siblings if judge(backbone, registry.corpora[name]).publishable]
     sibling = next(iter(public or siblings), "another-corpus")
@@ -69,8 +70,9 @@ def render_card(result: Result, checkpoint: Checkpoint, registry: Registry, *, v
         origin=_origin(result, backbone),
         verdict=verdict,
         verified=verified,
-        language=language_name(corpus.language),
-        foreign_backbone=_foreign_languages(backbone, corpus),
+        language=" and ".join(map(language_name, corpus.languages)),
+        foreign=_foreign_languages(backbone, corpus),
+        spoken=list(map(language_name, backbone.languages)),
         clinical=bool(_CLINICAL.search(f"{corpus.title} {corpus.description}")),
         descriptions={item.name: item.description for item in registry.labels.types},
         meanings=MEANINGS,
@@ -180,10 +182,8 @@ def _checked(metadata: ModelCardData, body: str, result: Result) -> str:
 
 
 def _foreign_languages(backbone: Backbone, corpus: CorpusEntry) -> list[str]:
-    """Names of the backbone's languages where the corpus's is none of them (`mul`: of many); else empty."""
-    if speaks(backbone.languages, corpus.language):
-        return []
-    return [language_name(tag) for tag in backbone.languages]
+    """Names of the corpus's languages that are none of the backbone's."""
+    return [language_name(tag) for tag in corpus.languages if not speaks(backbone.languages, tag)]
 
 
 def _origin(result: Result, backbone: Backbone) -> str:

@@ -21,7 +21,7 @@ def mismatches(checkpoints: Sequence[Checkpoint], registry: Registry) -> dict[st
     found: dict[str, list[str]] = {}
     for checkpoint in checkpoints:
         backbone, corpus = checkpoint.backbone, checkpoint.corpus
-        texts = {corpus.id: (corpus.language, "it finds less than one that was")}
+        texts = {part.id: (part.language, "it finds less than one that was") for part in corpus.parts}
         for name in checkpoint.recipe.dapt.passages:
             texts[f"the passages {name}"] = (registry.passage(name).language, "pre-training may spoil what it knows")
         for name, (language, consequence) in texts.items():

@@ -220,7 +220,9 @@ _ADAPTER_BYTES_PER_PARAMETER = 0.06
 
 def subtokens(checkpoint: Checkpoint, split: SplitName) -> float:
     """About how many sub-tokens a split has, by the registry."""
-    corpus = checkpoint.corpus
-    foreign = not speaks(checkpoint.backbone.languages, corpus.language)
-    info = corpus.splits.get(split)
-    return (_FOREIGN_SUBTOKENS if foreign else _SUBTOKENS) * ((info and info.tokens) or _UNKNOWN_TOKENS)
+    number = 0.0
+    for part in checkpoint.corpus.parts:
+        foreign = not speaks(checkpoint.backbone.languages, part.language)
+        info = part.splits.get(split)
+        number += (_FOREIGN_SUBTOKENS if foreign else _SUBTOKENS) * ((info and info.tokens) or _UNKNOWN_TOKENS)
+    return number
