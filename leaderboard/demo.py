@@ -20,6 +20,7 @@ from layers import AGREEMENTS, Layer, as_file, compare, table
 from marks import colors, legend, render_text
 from parts import html
 from zoo.errors import ZooError
+from zoo.language import primary
 from zoo.tagging.pool import Pool
 from zoo.tagging.tagger import OutOfTimeError
 
@@ -167,7 +168,7 @@ def build(board: Callable[[], Board], pool: Pool, linkers: Linkers) -> gr.Dropdo
     start = board()
     examples = EXAMPLES | (NESTED if any(entry.heads > 1 for entry in start.entries) else {})
     for tag, more in OF_LANGUAGES.items():
-        examples |= more if tag in start.languages else {}
+        examples |= more if any(primary(each) == tag for each in start.languages) else {}
     html(f'<p class="privacy">{escape(PRIVACY)}</p>')
     with gr.Row(equal_height=False):
         with gr.Column(scale=3, min_width=300):

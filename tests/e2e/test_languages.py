@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import random
 import unicodedata
 from collections.abc import Callable
 from pathlib import Path
@@ -55,6 +56,8 @@ def registry(tmp_path: Path) -> Path:
     """A tiny model of a multilingual encoder's layout (BERT with a SentencePiece vocabulary), and Chinese passages."""
     folder = tmp_path / "registry"
     texts = [document["text"] for language in LANGUAGES for document in documents(language)]
+    rng = random.Random(0)
+    texts += ["".join(rng.sample(text, len(text))) for text in texts]  # so that pieces do not reach over mentions
     for name in ("backbones", "passages", "texts"):
         (folder / name).mkdir(parents=True)
     save_tiny_backbone("bert", folder / "models" / "tiny", tiny_tokenizer("unigram", texts))
@@ -63,12 +66,29 @@ def registry(tmp_path: Path) -> Path:
             f"id: {name}\ntitle: Tiny\nfamily: bert\npath: models/tiny\nparameters_million: 0.1\n"
             f"languages: [{spoken}]\nwindow_tokens: 32\nstride_tokens: 8\n{LICENSE}"
         )
-    passages = [
-        {"id": str(number), "text": "".join(TEMPLATES["zh"][(number + k) % 3].format(
-            disease=DISEASES["zh"][(number * k) % 5], drug=DRUGS["zh"][(number + k) % 4], number=100 * number + k,
-        ) for k in range(12))}
-        for number in range(20)
-    ]  # fmt: skip
+    words = [
+        "研究",
+        "患者",
+        "疗效",
+        "安全",
+        "比较",
+        "治疗",
+        "随访",
+        "结果",
+        "药物",
+        "血压",
+        "方法",
+        "医院",
+        "剂量",
+        "症状",
+        "检查",
+        "分析",
+        "改善",
+        "发热",
+        "咳嗽",
+        "心脏",
+    ]
+    passages = [{"id": str(number), "text": "".join(rng.choices(words, k=80)) + "。"} for number in range(20)]
     lines = [json.dumps(passage, ensure_ascii=False) for passage in passages]
     (folder / "texts" / "p.jsonl").write_text("\n".join(lines), encoding="utf-8")
     (folder / "passages" / "chinese.yaml").write_text(

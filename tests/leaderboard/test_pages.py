@@ -13,7 +13,7 @@ import demo
 import plots
 import submissions
 from data import Board, Reported, load_board
-from examples import EXAMPLES
+from examples import EXAMPLES, OF_LANGUAGES
 from layers import Layer
 from model_page import render_model
 from tests.leaderboard.boards import save
@@ -152,7 +152,9 @@ class TestSubmissions:
 
 class TestDemo:
     def test_every_example_is_short_and_holds_no_markup(self) -> None:
-        assert len(EXAMPLES) == 3 and all(200 < len(text) < 1500 and "<" not in text for text in EXAMPLES.values())
+        of_languages = [text for more in OF_LANGUAGES.values() for text in more.values()]
+        assert len(EXAMPLES) == 3 and {"es", "zh", "ar"} <= set(OF_LANGUAGES)
+        assert all(100 < len(text) < 1500 and "<" not in text for text in (*EXAMPLES.values(), *of_languages))
 
     @pytest.mark.parametrize(
         ("text", "words"),
