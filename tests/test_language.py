@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import unicodedata
 from itertools import accumulate
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,10 +13,14 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from tests.tiny import tiny_tokenizer
+from zoo.corpora.archive import _Row, cut_sentences
 from zoo.corpora.document import Span
+from zoo.corpora.readers.conll import read_conll
 from zoo.language import language_name, speaks
 from zoo.language.cutting import count_words, letter_runs, sentences, word_spans
 from zoo.language.writing import flat, flatten, is_flat, is_mark, trim
+from zoo.linking.abbreviations import find_abbreviations
+from zoo.linking.spelling import plain
 from zoo.modeling.labels import LabelSpace
 from zoo.modeling.windows import Entity, decode, encode, finish, label_window
 
@@ -181,3 +186,32 @@ def test_sentences_of_languages(language: str, text: str, expected: int) -> None
 def test_languages_have_names_and_are_compared_without_their_region() -> None:
     assert [language_name(tag) for tag in ("de-AT", "zh", "mul", "xq")] == ["German", "Chinese", "many languages", "xq"]
     assert speaks(("en",), "en-GB") and speaks(("mul",), "ru") and not speaks(("en", "de"), "es")
+
+
+def test_columns_of_scripts_without_spaces_become_text_without_spaces(tmp_path: Path) -> None:
+    rows = {"zh": ["患者", "服用", "阿司匹林", "100", "mg", "。"], "ru": ["Назначен", "аспирин", "."]}
+    for language, tokens in rows.items():
+        lines = [f"{token}\t{'B-Chemical' if token in ('阿司匹林', 'аспирин') else 'O'}" for token in tokens]
+        (tmp_path / f"{language}.tsv").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    chinese, russian = (next(read_conll(tmp_path / f"{language}.tsv")) for language in rows)
+    assert (chinese.text, russian.text) == ("患者服用阿司匹林 100 mg 。", "Назначен аспирин .")
+    for document in (chinese, russian):
+        (span,) = document.spans
+        assert document.text[span.start : span.end] in ("阿司匹林", "аспирин")
+        assert [document.text[start:end] for start, end in document.tokens or ()] in rows.values()
+
+
+def test_documents_in_columns_are_cut_where_sentences_of_their_language_end() -> None:
+    def starts(text: str, language: str) -> list[str]:
+        rows = [_Row(token, "O", number, True) for number, token in enumerate(text.split())]
+        return [sentence[0].token for sentence in cut_sentences(rows, language)]
+
+    assert starts("患者 服药 。 三天 后 头痛 ！ 停药 。", "zh") == ["患者", "三天", "停药"]
+    assert starts("تناول الأسبرين . هل شعر بألم ؟ توقف .", "ar") == ["تناول", "هل", "توقف"]
+    assert starts("Grew in E. coli . See Fig . 2 . It died .", "en") == ["Grew", "See", "It"]
+
+
+def test_names_are_linked_however_they_are_written() -> None:
+    assert plain("E\u0301pilepsie") == plain("épilepsie") and plain("अस्थमा रोग").split() == ["अस्थमा", "रोग"]
+    assert find_abbreviations("慢性肾脏病（CKD）", [(0, 5, "D"), (6, 9, "D")]) == {"CKD": "慢性肾脏病"}
+    assert find_abbreviations("heart fai\u00adlure (HF)") == {"HF": "heart failure"}

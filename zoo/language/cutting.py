@@ -19,7 +19,9 @@ _NO_SPACES = (
 )
 """Chinese, Japanese, Thai, Lao, Burmese, Khmer: white space does not part their words."""
 _UNPARTED = re.compile(f"[{_NO_SPACES}]")
+_NO_GAP = re.compile(f"[{_NO_SPACES}\u3001\u3002\uff01\uff08\uff09\uff0c\uff1a\uff1b\uff1f]")
 _PIECE = re.compile(r"\S+")
+_PLAIN_LETTERS = re.compile(r"[^\W_]+")
 _LETTERS = regex.compile(r"(?:[\p{L}\p{N}]\p{M}*)+")
 _ENGLISH_SENTENCE_END = re.compile(r"\s*[\r\n]+\s*|(?<=[.?!])\s+")
 
@@ -35,14 +37,21 @@ def word_spans(text: str) -> list[tuple[int, int]]:
     return [word for start, end in spans for word in _parted(text, start, end)]
 
 
+def gap(before: str, after: str) -> str:
+    """What stands between two tokens or sentences of a text: nothing in scripts without white space, else a space."""
+    return "" if _NO_GAP.match(before[-1:]) and _NO_GAP.match(after[:1]) else " "
+
+
 def count_words(text: str) -> int:
     """Number of words, as `word_spans` finds them."""
     return len(text.split()) if text.isascii() or not _UNPARTED.search(text) else len(word_spans(text))
 
 
 def letter_runs(text: str) -> list[str]:
-    """Runs of letters and digits, of scripts without white space word by word."""
-    if text.isascii() or not _UNPARTED.search(text):
+    """Runs of letters with their marks and digits, of scripts without white space word by word."""
+    if text.isascii():
+        return _PLAIN_LETTERS.findall(text)
+    if not _UNPARTED.search(text):
         found: list[str] = _LETTERS.findall(text)
         return found
     return [run for start, end in word_spans(text) for run in _LETTERS.findall(text, start, end)]

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from zoo.corpora.document import Document
+from zoo.language.cutting import gap
 
 LONGEST_RUN = 10
 """Sentences of the longest run; runs have 2 to this many, each length as likely."""
@@ -94,10 +95,12 @@ def join_runs(documents: Sequence[Document], share: float, rng: random.Random) -
 
 
 def _join(run: Sequence[Document]) -> Document:
-    spans, offset = [], 0
+    spans, text = [], ""
     for document in run:
+        text += gap(text, document.text) if text else ""
+        offset = len(text)
+        text += document.text
         for span in document.spans:
             moved = tuple((start + offset, end + offset) for start, end in span.fragments)
             spans.append(replace(span, start=span.start + offset, end=span.end + offset, fragments=moved))
-        offset += len(document.text) + 1
-    return Document(run[0].id, " ".join(document.text for document in run), tuple(spans))
+    return Document(run[0].id, text, tuple(spans))
