@@ -23,13 +23,12 @@ from zoo.corpora.readers import read_split
 from zoo.corpora.readers.conll import TagReader
 from zoo.errors import ZooError
 from zoo.language import primary
-from zoo.language.cutting import sentence_starts
+from zoo.language.cutting import ENGLISH_ABBREVIATION, sentence_starts
 from zoo.registry.schema import ArchiveSource, CorpusEntry
 
 _LARGEST_MEMBER_BYTES = 64 * 1024**2
 _STOP = re.compile(r"[.!?]+")
 _CLOSING = re.compile(r"""["'”’)\]]+""")
-_ABBREVIATION = re.compile(r"[A-Za-z]|al|approx|cf|Dr|Figs?|[Nn]os?|Prof|Refs?|resp|sp|spp|St|vs")
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,7 +160,7 @@ def _ends_sentence(rows: Sequence[_Row], index: int) -> bool:
         stop -= 1
     if not _STOP.fullmatch(rows[stop].token):
         return False
-    return stop == 0 or rows[stop].spaced or not _ABBREVIATION.fullmatch(rows[stop - 1].token)
+    return stop == 0 or rows[stop].spaced or not ENGLISH_ABBREVIATION.fullmatch(rows[stop - 1].token)
 
 
 def _read_list(path: Path) -> list[str]:

@@ -23,6 +23,8 @@ _NO_GAP = re.compile(f"[{_NO_SPACES}\u3001\u3002\uff01\uff08\uff09\uff0c\uff1a\u
 _PIECE = re.compile(r"\S+")
 _PLAIN_LETTERS = re.compile(r"[^\W_]+")
 _LETTERS = regex.compile(r"(?:[\p{L}\p{N}]\p{M}*)+")
+ENGLISH_ABBREVIATION = re.compile(r"[A-Za-z]|al|approx|cf|Dr|Figs?|[Nn]os?|Prof|Refs?|resp|sp|spp|St|vs")
+"""Words before full stops that end no sentence."""
 _ENGLISH_SENTENCE_END = re.compile(r"\s*[\r\n]+\s*|(?<=[.?!])\s+")
 
 
