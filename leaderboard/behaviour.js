@@ -1,7 +1,7 @@
 // What the browser does by itself: copy, save, open a file, and keep the address in step with the view.
 (() => {
-  const VIEW = ["view", "search", "corpora", "types", "backbones", "sizes", "licenses", "verified", "reported",
-                "columns", "sort", "descending", "page"];
+  const VIEW = ["view", "search", "corpora", "types", "backbones", "languages", "sizes", "licenses", "verified",
+                "reported", "columns", "sort", "descending", "page"];
 
   const say = text => {
     let box = document.getElementById("space-said");

@@ -89,6 +89,10 @@ COLUMNS: tuple[Column, ...] = (
         False,
     ),
     Column(
+        "language", "Language", "Languages of the corpus, as BCP 47 tags", lambda e: " ".join(e.languages) or None,
+        lambda e: ", ".join(e.languages) or MISSING, False, True, False,
+    ),
+    Column(
         "types", "Finds", "Entity types", lambda e: " ".join(e.types), lambda e: ", ".join(e.types), False, True, False
     ),
     Column(

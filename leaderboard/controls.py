@@ -53,6 +53,7 @@ class Controls:
             self.backbones = self._choice("Backbones", board.backbones, "f-backbones")
         with gr.Accordion("More filters, columns, export", open=False, elem_id="more"):
             with gr.Row(elem_classes="filters"):
+                self.languages = self._choice("Language", board.languages, "f-languages")
                 self.sizes = self._choice("Size (parameters)", list(SIZES), "f-sizes")
                 self.licenses = self._choice("Licence", board.licenses, "f-licenses")
             self.verified = gr.Checkbox(label="Verified only", elem_id="f-verified")
@@ -79,8 +80,8 @@ class Controls:
     def filters(self) -> list[Any]:
         """What the reader sets directly."""
         return [
-            self.search, self.corpora, self.types, self.backbones, self.sizes, self.licenses, self.verified,
-            self.reported, self.columns,
+            self.search, self.corpora, self.types, self.backbones, self.languages, self.sizes, self.licenses,
+            self.verified, self.reported, self.columns,
         ]  # fmt: skip
 
     @property
@@ -96,6 +97,7 @@ class Controls:
             gr.Dropdown(choices=board.corpora, value=list(view.corpora)),
             gr.Dropdown(choices=board.types, value=list(view.types)),
             gr.Dropdown(choices=board.backbones, value=list(view.backbones)),
+            gr.Dropdown(choices=board.languages, value=list(view.languages)),
             list(view.sizes),
             gr.Dropdown(choices=board.licenses, value=list(view.licenses)),
             view.verified,
@@ -181,7 +183,7 @@ def _searched(position: str) -> str:
 
 def _view(*values: Any) -> View:
     """The view of the controls' values."""
-    search, corpora, types, backbones, sizes, licenses, verified, reported, columns, position = values
+    search, corpora, types, backbones, languages, sizes, licenses, verified, reported, columns, position = values
     name, sort, direction, page, _ = (position or _position(View())).split("|", 4)
     return View(
         view=name if name in VIEWS else View.view,
@@ -189,6 +191,7 @@ def _view(*values: Any) -> View:
         corpora=tuple(corpora or ()),
         types=tuple(types or ()),
         backbones=tuple(backbones or ()),
+        languages=tuple(languages or ()),
         sizes=tuple(sizes or ()),
         licenses=tuple(licenses or ()),
         verified=bool(verified),

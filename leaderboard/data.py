@@ -90,6 +90,11 @@ class Board:
         return sorted(counts, key=lambda name: (-counts[name], name))
 
     @cached_property
+    def languages(self) -> list[str]:
+        """Languages of the entries' corpora."""
+        return sorted({tag for entry in self.entries for tag in entry.languages})
+
+    @cached_property
     def backbones(self) -> list[str]:
         """Backbones of the entries."""
         return sorted({entry.backbone for entry in self.entries})
@@ -180,6 +185,7 @@ def from_result(result: Mapping[str, Any], *, verified: bool) -> Entry:
         "backbone": result["backbone"],
         "corpus": result["corpus"],
         "entity_types": " ".join(result["entity_types"]),
+        "languages": " ".join((result.get("corpus_record") or {}).get("languages", ())),
         "test_micro_f1": float(test["micro_f1"]),
         "test_ci95_low": float(test["ci95"][0]),
         "test_ci95_high": float(test["ci95"][1]),
@@ -227,6 +233,7 @@ def _from_row(row: Mapping[str, Any], detail: Mapping[str, Any]) -> Entry:
         backbone=row["backbone"],
         corpora=(row["corpus"],),
         types=tuple(row["entity_types"].split()),
+        languages=tuple(row.get("languages", "").split()),
         f1=row["test_micro_f1"],
         low=row.get("test_ci95_low"),
         high=row.get("test_ci95_high"),

@@ -15,11 +15,12 @@ from columns import escape
 from concepts import Linkers
 from data import Board
 from entry import Entry
-from examples import EXAMPLES, NESTED
+from examples import EXAMPLES, NESTED, OF_LANGUAGES
 from layers import AGREEMENTS, Layer, as_file, compare, table
 from marks import colors, legend, render_text
 from parts import html
 from zoo.errors import ZooError
+from zoo.language import primary
 from zoo.tagging.pool import Pool
 from zoo.tagging.tagger import OutOfTimeError
 
@@ -166,6 +167,8 @@ def build(board: Callable[[], Board], pool: Pool, linkers: Linkers) -> gr.Dropdo
     """Lay out the tab; returns the choice of models, for whoever opens the demo with one."""
     start = board()
     examples = EXAMPLES | (NESTED if any(entry.heads > 1 for entry in start.entries) else {})
+    for tag, more in OF_LANGUAGES.items():
+        examples |= more if any(primary(each) == tag for each in start.languages) else {}
     html(f'<p class="privacy">{escape(PRIVACY)}</p>')
     with gr.Row(equal_height=False):
         with gr.Column(scale=3, min_width=300):

@@ -21,9 +21,9 @@ SIZES: dict[str, tuple[float, float]] = {
 class Entry:
     """One row: a checkpoint on its corpus, one of its entity types, or the mean of a backbone over several corpora.
 
-    Scores are fractions of 1, with F1 strict over character spans; None: not measured. `processor` is that of
-    `ms_per_1000_words`, with the number of threads. Of several seeds, `f1` is the mean, `first_f1` the F1 of the
-    adapter that is published.
+    `languages` are BCP 47 tags of its corpora. Scores are fractions of 1, with F1 strict over character spans; None:
+    not measured. `processor` is that of `ms_per_1000_words`, with the number of threads. Of several seeds, `f1` is the
+    mean, `first_f1` the F1 of the adapter that is published.
     """
 
     key: str
@@ -32,6 +32,7 @@ class Entry:
     corpora: tuple[str, ...]
     types: tuple[str, ...]
     f1: float
+    languages: tuple[str, ...] = ()
     repo_id: str = ""
     base_repo_id: str = ""
     low: float | None = None

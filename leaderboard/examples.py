@@ -46,3 +46,36 @@ NESTED: dict[str, str] = {
     ),
 }
 """For boards with a model of several heads."""
+
+OF_LANGUAGES: dict[str, dict[str, str]] = {
+    "es": {
+        "Caso clínico": (
+            "Mujer de 58 años con diabetes mellitus tipo 2 e hipertensión arterial, en tratamiento con metformina y "
+            "enalapril, que acude por disnea y edemas. En la analítica destacan creatinina 2,1 mg/dl, albúmina baja, "
+            "ferritina elevada y LDH normal. En la biopsia renal se observa nefropatía diabética. Se retira la "
+            "metformina y se inicia furosemida e insulina glargina, con buena evolución."
+        ),
+    },
+    "ru": {
+        "Выписка": (
+            "Пациентка 58 лет с сахарным диабетом 2 типа и артериальной гипертензией, принимает метформин и эналаприл. "
+            "Жалобы на одышку и отёки. Креатинин 186 мкмоль/л, альбумин снижен, ферритин повышен. Диагноз: "
+            "диабетическая нефропатия. Метформин отменён, назначены фуросемид и инсулин гларгин."
+        ),
+    },
+    "zh": {
+        "病历": (
+            "女，58岁，患2型糖尿病和高血压，长期服用二甲双胍和依那普利。因气促、双下肢水肿入院。化验：肌酐186 μmol/L，"
+            "白蛋白降低，铁蛋白升高，乳酸脱氢酶正常。肾活检提示糖尿病肾病。停用二甲双胍，给予呋塞米和甘精胰岛素，病情好转。"
+            "出院后继续控制血压和血糖，两周后门诊复查肾功能、血常规及尿蛋白。"
+        ),
+    },
+    "ar": {
+        "تقرير طبي": (
+            "مريضة عمرها 58 عاما لديها داء السكري من النوع الثاني وارتفاع ضغط الدم، تتناول الميتفورمين والإنالابريل. "
+            "حضرت بسبب ضيق النفس والوذمة. الكرياتينين 186 ميكرومول/لتر، والألبومين منخفض، والفيريتين مرتفع. أظهرت "
+            "خزعة الكلية اعتلال الكلية السكري. أوقف الميتفورمين وأعطيت فوروسيميد وأنسولين غلارجين."
+        ),
+    },
+}
+"""By BCP 47 tag; each for boards with a model of that language."""

@@ -55,6 +55,7 @@ def _facts(entry: Entry, result: Mapping[str, Any]) -> str:
     facts = [
         ("Strict F1", f"{percent(entry.f1)} ({interval(entry) or 'no interval'})"),
         ("Rank on its corpus", rank(entry)),
+        *([("Language", ", ".join(entry.languages))] if entry.languages else []),
         ("Verified from the Hub", verified(entry)),
         ("Licence", entry.license or MISSING),
         ("Trained parameters", f"{count(entry.trained_parameters)} of {count(entry.parameters)}"),
@@ -112,6 +113,15 @@ def _scores(entry: Entry, result: Mapping[str, Any]) -> str:
     test, memory = result["scores"]["test"], result.get("memorisation") or {}
     lines: list[tuple[str, Mapping[str, Any], str]] = [
         ("Test split", {**test, "f1": test["micro_f1"]}, "{} to {}".format(*map(percent, test["ci95"]))),
+    ]
+    lines += [
+        (
+            f"Of it {name} ({own['language']})",
+            {**part, "f1": part["micro_f1"]},
+            "{} to {}".format(*map(percent, part["ci95"])),
+        )
+        for name, own in (result["scores"].get("members") or {}).items()
+        for part in (own["test"],)
     ]
     lines += [(f"Mentions {name} in training", memory[name], "") for name in ("seen", "unseen") if memory.get(name)]
     clean = result.get("without_leaked")

@@ -152,6 +152,7 @@ def cross(matrix: Mapping[str, Any]) -> go.Figure:
     if not cells:
         return empty("no cross-corpus scores yet: zoo cross MODEL... --corpora A,B --out DIR")
     models, corpora = list(matrix["models"])[::-1], list(matrix["corpora"])
+    rows, columns = list(matrix.get("rows", matrix["models"]))[::-1], list(matrix.get("columns", corpora))
     values: list[list[float | None]] = []
     texts: list[list[str]] = []
     notes: list[list[str]] = []
@@ -161,7 +162,7 @@ def cross(matrix: Mapping[str, Any]) -> go.Figure:
         stars = ["*" if cell.get("status") == "reduced" else "" for cell in row]
         texts.append(["" if v is None else f"{v:.1f}{star}" for v, star in zip(values[-1], stars, strict=True)])
         notes.append(["<br>".join(textwrap.wrap(cell.get("note") or "", 50)) for cell in row])
-    figure = go.Figure(_heat(values, corpora, models, "F1 %{z:.1f}<br>%{customdata}"))
+    figure = go.Figure(_heat(values, columns, rows, "F1 %{z:.1f}<br>%{customdata}"))
     figure.update_traces(text=texts, texttemplate="%{text}", customdata=notes)
     figure.update_xaxes(
         title={"text": "framed: trained on it<br>*: types in common alone<br>empty: none", "font": {"size": 12}}

@@ -127,6 +127,7 @@ def _mean_entry(backbone: str, parts: Sequence[Entry]) -> Entry:
         corpora=tuple(part.corpus for part in parts),
         types=tuple(dict.fromkeys(name for part in parts for name in part.types)),
         f1=fmean(part.f1 for part in parts),
+        languages=tuple(dict.fromkeys(tag for part in parts for tag in part.languages)),
         repo_id=parts[0].base_repo_id,
         **means,
         n_seeds=min(part.n_seeds for part in parts),

@@ -26,7 +26,7 @@ class View:
     Attributes:
         view: Key of `VIEWS`.
         search: Every word must stand in name, corpus, types or licence.
-        corpora, types, backbones, sizes, licenses: One of these; empty: any.
+        corpora, types, backbones, languages, sizes, licenses: One of these; empty: any.
         verified: Only models whose score was reproduced from the Hub.
         reported: Figures of others are shown too.
         columns: Keys of `COLUMNS`.
@@ -40,6 +40,7 @@ class View:
     corpora: tuple[str, ...] = ()
     types: tuple[str, ...] = ()
     backbones: tuple[str, ...] = ()
+    languages: tuple[str, ...] = ()
     sizes: tuple[str, ...] = ()
     licenses: tuple[str, ...] = ()
     verified: bool = False
@@ -96,6 +97,7 @@ class View:
             corpora=known("corpora", board.corpora),
             types=known("types", board.types),
             backbones=known("backbones", board.backbones),
+            languages=known("languages", board.languages),
             sizes=known("sizes", SIZES),
             licenses=known("licenses", board.licenses),
             verified=flag("verified"),
@@ -153,13 +155,14 @@ def select(board: Board, view: View) -> list[Entry]:
     pool = {"overall": board.overall, "type": board.per_type}.get(view.view, board.entries)
     words = view.search.lower().split()
     corpora, types, backbones = set(view.corpora), set(view.types), set(view.backbones)
-    sizes, licenses = set(view.sizes), set(view.licenses)
+    languages, sizes, licenses = set(view.languages), set(view.sizes), set(view.licenses)
     kept = [
         entry
         for entry in pool
         if (not corpora or corpora.intersection(entry.corpora))
         and (not types or types.intersection(entry.types))
         and (not backbones or entry.backbone in backbones)
+        and (not languages or languages.intersection(entry.languages))
         and (not sizes or entry.size in sizes)
         and (not licenses or licenses.intersection(entry.license.split(", ")))
         and (not view.verified or entry.verified is True)

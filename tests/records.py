@@ -318,6 +318,7 @@ def result_data(**changes: Any) -> dict[str, Any]:
         "seeds": [13],
         "corpus_record": {
             "title": "Notes",
+            "languages": ["en"],
             "unit": "sentence",
             "source": "local files, verified by fingerprint",
             "license": "CC-BY-4.0",

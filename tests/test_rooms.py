@@ -17,6 +17,7 @@ ROOMS = (
         "files",
         "records",
         "energy",
+        "language",
         "registry",
         "settings",
         "project",

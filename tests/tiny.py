@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,7 @@ _SIZES: dict[str, Any] = {
 }
 
 
-def tiny_tokenizer(kind: str) -> Any:
+def tiny_tokenizer(kind: str, texts: Sequence[str] = TEXTS) -> Any:
     """A fast tokenizer: `wordpiece` (BERT, ELECTRA), `unigram` (DeBERTa, XLM-R) or `bpe` (RoBERTa, ModernBERT)."""
     from tokenizers import Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers
     from transformers import PreTrainedTokenizerFast
@@ -69,7 +70,7 @@ def tiny_tokenizer(kind: str) -> Any:
         trainer = trainers.BpeTrainer(
             vocab_size=400, special_tokens=list(special.values()), initial_alphabet=pre_tokenizers.ByteLevel.alphabet()
         )
-    tokenizer.train_from_iterator(TEXTS, trainer)
+    tokenizer.train_from_iterator(texts, trainer)
     begin, end = special["cls_token"], special["sep_token"]
     ids = [(begin, tokenizer.token_to_id(begin)), (end, tokenizer.token_to_id(end))]
     template = processors.TemplateProcessing(single=f"{begin} $A {end}", special_tokens=ids)
@@ -89,12 +90,15 @@ TOKENIZER_OF = {
 }
 
 
-def save_tiny_backbone(family: str, folder: Path) -> None:
-    """Write config, random weights and tokenizer of a tiny encoder without a token-classification head."""
+def save_tiny_backbone(family: str, folder: Path, tokenizer: Any = None) -> None:
+    """Write config, random weights and tokenizer of a tiny encoder without a token-classification head.
+
+    Its tokenizer is of the family's own kind where none is given.
+    """
     import transformers as t
 
     t.set_seed(0)
-    tokenizer = tiny_tokenizer(TOKENIZER_OF[family])
+    tokenizer = tokenizer or tiny_tokenizer(TOKENIZER_OF[family])
     common = {**_SIZES, "vocab_size": len(tokenizer), "pad_token_id": tokenizer.pad_token_id}
     configs: dict[str, Any] = {
         "bert": lambda: t.BertConfig(**common),

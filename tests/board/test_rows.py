@@ -141,6 +141,7 @@ def test_a_row_takes_each_figure_from_its_place() -> None:
         "repo_id": "openmed/tiny-bert-notes",
         "backbone": "tiny-bert",
         "entity_types": "Disease Chemical",
+        "languages": "en",
         "test_micro_f1": 0.8,
         "test_micro_f1_std": None,
         "first_test_micro_f1": 0.8,

@@ -17,9 +17,10 @@ from pydantic import ValidationError
 
 from tests.records import checkpoint, linking_data, nesting_data, passages, registry, result, result_data, split_score
 from zoo.cards.markdown import escape_markdown, hide_local_paths, web_link
-from zoo.cards.metadata import hub_license, language_name
+from zoo.cards.metadata import hub_license
 from zoo.cards.render import render_base_card, render_card
 from zoo.evaluation.result import Result
+from zoo.language import language_name
 from zoo.registry.loader import Checkpoint
 from zoo.registry.schema import LicenseInfo, ReportedScore, Suite
 

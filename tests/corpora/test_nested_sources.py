@@ -82,7 +82,7 @@ def genia(server: FileServer, changed: dict[str, bytes] | None = None) -> Corpus
 
 def test_files_of_one_type_are_laid_over_each_other(server: FileServer, tmp_path: Path) -> None:
     entry = genia(server)
-    assert availability(entry, tmp_path, None, cache=tmp_path / "cache") == "to fetch"
+    assert availability(entry, {"corpora/genia": tmp_path}, None, cache=tmp_path / "cache") == "to fetch"
     corpus = load(entry, tmp_path)
     first, second = corpus.splits["train"]
     assert (first.id, first.text, second.id) == ("train-1", " ".join(TOKENS), "train-2")
@@ -92,7 +92,7 @@ def test_files_of_one_type_are_laid_over_each_other(server: FileServer, tmp_path
         (4, 15, "DNA"),
         (19, 26, "Cell_type"),
     ]
-    assert availability(entry, tmp_path, None, cache=tmp_path / "cache") == "in the cache"
+    assert availability(entry, {"corpora/genia": tmp_path}, None, cache=tmp_path / "cache") == "in the cache"
     assert len(server.requests) == 7
 
 

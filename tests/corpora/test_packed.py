@@ -92,7 +92,9 @@ def test_fold_0_is_ours_and_the_others_are_there(pack: Any, server: FileServer, 
     other = load(fsu(server, content, fold=9), tmp_path)
     assert other.splits["test"][0].text == "p53 binds test9" and "fold 9 of 10" in other.source
     assert len(server.requests) == 1, "both folds are in one archive"
-    assert availability(fsu(server, content), tmp_path, None, cache=tmp_path / "cache") == "in the cache"
+    assert (
+        availability(fsu(server, content), {"corpora/fsu": tmp_path}, None, cache=tmp_path / "cache") == "in the cache"
+    )
 
 
 def test_what_the_classes_are_called_does_not_matter_and_is_counted(server: FileServer, tmp_path: Path) -> None:

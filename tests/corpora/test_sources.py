@@ -170,19 +170,19 @@ def test_an_archive_needs_columns(server: FileServer, tmp_path: Path) -> None:
 
 
 def test_availability(server: FileServer, tmp_path: Path) -> None:
-    cache = tmp_path / "cache"
+    cache, folders = tmp_path / "cache", {"corpora/demo": tmp_path}
     web = entry(url_source(server))
-    assert availability(entry(), tmp_path, None, cache=cache) == "no source"
-    assert availability(web, tmp_path, None, cache=cache) == "to fetch"
+    assert availability(entry(), folders, None, cache=cache) == "no source"
+    assert availability(web, folders, None, cache=cache) == "to fetch"
     load(web, tmp_path)
-    assert availability(web, tmp_path, None, cache=cache) == "in the cache"
-    assert availability(entry({"kind": "bundled", "path": "x"}), tmp_path, None, cache=cache) == "bundled"
+    assert availability(web, folders, None, cache=cache) == "in the cache"
+    assert availability(entry({"kind": "bundled", "path": "x"}), folders, None, cache=cache) == "bundled"
     folder = entry({"kind": "folder", "path": "data"})
-    assert availability(folder, tmp_path, None, cache=cache) == "no source"
+    assert availability(folder, folders, None, cache=cache) == "no source"
     write_local(tmp_path / "data")
-    assert availability(folder, tmp_path, None, cache=cache) == "local folder"
+    assert availability(folder, folders, None, cache=cache) == "local folder"
     local = write_local(tmp_path / "corpora" / "demo").parent
-    assert availability(web, tmp_path, local, cache=cache) == "local copy"
+    assert availability(web, folders, local, cache=cache) == "local copy"
 
 
 HUB_CHILD = """
@@ -199,7 +199,7 @@ except ZooError as error:
     print("ZooError", error)
 else:
     rows = [[d.id, d.text, [s.key for s in d.spans]] for d in corpus.splits["dev"]]
-    print(json.dumps([corpus.source, rows, availability(entry, folder, None, cache=folder)]))
+    print(json.dumps([corpus.source, rows, availability(entry, {"corpora/demo": folder}, None, cache=folder)]))
 """
 
 

@@ -75,6 +75,26 @@ def test_renamed_types_can_make_a_pair_comparable() -> None:
     assert (cell.status, cell.score.micro_f1) == ("comparable", 1.0)
 
 
+def test_a_type_keeps_its_name_where_the_corpus_annotates_it() -> None:
+    """One `--map` for a matrix of corpora that call the same thing Gene and Protein."""
+    words = {"asthma": "Disease", "migraine": "Disease"}
+    illness = corpus("illness", ("Disease",))
+    assert pair(words, illness, mapping={"Disease": "Chemical"}).score.micro_f1 == 1.0
+    other = pair(words, corpus("drugs", ("Chemical",)), mapping={"Disease": "Chemical"})
+    assert (other.status, other.score.predicted_mentions) == ("comparable", 2)
+
+
+def test_languages_stand_beside_names_where_there_are_several(tmp_path: Path) -> None:
+    cell = SimpleNamespace(status="not comparable", score=None, note="", in_domain=False)
+    cells: Any = {("m", "a"): cell, ("m", "b"): cell, ("org/x", "a"): cell, ("org/x", "b"): cell}
+    spoken = {"a": ("en",), "b": ("es",)}
+    matrix = Matrix(("m", "org/x"), ("a", "b"), cells, {"m": ("en", "es"), "org/x": ()}, spoken)
+    assert (matrix.rows, matrix.columns) == (["m (en, es)", "org/x"], ["a (en)", "b (es)"])
+    assert next(csv.reader(io.StringIO(matrix.to_csv()))) == ["model", "a (en)", "b (es)", "notes"]
+    alone = Matrix(("m",), ("a",), cells, {"m": ("en",)}, {"a": ("en",)})
+    assert (alone.rows, alone.columns) == (["m"], ["a"])
+
+
 @pytest.fixture
 def models(tmp_path: Path) -> tuple[Path, Path]:
     """A built checkpoint for diseases (with `result.json`) and another's model for diseases and chemicals."""

@@ -71,14 +71,19 @@ def real(shared_data: Path) -> dict[str, Corpus]:
 
 
 def test_normal_form_and_words() -> None:
+    assert normalise("E\u0301tat\u00a0de cho\u00adc") == "état de choc" and words("Cafe\u0301") == words("café")
     assert normalise("  TNF \t- Alpha\n") == "tnf - alpha"
     assert words("TNF-α (p53_x), 1.5%") == ["tnf", "α", "p53", "x", "1", "5"]
 
 
 def test_sentences_of_a_document_end_at_lines_and_full_stops() -> None:
     text = "Plan: rest. No fever!\r\n\r\n  BP 120/80, temp 37.5 today"
-    assert sentences(Document("a", text), "document") == ["Plan: rest.", "No fever!", "BP 120/80, temp 37.5 today"]
-    assert sentences(Document("a", text), "sentence") == [text]
+    entry = load_registry().corpus("craft")
+    assert entry.unit == "document"
+    assert sentences(Document("a", text), entry) == ["Plan: rest.", "No fever!", "BP 120/80, temp 37.5 today"]
+    assert sentences(Document("a", text), entry.model_copy(update={"unit": "sentence"})) == [text]
+    russian = entry.model_copy(update={"language": "ru"})
+    assert sentences(Document("a", "Через 2 нед. прошло. Боли нет."), russian) == ["Через 2 нед. прошло.", "Боли нет."]
 
 
 def shingles(text: Sequence[str], size: int = 3) -> set[tuple[str, ...]]:

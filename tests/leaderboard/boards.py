@@ -17,6 +17,7 @@ def row(backbone: str, corpus: str, f1: float, rank: int, **changes: Any) -> dic
         "repo_id": f"openmed/{backbone}-{corpus}",
         "backbone": backbone,
         "entity_types": "Disease Chemical" if corpus == "mixed" else "Disease",
+        "languages": "en es" if corpus == "mixed" else "en",
         "test_micro_f1": f1,
         "test_micro_f1_std": None,
         "n_seeds": 1,
@@ -104,6 +105,7 @@ def result(line: dict[str, Any], **changes: Any) -> dict[str, Any]:
         "lora": {"rank": 8, "alpha": 16.0},
         "corpus_record": {
             "title": "Notes",
+            "languages": line["languages"].split(),
             "unit": "sentence",
             "license": "CC-BY-4.0",
             "documents": {"train": 10, "dev": 2, "test": 5},

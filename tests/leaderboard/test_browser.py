@@ -61,6 +61,21 @@ def nested_server(built_nested: Path) -> Iterator[Any]:
         yield running
 
 
+@pytest.fixture(scope="module")
+def languages_server(built: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    """The Space over the two tiny models, said to be of five languages."""
+    from space import Server
+
+    folder = tmp_path_factory.mktemp("languages")
+    shutil.copytree(built, folder, dirs_exist_ok=True)
+    board = json.loads((folder / "board.json").read_text())
+    for row, spoken in zip(board["rows"], ("en es", "en zh ar-EG"), strict=True):
+        row["languages"] = spoken
+    (folder / "board.json").write_text(json.dumps(board))
+    with Server(folder, OMP_NUM_THREADS="1") as running:
+        yield running
+
+
 @pytest.fixture(scope="session")
 def chromium() -> Iterator[Any]:
     arguments = ["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"]
@@ -209,6 +224,10 @@ class TestBoard:
         page.locator("#more > button").click()
         reader.choose("#f-sizes", "150 to 500 M")
         reader.wait_for_names(["large/mixed", "large/notes"])
+        page.locator("#reset").click()
+        reader.choose("#f-languages", "es")
+        reader.wait_for_names(["large/mixed", "small/mixed"])
+        assert "languages=es" in page.url
         page.locator("#reset").click()
         reader.choose("#f-licenses", "MIT")
         reader.wait_for_names(["odd/notes"])
@@ -456,6 +475,39 @@ class TestNested:
         reader.context.close()
         assert [(v["id"], v["help"]) for v in found if v["impact"] in ("serious", "critical")] == []
         assert reader.errors == [] and reader.outside == []
+
+
+class TestLanguages:
+    """Models of English, Spanish, Chinese and Arabic."""
+
+    @pytest.fixture
+    def server(self, languages_server: Any) -> Any:
+        return languages_server
+
+    def test_examples_of_the_models_languages_each_in_its_direction(self, reader: Reader) -> None:
+        from examples import OF_LANGUAGES
+
+        page = reader.open("?tab=demo")
+        page.wait_for_selector("#demo-run")
+        offered = {name: text for more in OF_LANGUAGES.values() for name, text in more.items()}
+        shown = page.locator(".examples button").all_inner_texts()
+        assert [name for name in offered if name in shown] == ["Caso clínico", "病历", "تقرير طبي"]
+        directions = []
+        for name in ("Caso clínico", "病历", "تقرير طبي"):
+            page.get_by_role("button", name=name).click()
+            page.wait_for_function(
+                "text => document.querySelector('#demo-text textarea').value === text", arg=offered[name]
+            )
+            page.locator("#demo-run").click()
+            page.wait_for_function(
+                "start => document.querySelector('#demo-marked .text')?.textContent.startsWith(start)",
+                arg=offered[name][:2],
+            )
+            assert reader.marked_text() == offered[name]
+            directions.append(page.evaluate("getComputedStyle(document.querySelector('#demo-marked .text')).direction"))
+        assert directions == ["ltr", "ltr", "rtl"]
+        style = "getComputedStyle(document.querySelector('#demo-text textarea')).unicodeBidi"
+        assert page.evaluate(style) == "plaintext"
 
 
 class TestConcepts:

@@ -65,6 +65,7 @@ def test_lists_for_the_filters(board: Board) -> None:
     assert board.corpora == ["mixed", "notes"]
     assert board.types == ["Disease", "Chemical"]  # the more frequent first
     assert board.backbones == ["large", "odd", "small"]
+    assert board.languages == ["en", "es"]
     assert board.licenses == ["Apache-2.0", "MIT"]
 
 

@@ -13,7 +13,7 @@ import demo
 import plots
 import submissions
 from data import Board, Reported, load_board
-from examples import EXAMPLES
+from examples import EXAMPLES, OF_LANGUAGES
 from layers import Layer
 from model_page import render_model
 from tests.leaderboard.boards import save
@@ -54,7 +54,9 @@ class TestPlots:
         assert [list(row) for row in mixed.data[0].z] == [pytest.approx([89, 79]), pytest.approx([90, 80])]
         cell = {"model": "a/x", "corpus": "x", "in_domain": True, "score": {"micro_f1": 0.5}}
         other = {"model": "a/x", "corpus": "y", "in_domain": False, "score": None}
-        figure = plots.cross({"models": ["a/x"], "corpora": ["x", "y"], "cells": [cell, other]})
+        matrix = {"models": ["a/x"], "corpora": ["x", "y"], "columns": ["x (en)", "y (es)"], "cells": [cell, other]}
+        figure = plots.cross(matrix)
+        assert (list(figure.data[0].x), list(figure.data[0].y)) == (["x (en)", "y (es)"], ["a/x"])
         assert [list(row) for row in figure.data[0].z] == [[50.0, None]] and len(figure.layout.shapes) == 1
 
     def test_contributions_from_the_ablation_else_from_searches(self, board: Board) -> None:
@@ -97,6 +99,13 @@ class TestModelPage:
         result = {**entry.details["result"], "scores": {"test": split_score(0.9, nesting=nesting_data())}}
         page = render_model(replace(entry, details={**entry.details, "result": result}))
         assert "Inside one of the same type" in page and "9 of the annotated mentions cannot be found" in page
+
+    def test_it_has_a_line_for_each_corpus_of_a_joined_one(self, board: Board) -> None:
+        entry = board.by_key["large/mixed"]
+        members = {"notas": {"language": "es", "test": split_score(0.75, ci95=(0.7, 0.8))}}
+        result = {**entry.details["result"], "scores": {"test": split_score(0.9), "members": members}}
+        page = render_model(replace(entry, details={**entry.details, "result": result}))
+        assert "Of it notas (es)" in page and "70.0 to 80.0" in page and "<dd>en, es</dd>" in page
 
     def test_it_says_what_mentions_are_linked_to(self, board: Board) -> None:
         entry = replace(board.entries[0], linked_f1=0.713, linking_accuracy=0.853, linked_to="Disease: medic 2012")
@@ -143,7 +152,9 @@ class TestSubmissions:
 
 class TestDemo:
     def test_every_example_is_short_and_holds_no_markup(self) -> None:
-        assert len(EXAMPLES) == 3 and all(200 < len(text) < 1500 and "<" not in text for text in EXAMPLES.values())
+        of_languages = [text for more in OF_LANGUAGES.values() for text in more.values()]
+        assert len(EXAMPLES) == 3 and {"es", "zh", "ar"} <= set(OF_LANGUAGES)
+        assert all(100 < len(text) < 1500 and "<" not in text for text in (*EXAMPLES.values(), *of_languages))
 
     @pytest.mark.parametrize(
         ("text", "words"),

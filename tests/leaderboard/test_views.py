@@ -38,6 +38,8 @@ def names(board: Board, **changes: object) -> list[str]:
         ({"corpora": ("mixed",)}, ["large/mixed", "small/mixed"]),
         ({"types": ("Chemical",)}, ["large/mixed", "small/mixed"]),
         ({"backbones": ("odd", "large"), "corpora": ("notes",)}, ["large/notes", "odd/notes"]),
+        ({"languages": ("es",)}, ["large/mixed", "small/mixed"]),
+        ({"languages": ("es",), "view": "overall"}, ["large", "small"]),
         ({"sizes": ("150 to 500 M",)}, ["large/mixed", "large/notes"]),
         ({"licenses": ("MIT",)}, ["odd/notes"]),
         ({"verified": True}, ["large/mixed", "large/notes"]),
@@ -98,7 +100,14 @@ def test_another_test_split_is_named(tmp_path: Path) -> None:
 VIEWS = [
     View(),
     View(view="type", types=("Disease", "Chemical"), sort="f1", descending=True, page=1),
-    View(search="a&b=c #d", corpora=("notes",), backbones=("odd",), sizes=("up to 30 M",), licenses=("MIT",)),
+    View(
+        search="a&b=c #d",
+        corpora=("notes",),
+        backbones=("odd",),
+        languages=("es", "en"),
+        sizes=("up to 30 M",),
+        licenses=("MIT",),
+    ),
     View(verified=True, reported=True, columns=("rank", "name", "license")),
     View(view="overall", columns=("rank", "name"), page=3),
 ]

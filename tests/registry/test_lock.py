@@ -162,7 +162,7 @@ def test_all_backbones_of_the_hub_are_locked_unless_some_are_named(
     zoo_process: Zoo, hub: LoopbackHub, tmp_path: Path
 ) -> None:
     on_hub = [b for b in load_registry(hub.registry).backbones.values() if b.hub_id]
-    assert [b.id for b in on_hub if b.revision is None] == ["deberta-v3-base", "pubmedbert-base"]
+    assert {b.id for b in on_hub if b.revision is None} >= {"deberta-v3-base", "pubmedbert-base"}
     hub.commits = {str(b.hub_id): f"{index:040x}" for index, b in enumerate(on_hub)}
     zoo_process("lock", "--output", "mine.yaml", **hub.env)
     lock = read_lock(tmp_path / "mine.yaml")

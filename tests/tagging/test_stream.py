@@ -65,6 +65,16 @@ def test_windows_of_blocks_are_those_of_the_whole_text(tagger: Tagger, parts: li
         assert ours.continues[ours.real].tolist() == theirs.continues[theirs.real].tolist()
 
 
+@pytest.mark.parametrize("word", ["e\u0301tat\u00a0as\u00adthma", "患者服用阿司匹林", "कि\u200dतना\u200b"])
+def test_windows_of_blocks_are_those_of_any_writing(tagger: Tagger, word: str) -> None:
+    for text in (word * 30, f"{word} " * 30):
+        blocks, whole = list(stream_windows(tagger, text, block_characters=40)), tagger.encode([text])
+        assert [w.input_ids for w in blocks] == [w.input_ids for w in whole]
+        for ours, theirs in zip(blocks, whole, strict=True):
+            texts = theirs.offsets[:, 1] > theirs.offsets[:, 0]
+            assert trimmed(text, ours.offsets[texts]) == trimmed(text, theirs.offsets[texts])
+
+
 @pytest.mark.parametrize(("buffer_tokens", "block_characters"), [(1, 60), (100, 200), (1 << 17, 100_000)])
 def test_a_stream_answers_as_one_document_at_a_time(
     tagger: Tagger, buffer_tokens: int, block_characters: int, monkeypatch: pytest.MonkeyPatch

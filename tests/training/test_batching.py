@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import random
+from collections import Counter
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from zoo.corpora.document import Document, Span, text_of
 from zoo.training.batching import epoch_batches, mixed_batches
-from zoo.training.joining import LONGEST_RUN, join_runs
+from zoo.training.joining import LONGEST_RUN, draw_epoch, join_runs, shares_by_size
 
 
 @settings(deadline=None)
@@ -68,3 +69,41 @@ def test_the_share_of_joined_sentences_is_as_asked() -> None:
     runs = join_runs(sentences(20_000), 0.5, random.Random(1))
     assert abs(sum(size for _, size in runs if size > 1) / 20_000 - 0.5) < 0.03
     assert all(size == 1 for _, size in join_runs(sentences(100), 0.0, random.Random(1)))
+
+
+@settings(deadline=None)
+@given(st.lists(st.integers(1, 40), min_size=2, max_size=4), st.floats(0.05, 20), st.floats(0, 0.9), st.integers(0, 5))
+def test_an_epoch_has_of_each_corpus_what_its_share_says(
+    sizes: list[int], temperature: float, joined: float, seed: int
+) -> None:
+    documents = [Document(f"{part}/{i}", "word .", ()) for part, size in enumerate(sizes) for i in range(size)]
+    starts = [sum(sizes[:part]) for part in range(len(sizes))]
+    parts = [slice(start, start + size) for start, size in zip(starts, sizes, strict=True)]
+    shares = shares_by_size(parts, temperature)
+    drawn = draw_epoch(documents, shares, joined, random.Random(seed))
+    assert drawn == draw_epoch(documents, shares, joined, random.Random(seed))
+    for part, share in enumerate(shares):
+        own = [(document.id, size) for document, size in drawn if document.id.startswith(f"{part}/")]
+        read = sum(size for _, size in own)
+        assert share.documents - LONGEST_RUN < read <= share.documents
+        if not joined:  # each as often as any other, or once more
+            times = Counter(name for name, _ in own)
+            assert (
+                read == share.documents
+                and max(times.values()) - (min(times.values()) if len(times) == sizes[part] else 0) <= 1
+            )
+
+
+def test_shares_by_temperature() -> None:
+    """sizes ** (1 / temperature), of as many documents as there are: 100 and 900 are 10 and 30 at temperature 2."""
+    parts = [slice(0, 100), slice(100, 1000)]
+    read = {t: [share.documents for share in shares_by_size(parts, t)] for t in (1.0, 2.0, 1e9)}
+    assert read == {1.0: [100, 900], 2.0: [250, 750], 1e9: [500, 500]}
+
+
+def test_runs_do_not_reach_from_one_corpus_into_the_next() -> None:
+    documents = [Document(f"{part}", f"{part}", ()) for part in "ab" for _ in range(300)]
+    shares = shares_by_size([slice(0, 300), slice(300, 600)], 1.0)
+    drawn = draw_epoch(documents, shares, 0.9, random.Random(0))
+    assert any(size > 1 for _, size in drawn)
+    assert all(len(set(document.text) - {" "}) == 1 for document, _ in drawn)

@@ -83,7 +83,9 @@ def _cross(data: Mapping[str, Any]) -> dict[str, Any]:
         }
         for cell in data["cells"]
     ]
-    return {"models": list(data["models"]), "corpora": list(data["corpora"]), "cells": cells}
+    models, corpora = list(data["models"]), list(data["corpora"])
+    titles = {"rows": list(data.get("rows", models)), "columns": list(data.get("columns", corpora))}
+    return {"models": models, "corpora": corpora, **titles, "cells": cells}
 
 
 def _ablation(data: Mapping[str, Any]) -> dict[str, Any]:

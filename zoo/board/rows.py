@@ -180,6 +180,7 @@ def _row(entrant: _Entrant, rank: int, shared_by: int) -> dict[str, Any]:
         "repo_id": first.repo_id,
         "backbone": first.backbone,
         "entity_types": " ".join(first.entity_types),
+        "languages": " ".join(first.corpus_record.languages),
         "test_micro_f1": f1.mean,
         "test_micro_f1_std": f1.std,
         "first_test_micro_f1": tests[0].micro_f1,  # of the adapter that is published

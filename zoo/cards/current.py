@@ -34,7 +34,12 @@ def current_result(result: Result, registry: Registry) -> Result:
     changed = result.model_copy(
         update={
             "corpus_record": record.model_copy(
-                update={"title": corpus.title, "license": corpus.license.spdx, "examples": examples}
+                update={
+                    "title": corpus.title,
+                    "languages": list(corpus.languages),
+                    "license": corpus.license.spdx,
+                    "examples": examples,
+                }
             ),
             "errors": errors if errors is None or quotable else errors.model_copy(update={"examples": []}),
             "dapt": _current_passages(result.dapt, registry) if result.dapt else None,

@@ -106,11 +106,11 @@ def judge(backbone: Backbone, corpus: CorpusEntry | None = None, passages: Itera
 
     Args:
         backbone: What was trained.
-        corpus: What it was fine-tuned on.
+        corpus: What it was fine-tuned on; of a joined one, each member counts.
         passages: What it was pre-trained on: entries of the registry, or their records in a result.
     """
     parts = [_Part("backbone", backbone)]
-    parts += [_Part("corpus", corpus)] if corpus else []
+    parts += [_Part("corpus", part) for part in (corpus.parts if corpus else ())]
     parts += [_Part("passages", item) for item in passages]
     audience, reasons = _obstacles(parts)
     shared = list(dict.fromkeys(name for part in parts for name in part.ids if "share-alike" in license_terms(name)))

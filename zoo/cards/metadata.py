@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from zoo.cards.licenses import LicenseVerdict, license_url
+from zoo.language.examples import example_sentence
 from zoo.registry.schema import Backbone, CorpusEntry, HubSource
 from zoo.registry.spdx import UNKNOWN
 
@@ -30,27 +31,6 @@ HUB_LICENSES = frozenset(_HUB_LICENSES.split())
 NO_LICENSE = "no-public-licence"
 """`license_name` of what may not be published."""
 _FAMILIES = {"odc-by-1.0": "odc-by", "odbl-1.0": "odbl", "pddl-1.0": "pddl"}
-_SENTENCES = {
-    "Disease": "She was treated for type 2 diabetes and chronic kidney disease.",
-    "Cancer": "Biopsy showed a squamous cell carcinoma next to the old melanoma scar.",
-    "Chemical": "Aspirin was stopped and the patient was given clopidogrel and atorvastatin.",
-    "Simple_chemical": "Cells were kept in glucose and glutamine before cisplatin was added.",
-    "Amino_acid": "A switch from leucine to proline at this site ended its activity.",
-    "Gene": "Mutations of BRCA1 and TP53 were found in two of the families.",
-    "Gene_or_gene_product": "Loss of PTEN raised the level of VEGF in these cells.",
-    "Protein": "Binding of NF-kappa B to the interleukin-2 receptor was blocked.",
-    "DNA": "The IL-2 promoter holds two binding sites that both were deleted.",
-    "RNA": "Levels of c-fos mRNA rose within an hour.",
-    "Species": "Mice were infected with Escherichia coli and Candida albicans.",
-    "Organism": "Rats were fed for six weeks before the virus was given.",
-    "Cell_line": "HeLa and MCF-7 cells were grown side by side.",
-    "Cell_type": "Human T lymphocytes and monocytes were kept overnight.",
-    "Cell": "Endothelial cells and fibroblasts grew into the graft.",
-    "Anatomy": "The left ventricle and the aortic valve were normal.",
-    "Organ": "Metastases were found in the liver and in both lungs.",
-    "Tissue": "Sections of bone marrow and muscle were stained.",
-}
-"""Invented; one a type, shown in the widget of English models."""
 _TASK: dict[str, Any] = {"task_type": "token-classification", "task_name": "Named entity recognition"}
 
 
@@ -68,7 +48,7 @@ def checkpoint_metadata(
     from huggingface_hub import ModelCardData
 
     return ModelCardData(
-        language=corpus.language,
+        language=list(corpus.languages) if len(corpus.languages) > 1 else corpus.language,
         **hub_license(verdict.spdx),
         library_name="peft",
         pipeline_tag="token-classification",
@@ -129,33 +109,22 @@ def hub_license(spdx: str) -> dict[str, Any]:
     return {"license": "other", "license_name": slug, **({"license_link": link} if link else {})}
 
 
-def language_name(tag: str) -> str:
-    """English name of the language of a BCP 47 tag: `German` for `de` and `de-AT`; an unknown tag itself."""
-    import pycountry
-
-    code = tag.partition("-")[0].lower()
-    found = pycountry.languages.get(**{f"alpha_{len(code)}": code}) if len(code) in (2, 3) else None
-    return found.name.partition(" (")[0] if found else tag  # without the years of `Modern Greek (1453-)`
-
-
 def dataset_ids(corpus: CorpusEntry) -> list[str]:
-    """Datasets of the Hub that a corpus is read from, else its id."""
-    return [source.dataset for source in corpus.sources if isinstance(source, HubSource)] or [corpus.id]
-
-
-def example_sentence(entity_type: str) -> str | None:
-    """An invented English sentence with mentions of a type."""
-    return _SENTENCES.get(entity_type)
+    """Datasets of the Hub that a corpus is read from, else its id; those of all its members."""
+    return [
+        name
+        for part in corpus.parts
+        for name in [source.dataset for source in part.sources if isinstance(source, HubSource)] or [part.id]
+    ]
 
 
 def _widget(result: Result, corpus: CorpusEntry) -> list[dict[str, str]]:
-    english = corpus.language.partition("-")[0] == "en"
     found = []
     for name in result.entity_types:
         mentions = result.corpus_record.examples.get(name, [])
-        text = (example_sentence(name) if english else None) or ", ".join(mentions[:3])
-        if text:
-            found.append({"text": text, "example_title": name})
+        sentences = [text for tag in corpus.languages if (text := example_sentence(name, tag))]
+        texts = sentences or [", ".join(mentions[:3])]
+        found += [{"text": text, "example_title": name} for text in texts if text]
     return found[:5]
 
 
@@ -163,7 +132,7 @@ def _evaluations(result: Result, corpus: CorpusEntry) -> list[EvalResult]:
     """One entry a score. What the Hub shows apart differs in the dataset's config or split."""
     hub = next((source for source in corpus.sources if isinstance(source, HubSource)), None)
     dataset: dict[str, Any] = {
-        "dataset_type": dataset_ids(corpus)[0],
+        "dataset_type": hub.dataset if hub else corpus.id,
         "dataset_name": result.corpus_record.title,
         "dataset_revision": hub.revision if hub else None,
     }
@@ -173,6 +142,8 @@ def _evaluations(result: Result, corpus: CorpusEntry) -> list[EvalResult]:
     if len(scores.test.per_type) > 1:
         for name, score in scores.test.per_type.items():
             found += _metrics(score.f1, score, {**test, "dataset_config": name}, name)
+    for name, own in scores.members.items():
+        found += _metrics(own.test.micro_f1, own.test, {**test, "dataset_config": name}, name)
     if result.raw_text:
         raw = result.raw_text.score
         found += _metrics(raw.micro_f1, raw, {**test, "dataset_config": "raw text"}, "raw text")

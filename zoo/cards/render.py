@@ -12,12 +12,14 @@ from zoo.cards.check import BASE_STAGES, check_card
 from zoo.cards.current import current_result
 from zoo.cards.licenses import judge, judge_result, may_quote
 from zoo.cards.markdown import escape_markdown, hide_local_paths, web_link
-from zoo.cards.metadata import base_metadata, checkpoint_metadata, example_sentence, language_name
+from zoo.cards.metadata import base_metadata, checkpoint_metadata
 from zoo.cards.ontology_licenses import may_publish_ontology, ontology_attribution
 from zoo.cards.rebuild import is_packaged
 from zoo.energy import Energy
 from zoo.evaluation.errors import MEANINGS
 from zoo.evaluation.result import Result
+from zoo.language import language_name, speaks
+from zoo.language.examples import example_sentence
 from zoo.registry.loader import Checkpoint, Registry
 from zoo.registry.schema import Backbone, CorpusEntry
 from zoo.registry.spdx import UNKNOWN
@@ -50,8 +52,8 @@ def render_card(result: Result, checkpoint: Checkpoint, registry: Registry, *, v
     result = current_result(result, registry)
     backbone, corpus = checkpoint.backbone, checkpoint.corpus
     verdict = judge_result(result, backbone, corpus)
-    english = corpus.language.partition("-")[0] == "en"
-    sentence = next((text for name in result.entity_types if english and (text := example_sentence(name))), None)
+    sentences = (example_sentence(name, tag) for tag in corpus.languages for name in result.entity_types)
+    sentence = next((text for text in sentences if text), None)
     siblings = [name for name in suite_corpora(backbone.id, registry) if name != result.corpus]
     public = [name for name in siblings if judge(backbone, registry.corpora[name]).publishable]
     sibling = next(iter(public or siblings), "another-corpus")
@@ -68,8 +70,9 @@ def render_card(result: Result, checkpoint: Checkpoint, registry: Registry, *, v
         origin=_origin(result, backbone),
         verdict=verdict,
         verified=verified,
-        language=language_name(corpus.language),
-        foreign_backbone=_foreign_languages(backbone, corpus),
+        language=" and ".join(map(language_name, corpus.languages)),
+        foreign=_foreign_languages(backbone, corpus),
+        spoken=list(map(language_name, backbone.languages)),
         clinical=bool(_CLINICAL.search(f"{corpus.title} {corpus.description}")),
         descriptions={item.name: item.description for item in registry.labels.types},
         meanings=MEANINGS,
@@ -179,11 +182,8 @@ def _checked(metadata: ModelCardData, body: str, result: Result) -> str:
 
 
 def _foreign_languages(backbone: Backbone, corpus: CorpusEntry) -> list[str]:
-    """Names of the backbone's languages where the corpus's is none of them (`mul`: of many); else empty."""
-    known = {tag.partition("-")[0] for tag in backbone.languages}
-    if known & {corpus.language.partition("-")[0], "mul"}:
-        return []
-    return [language_name(tag) for tag in backbone.languages]
+    """Names of the corpus's languages that are none of the backbone's."""
+    return [language_name(tag) for tag in corpus.languages if not speaks(backbone.languages, tag)]
 
 
 def _origin(result: Result, backbone: Backbone) -> str:

@@ -61,11 +61,11 @@ def cross(
         print_json(matrix.to_json())
         return
     rows = []
-    for name in matrix.models:
+    for name, title in zip(matrix.models, matrix.rows, strict=True):
         cells = [matrix.cells[name, corpus] for corpus in matrix.corpora]
         marks = {"comparable": "", "reduced": "*", "not comparable": ""}
-        rows.append([name, *(percent(c.score.micro_f1) + marks[c.status] if c.score else "" for c in cells)])
-    print_table(["model", *matrix.corpora], rows)
+        rows.append([title, *(percent(c.score.micro_f1) + marks[c.status] if c.score else "" for c in cells)])
+    print_table(["model", *matrix.columns], rows)
     if any(cell.status == "reduced" for cell in matrix.cells.values()):
         print_line(f"* {REDUCED_NOTE}", wrap=False)
     for cell in (cell for cell in matrix.cells.values() if cell.note):

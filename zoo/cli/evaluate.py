@@ -30,14 +30,14 @@ from zoo.cli.output import (
 from zoo.errors import ZooError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from zoo.corpora.load import Corpus
     from zoo.evaluation.linking import LinkingScores, RuleScore
     from zoo.evaluation.scoring import SplitScore
     from zoo.modeling.windows import Entity
     from zoo.registry.loader import Registry
-    from zoo.registry.schema import SplitName
+    from zoo.registry.schema import CorpusEntry, SplitName
     from zoo.settings import Settings
     from zoo.tagging.tagger import Tagger
 
@@ -73,15 +73,58 @@ def evaluate(
     tagger = load_tagger(model, renames)
     predictions = rename_types(tag_documents(tagger, documents, precision=precision), renames)
     score = score_predictions(documents, predictions, samples=10_000)
+    members = {
+        name: score_predictions(documents[own[split]], predictions[own[split]], samples=10_000)
+        for name, own in opened.members.items()
+    }
+    trained = _languages(model, found)
     linking = _link(link, model, tagger, opened, split, predictions, found, settings) if link else None
     if as_json:
         about = {"model": model, "corpus": corpus, "split": split, "number_format": precision}
+        tongues = {"languages": entry.languages, "trained_languages": trained}
         concepts = {"linking": linking.model_dump(mode="json")} if linking else {}
-        print_json({**about, **score.model_dump(mode="json"), **concepts})
+        own_scores = (
+            {"members": {name: own.model_dump(mode="json") for name, own in members.items()}} if members else {}
+        )
+        print_json({**about, **tongues, **score.model_dump(mode="json"), **own_scores, **concepts})
         return
     _print_score(score)
+    _print_members(entry, members)
+    if new := [tag for tag in entry.languages if trained and tag not in trained]:
+        print_line(f"\nacross languages: trained on text in {', '.join(trained)}, not in {', '.join(new)}")
+    if missing := [name for name in entry.entity_types if name not in _found_types(tagger, renames)]:
+        print_line(
+            f"\nthe model does not know {', '.join(missing)}, which counts as missed; zoo cross leaves such types out"
+        )
     if linking:
         _print_linking(linking)
+
+
+def _languages(model: str, registry: Registry) -> tuple[str, ...]:
+    """Languages of the corpus that a model was trained on; empty where that is not known."""
+    from zoo.evaluation.cross import describe_model
+
+    described = describe_model(model)
+    known = registry.corpora.get(described.corpus or "")
+    return described.languages or (known.languages if known else ())
+
+
+def _found_types(tagger: Tagger, renames: Mapping[str, str]) -> set[str]:
+    from zoo.evaluation.cross import predictable_types
+
+    return {renames.get(name, name) for name in predictable_types(tagger)}
+
+
+def _print_members(entry: CorpusEntry, members: Mapping[str, SplitScore]) -> None:
+    """The score of each member of a joined corpus."""
+    rows = [
+        [part.id, part.language, *score_cells(s.micro_f1, s.precision, s.recall, s.ci95), str(s.gold_mentions)]
+        for part in entry.members
+        for s in (members[part.id],)
+    ]
+    if rows:
+        print_line()
+        print_table(["corpus", "language", "strict F1", "95% interval", "P", "R", "mentions"], rows)
 
 
 def _link(

@@ -39,6 +39,7 @@ def plan(
     from zoo.energy import check_country, figures_of, grams_per_wh
     from zoo.pipeline.estimate import estimate, totals
     from zoo.pipeline.gpus import EFFICIENCY, GPUS, PAPER_EMISSIONS_G, PAPER_HOURS
+    from zoo.pipeline.languages import mismatches
     from zoo.pipeline.obstacles import obstacles
     from zoo.pipeline.plan import inspect, make_plan
 
@@ -48,6 +49,7 @@ def plan(
     made = make_plan(checkpoints, context)
     statuses = inspect(made, context)
     estimates = estimate(statuses, context)
+    warnings = mismatches(checkpoints, context.registry)
     missing = obstacles(made, statuses, context)
     sums = totals(statuses, estimates, country)
     stopped = {name for names in missing.values() for name in names}
@@ -62,6 +64,7 @@ def plan(
                 "unreadable": {name: str(error) for name, error in made.unreadable.items()},
                 "unlinked": unlinked,
                 "obstacles": missing,
+                "warnings": warnings,
                 "totals": [_total_record(total) for total in sums],
                 "electricity": {"of": figures_of(country), "g_per_kwh": 1000 * grams_per_wh(country)},
                 "gpus": {"efficiency": EFFICIENCY, "boards": [vars(gpu) for gpu in GPUS]},
@@ -88,6 +91,8 @@ def plan(
             "kg: 0.4 kW x 12 h x 242 g/kWh a session. Whether that is one model or a backbone with all its corpora it "
             "does not say; here it is the latter."
         )
+    for what, names in warnings.items():
+        print_line(f"warning for {_first(names)}: {what}", wrap=False)
     for what, names in missing.items():
         print_line(f"cannot build {_first(names)}: {what}", wrap=False)
     for what, names in unlinked.items():

@@ -22,12 +22,13 @@ from zoo.corpora.packed import unpack
 from zoo.corpora.readers import read_split
 from zoo.corpora.readers.conll import TagReader
 from zoo.errors import ZooError
+from zoo.language import primary
+from zoo.language.cutting import ENGLISH_ABBREVIATION, sentence_starts
 from zoo.registry.schema import ArchiveSource, CorpusEntry
 
 _LARGEST_MEMBER_BYTES = 64 * 1024**2
 _STOP = re.compile(r"[.!?]+")
 _CLOSING = re.compile(r"""["'”’)\]]+""")
-_ABBREVIATION = re.compile(r"[A-Za-z]|al|approx|cf|Dr|Figs?|[Nn]os?|Prof|Refs?|resp|sp|spp|St|vs")
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +47,7 @@ def read_archive(
     documents: Path,
     *,
     default_type: str | None = None,
+    language: str = "en",
     repairs: Counter[str] | None = None,
 ) -> Iterator[Document]:
     """Stream the sentences of one split, in the order of its list. Nothing is unpacked to disk.
@@ -55,6 +57,7 @@ def read_archive(
         archive: The tar file, compressed or not.
         documents: The list of the split, one document id a line.
         default_type: Type of bare `B` / `I` tags.
+        language: BCP 47 tag of the documents.
         repairs: Counts what had to be repaired.
 
     Raises:
@@ -76,7 +79,7 @@ def read_archive(
         units = [
             part
             for unit in _units(members[member], member)
-            for part in (cut_sentences(unit) if source.split_sentences else [unit])
+            for part in (cut_sentences(unit, language) if source.split_sentences else [unit])
         ]
         for number, unit in enumerate(units, start=1):
             found = [tags.parse(row.tag, row.line) for row in unit]
@@ -119,19 +122,32 @@ def read_unpacked(
     yield from (found[name] for name in ids)
 
 
-def cut_sentences(rows: Sequence[_Row]) -> list[list[_Row]]:
+def cut_sentences(rows: Sequence[_Row], language: str = "en") -> list[list[_Row]]:
     """Cut the tokens of a document into sentences.
 
-    A sentence ends at a token of `.`, `!` or `?`, with the closing quotes and brackets that stand right behind it, if
-    white space and a token with a capital letter follow, unless the stop belongs to an abbreviation or an initial, or
-    the cut would lie inside a mention.
+    An English sentence ends at a token of `.`, `!` or `?`, with the closing quotes and brackets that stand right behind
+    it, if white space and a token with a capital letter follow, unless the stop belongs to an abbreviation or an
+    initial, or the cut would lie inside a mention. One of another language ends where ICU says, outside mentions.
     """
+    starts = None if primary(language) == "en" else _sentence_starts(rows, language)
     sentences: list[list[_Row]] = [[]]
     for index, row in enumerate(rows):
-        if index and _ends_sentence(rows, index):
+        if index and (_ends_sentence(rows, index) if starts is None else index in starts):
             sentences.append([])
         sentences[-1].append(row)
     return [sentence for sentence in sentences if sentence]
+
+
+def _sentence_starts(rows: Sequence[_Row], language: str) -> set[int]:
+    """Indices of the tokens outside mentions that begin a sentence by ICU."""
+    places: list[int] = []
+    text = ""
+    for row in rows:
+        text += " " if row.spaced and text else ""
+        places.append(len(text))
+        text += row.token
+    starts = sentence_starts(text, language)
+    return {i for i, (row, at) in enumerate(zip(rows, places, strict=True)) if at in starts and row.tag[:1] != "I"}
 
 
 def _ends_sentence(rows: Sequence[_Row], index: int) -> bool:
@@ -144,7 +160,7 @@ def _ends_sentence(rows: Sequence[_Row], index: int) -> bool:
         stop -= 1
     if not _STOP.fullmatch(rows[stop].token):
         return False
-    return stop == 0 or rows[stop].spaced or not _ABBREVIATION.fullmatch(rows[stop - 1].token)
+    return stop == 0 or rows[stop].spaced or not ENGLISH_ABBREVIATION.fullmatch(rows[stop - 1].token)
 
 
 def _read_list(path: Path) -> list[str]:

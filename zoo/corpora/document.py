@@ -7,6 +7,8 @@ import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from zoo.language.cutting import count_words
+
 Fragments = tuple[tuple[int, int], ...]
 """`[start, end)` of the parts of a discontinuous mention, in order."""
 Key = tuple[int, int, str] | tuple[int, int, str, Fragments]
@@ -112,5 +114,5 @@ def count_mentions(documents: Sequence[Document]) -> int:
 
 
 def count_tokens(documents: Sequence[Document]) -> int:
-    """Number of tokens: the corpus's own where it has them, else white-space separated words."""
-    return sum(len(d.tokens) if d.tokens is not None else len(d.text.split()) for d in documents)
+    """Number of tokens: the corpus's own where it has them, else words."""
+    return sum(len(d.tokens) if d.tokens is not None else count_words(d.text) for d in documents)

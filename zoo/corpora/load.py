@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -38,6 +38,7 @@ class Corpus:
         dropped_mentions: Different annotated mentions per split that the overlap policy left out.
         fetched: Whether its files are a download, now or earlier.
         locked: Whether it is what the lock file says.
+        members: Of a joined corpus: id of each member -> which documents of a split are its; else empty.
     """
 
     entry: CorpusEntry
@@ -48,6 +49,7 @@ class Corpus:
     dropped_mentions: Counter[SplitName] = field(default_factory=Counter)
     fetched: bool = False
     locked: bool = False
+    members: Mapping[str, Mapping[SplitName, slice]] = field(default_factory=dict)
 
     def split_infos(self) -> dict[SplitName, SplitInfo]:
         """Counts and fingerprint of each split, as a registry entry or a lock file has them."""
@@ -82,7 +84,9 @@ class Corpus:
     def verified(self) -> bool:
         """Whether every split has the fingerprint that the registry entry demands (None: the entry demands none)."""
         return all(
-            (info := self.entry.splits.get(split)) is not None and info.fingerprint is not None for split in self.splits
+            (info := part.splits.get(split)) is not None and info.fingerprint is not None
+            for part in self.entry.parts
+            for split in self.splits
         )
 
 
@@ -97,7 +101,7 @@ def open_corpus(
     """Read a corpus of a registry, fetched where it is not on this machine.
 
     One without registered fingerprints must be what the lock file of the current folder says; where that does not know
-    it yet, a fetched one is added to it.
+    it yet, a fetched one is added to it. Of a joined corpus that holds for its members.
 
     Args:
         entry: What to read.
@@ -109,6 +113,11 @@ def open_corpus(
     Raises:
         ZooError: As for `load_corpus`, or it is not the locked one.
     """
+    if entry.members:
+        return _join(
+            entry,
+            [open_corpus(m, registry, settings, offline=offline, progress=progress) for m in entry.members],
+        )
     corpus = load_corpus(
         entry,
         registry_folder=registry.folders[f"corpora/{entry.id}"],
@@ -174,16 +183,51 @@ def load_corpus(
     splits: dict[SplitName, tuple[Document, ...]] = {}
     for split in entry.split_names:
         documents, path = _open(split, entry, located, repairs)
-        resolved = []
-        for document in _mapped(documents, entry, path, repairs):
-            resolved.append(resolve_overlaps(document, entry.overlaps, repairs, where=path))
-            annotated = {span.key for span in document.spans}  # repeated ones are one mention
-            dropped[split] += len(annotated) - len(resolved[-1].spans)
-        splits[split] = tuple(resolved)
+        splits[split], dropped[split] = _resolved(documents, entry, path, repairs)
         if not splits[split]:
             raise ZooError("the file holds no document", where=path)
     found = {split: _fingerprint(entry, split, splits[split], repairs, located.where) for split in splits}
     return Corpus(entry, splits, located.source, found, repairs, dropped, fetched=located.fetched)
+
+
+def _join(entry: CorpusEntry, corpora: Sequence[Corpus]) -> Corpus:
+    """The documents of all members, one member after another, with the types of the joined corpus."""
+    repairs, dropped = Counter[str](), Counter[SplitName]()
+    splits: dict[SplitName, tuple[Document, ...]] = {}
+    members: dict[str, dict[SplitName, slice]] = {corpus.entry.id: {} for corpus in corpora}
+    for corpus in corpora:
+        name = corpus.entry.id
+        repairs += corpus.repairs
+        dropped += corpus.dropped_mentions
+        for split, documents in corpus.splits.items():
+            own, lost = _resolved(documents, entry, f"{entry.id}: {name}", repairs)
+            before = splits.get(split, ())
+            splits[split] = before + tuple(replace(document, id=f"{name}/{document.id}") for document in own)
+            members[name][split] = slice(len(before), len(splits[split]))
+            dropped[split] += lost
+    return Corpus(
+        entry,
+        splits,
+        "; ".join(f"{corpus.entry.id}: {corpus.source}" for corpus in corpora),
+        {split: _fingerprint(entry, split, splits[split], repairs, entry.id) for split in splits},
+        repairs,
+        dropped,
+        fetched=any(corpus.fetched for corpus in corpora),
+        locked=all(corpus.locked or corpus.verified for corpus in corpora),
+        members=members,
+    )
+
+
+def _resolved(
+    documents: Iterable[Document], entry: CorpusEntry, where: str | Path, repairs: Counter[str]
+) -> tuple[tuple[Document, ...], int]:
+    """Documents with types of the label space and overlaps as the entry has them, and how many mentions that lost."""
+    found, lost = [], 0
+    for document in _mapped(documents, entry, where, repairs):
+        found.append(resolve_overlaps(document, entry.overlaps, repairs, where=where))
+        annotated = {span.key for span in document.spans}  # repeated ones are one mention
+        lost += len(annotated) - len(found[-1].spans)
+    return tuple(found), lost
 
 
 def find_split_file(folder: Path, split: SplitName, entry: CorpusEntry) -> Path | None:
@@ -214,7 +258,7 @@ def _open(
 
 
 def _mapped(
-    documents: Iterator[Document], entry: CorpusEntry, path: str | Path, repairs: Counter[str]
+    documents: Iterable[Document], entry: CorpusEntry, path: str | Path, repairs: Counter[str]
 ) -> Iterator[Document]:
     """Rename the types of the files to those of the label space; `*` in the entry takes every type not named there."""
     others = entry.types.get(OTHER_TYPES)

@@ -11,6 +11,7 @@ from zoo.corpora.document import Document, Span, count_mentions, count_tokens, t
 from zoo.corpora.load import Corpus
 from zoo.corpora.overlaps import count_places
 from zoo.corpora.similarity import normalise
+from zoo.language.cutting import count_words
 from zoo.records import Record
 from zoo.registry.schema import SplitName
 
@@ -24,7 +25,7 @@ class SplitOverview(Record):
 
     documents: int = Field(ge=0, description="sentences or documents, as the entry's `unit` says")
     documents_without_mentions: int = Field(ge=0)
-    tokens: int = Field(ge=0, description="the corpus's own tokens, else words between white space")
+    tokens: int = Field(ge=0, description="the corpus's own tokens, else words")
     mentions: int = Field(ge=0)
     mentions_per_type: dict[str, int]
     nested_mentions: int = Field(default=0, ge=0, description="inside another mention")
@@ -65,7 +66,7 @@ class TypeOverview(Record):
 
     mentions: int = Field(ge=0)
     forms: int = Field(ge=0, description="distinct texts of mentions, case does not count")
-    length_words: dict[str, int] = Field(description="mentions with so many words between white space")
+    length_words: dict[str, int] = Field(description="mentions with so many words")
     frequencies: dict[str, int] = Field(description="forms that occur so often")
     frequent: list[tuple[str, int]] = Field(description="the most frequent forms and their mentions")
     examples: list[Example]
@@ -154,7 +155,7 @@ def _type(corpus: Corpus, name: str, examples: int, frequent: int) -> TypeOvervi
                 text = " ".join(text_of(document.text, span.key).split())
                 forms[text.casefold()] += 1
                 spelt.setdefault(text.casefold(), Counter())[text] += 1
-                lengths[min(len(text.split()), LONGEST_WORDS)] += 1
+                lengths[min(count_words(text), LONGEST_WORDS)] += 1
     words = range(1, max(lengths, default=0) + 1)
     return TypeOverview(
         mentions=forms.total(),

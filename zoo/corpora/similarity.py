@@ -8,16 +8,17 @@ the method can miss a pair with the tiny probability below, and never invents on
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
 
 from zoo.corpora.document import Document
 from zoo.errors import ZooError
+from zoo.language import cutting
+from zoo.language.writing import flatten
+from zoo.registry.schema import CorpusEntry
 
 SHINGLE_WORDS = 3
 THRESHOLD = 0.8
@@ -34,27 +35,22 @@ SENTENCE_WORDS = 5
 """From how many words on a text is a sentence, and no mere heading."""
 ROWS = 3
 """Of a band of MinHash."""
-_SENTENCE_END = re.compile(r"\s*[\r\n]+\s*|(?<=[.?!])\s+")
-_WORD = re.compile(r"[^\W_]+")
 Ints = npt.NDArray[np.int64]
 
 
 def normalise(text: str) -> str:
-    """Case-folded, runs of white space as one space, none at the ends."""
-    return " ".join(text.casefold().split())
+    """Case-folded, in the one writing of `zoo.language`, runs of white space as one space, none at the ends."""
+    return " ".join(flatten(text.casefold()).split())
 
 
 def words(text: str) -> list[str]:
     """Case-folded runs of letters and digits, so that `TNF - alpha` and `TNF-alpha` agree."""
-    return _WORD.findall(text.casefold())
+    return cutting.letter_runs(flatten(text.casefold()))
 
 
-def sentences(document: Document, unit: Literal["sentence", "document"]) -> list[str]:
-    """The sentences of a document: its text where the corpus's unit is the sentence.
-
-    Else the pieces between line ends, and after full stops, question and exclamation marks that white space follows.
-    """
-    return [document.text] if unit == "sentence" else [t for t in _SENTENCE_END.split(document.text) if t.strip()]
+def sentences(document: Document, entry: CorpusEntry) -> list[str]:
+    """The sentences of a document of a corpus: its text where the corpus's unit is the sentence."""
+    return [document.text] if entry.unit == "sentence" else cutting.sentences(document.text, entry.language)
 
 
 @dataclass(frozen=True)

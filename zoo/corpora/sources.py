@@ -119,15 +119,32 @@ def locate(
     )
 
 
-def availability(entry: CorpusEntry, registry_folder: Path, local: Path | None, *, cache: Path | None = None) -> str:
-    """Where `locate` would find a corpus, without fetching anything.
+AVAILABILITY = ("local copy", "bundled", "local folder", "in the cache", "to fetch", "no source")
+"""Where a corpus can be had, the nearest first."""
+
+
+def availability(
+    entry: CorpusEntry, folders: Mapping[str, Path], local: Path | None, *, cache: Path | None = None
+) -> str:
+    """Where `locate` would find a corpus, without fetching anything; of a joined one, the member hardest to get.
+
+    Args:
+        entry: The corpus.
+        folders: `Registry.folders`.
+        local: As for `locate`.
+        cache: As for `locate`.
 
     Returns:
-        `local copy`, `bundled`, `local folder`, `in the cache`, `to fetch`, or `no source`.
+        One of `AVAILABILITY`.
     """
+    cache = cache or Settings.load().cache
+    found = (_availability(part, folders[f"corpora/{part.id}"], local, cache) for part in entry.parts)
+    return max(found, key=AVAILABILITY.index)
+
+
+def _availability(entry: CorpusEntry, registry_folder: Path, local: Path | None, cache: Path) -> str:
     if local is not None and (local / entry.id).is_dir():
         return "local copy"
-    cache = cache or Settings.load().cache
     for source in entry.sources:
         match source:
             case BundledSource():
@@ -231,7 +248,12 @@ def _archive(source: ArchiveSource, entry: CorpusEntry, cache: Path, options: Fe
         if entry.format != "conll":
             return lambda repairs: read_unpacked(source, entry, archive, documents, repairs)
         return lambda repairs: read_archive(
-            source, archive, documents, default_type=entry.default_type, repairs=repairs
+            source,
+            archive,
+            documents,
+            default_type=entry.default_type,
+            language=entry.language,
+            repairs=repairs,
         )
 
     readers = {split: reader(fetch(file, cache, options=options)) for split, file in source.documents.items()}

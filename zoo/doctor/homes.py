@@ -90,9 +90,8 @@ def _files(
     from zoo.ontologies.sources import availability as where_ontology
     from zoo.passages.load import find_passages
 
-    for corpus in {item.corpus.id: item.corpus for item in checkpoints}.values():
-        folder = registry.folders[f"corpora/{corpus.id}"]
-        here = availability(corpus, folder, settings.corpora, cache=settings.cache) != "to fetch"
+    for corpus in {part.id: part for item in checkpoints for part in item.corpus.parts}.values():
+        here = availability(corpus, registry.folders, settings.corpora, cache=settings.cache) != "to fetch"
         for number, source in enumerate((*corpus.sources, corpus.originals)):
             files = _addresses(source.model_dump()) if source else ()
             yield from ((corpus.id, url, not here and number == 0) for url in files)

@@ -57,11 +57,12 @@ def check_corpora(registry: Registry, settings: Settings) -> Check:
     if local is not None and not local.is_dir():
         return Check("corpora", "problem", f"the folder {local} does not exist", "correct ZOO_CORPORA")
     places = {
-        entry.id: availability(entry, registry.folders[f"corpora/{entry.id}"], local, cache=settings.cache)
-        for entry in registry.corpora.values()
+        name: availability(entry, registry.folders, local, cache=settings.cache)
+        for name, entry in registry.corpora.items()
     }
     if local is not None:
-        copies = [registry.corpora[name] for name, place in places.items() if place == "local copy"]
+        found = [registry.corpora[name] for name, place in places.items() if place == "local copy"]
+        copies = [entry for entry in found if not entry.members]
         missing = [
             f"{entry.id}/{split}"
             for entry in copies

@@ -6,7 +6,7 @@ import csv
 import io
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -14,6 +14,7 @@ from zoo.corpora.load import Corpus
 from zoo.errors import ZooError
 from zoo.evaluation.scoring import SplitScore, check_renames, rename_types, score_predictions, tag_documents
 from zoo.modeling.windows import parse_label
+from zoo.registry.schema import CorpusEntry
 from zoo.tagging.tagger import Tagger
 
 DISABLED_BIAS = -1e3
@@ -31,12 +32,20 @@ class Model:
         source: What `Tagger.load` takes.
         corpus: Corpus it was trained on, where `result.json` says so.
         entity_types: Types that `result.json` names; empty where there is none.
+        members: Where that corpus joins others, these.
+        languages: BCP 47 tags of that corpus, where `result.json` says so.
     """
 
     name: str
     source: str
     corpus: str | None = None
     entity_types: tuple[str, ...] = ()
+    members: tuple[str, ...] = ()
+    languages: tuple[str, ...] = ()
+
+    def was_trained_on(self, corpus: CorpusEntry) -> bool:
+        """Whether it was trained on a corpus, or on all that it joins."""
+        return corpus.id == self.corpus or all(part.id in (self.corpus, *self.members) for part in corpus.parts)
 
 
 @dataclass(frozen=True)
@@ -65,11 +74,30 @@ class Cell:
 
 @dataclass(frozen=True)
 class Matrix:
-    """Models x corpora, one cell each."""
+    """Models x corpora, one cell each; languages are BCP 47 tags, by model and by corpus, of a model where known."""
 
     models: tuple[str, ...]
     corpora: tuple[str, ...]
     cells: Mapping[tuple[str, str], Cell]
+    model_languages: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    corpus_languages: Mapping[str, Sequence[str]] = field(default_factory=dict)
+
+    @property
+    def rows(self) -> list[str]:
+        """Names of the models for people: with their languages, where there are several in the matrix."""
+        return [self._titled(name, self.model_languages) for name in self.models]
+
+    @property
+    def columns(self) -> list[str]:
+        """The same of the corpora."""
+        return [self._titled(name, self.corpus_languages) for name in self.corpora]
+
+    def _titled(self, name: str, languages: Mapping[str, Sequence[str]]) -> str:
+        every = {
+            tag for known in (self.model_languages, self.corpus_languages) for own in known.values() for tag in own
+        }
+        own = languages.get(name)
+        return f"{name} ({', '.join(own)})" if own and len(every) > 1 else name
 
     def to_json(self) -> dict[str, Any]:
         """Every cell with its full score, as JSON-like data."""
@@ -78,6 +106,9 @@ class Matrix:
             "metric": "strict span micro-F1 on the test split, as a fraction",
             "models": list(self.models),
             "corpora": list(self.corpora),
+            "rows": self.rows,
+            "columns": self.columns,
+            "languages": {"models": dict(self.model_languages), "corpora": dict(self.corpus_languages)},
             "cells": [
                 {
                     **{k: v for k, v in vars(cell).items() if k != "score"},
@@ -92,11 +123,11 @@ class Matrix:
         """One row a model, one column a corpus with micro-F1 as a fraction, empty where not comparable; notes last."""
         text = io.StringIO()
         writer = csv.writer(text, lineterminator="\n")
-        writer.writerow(["model", *self.corpora, "notes"])
-        for model in self.models:
+        writer.writerow(["model", *self.columns, "notes"])
+        for model, title in zip(self.models, self.rows, strict=True):
             cells = [self.cells[model, corpus] for corpus in self.corpora]
             notes = "; ".join(f"{cell.corpus}: {cell.note}" for cell in cells if cell.note)
-            writer.writerow([model, *(f"{cell.score.micro_f1:.6f}" if cell.score else "" for cell in cells), notes])
+            writer.writerow([title, *(f"{cell.score.micro_f1:.6f}" if cell.score else "" for cell in cells), notes])
         return text.getvalue()
 
 
@@ -113,7 +144,14 @@ def describe_model(source: str) -> Model:
             continue
         try:
             result = json.loads(path.read_text(encoding="utf-8"))
-            return Model(result["checkpoint_id"], source, result["corpus"], tuple(result["entity_types"]))
+            return Model(
+                result["checkpoint_id"],
+                source,
+                result["corpus"],
+                tuple(result["entity_types"]),
+                members=tuple(result.get("scores", {}).get("members", ())),
+                languages=tuple(result.get("corpus_record", {}).get("languages", ())),
+            )
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise ZooError(
                 f"cannot read the result of this model: {type(error).__name__}: {error}",
@@ -160,14 +198,15 @@ def score_pair(
         known: Types that it can predict, before renaming.
         tagger: The model, loaded.
         corpus: The corpus; its test split is scored.
-        mapping: Renames predicted types.
+        mapping: Renames predicted types, those that the corpus annotates excepted.
         samples: Bootstrap resamples of the interval.
     """
     entry = corpus.entry
-    renamed = {(mapping or {}).get(name, name) for name in known}
+    mapping = {old: new for old, new in (mapping or {}).items() if old not in entry.entity_types}
+    renamed = {mapping.get(name, name) for name in known}
     common = tuple(name for name in entry.entity_types if name in renamed)
     unknown = [name for name in entry.entity_types if name not in renamed]
-    in_domain = model.corpus == entry.id
+    in_domain = model.was_trained_on(entry)
     if not common:
         finds = ", ".join(sorted(renamed)) or "nothing"
         note = f"not comparable: the corpus annotates {', '.join(unknown)}, the model finds {finds}"
@@ -198,7 +237,8 @@ def cross(
     Args:
         sources: Checkpoint folders, adapters, model folders or Hub ids.
         corpora: Corpora, read already.
-        mapping: Renames predicted types (`{"Protein": "Gene"}` lets a protein model be scored on genes).
+        mapping: Renames predicted types (`{"Protein": "Gene"}` lets a protein model be scored on genes); on a corpus
+            that annotates a type by its own name it keeps that.
         samples: Bootstrap resamples of each interval.
         progress: Called with the names of model and corpus before each pair.
 
@@ -223,7 +263,15 @@ def cross(
             cells[model.name, corpus.entry.id] = score_pair(
                 model, known, tagger, corpus, mapping=mapping, samples=samples
             )
-    return Matrix(tuple(names), tuple(corpus.entry.id for corpus in corpora), cells)
+    spoken = {corpus.entry.id: corpus.entry.languages for corpus in corpora}
+    return Matrix(
+        tuple(names),
+        tuple(spoken),
+        cells,
+        # results of before the field say no languages: those of its corpus, if that is here
+        {model.name: model.languages or spoken.get(model.corpus or "", ()) for model in models},
+        spoken,
+    )
 
 
 def heat_map(matrix: Matrix) -> bytes:
@@ -240,8 +288,8 @@ def heat_map(matrix: Matrix) -> bytes:
     values = [[100 * score.micro_f1 if score else float("nan") for score in row] for row in scores]
     image = axes.imshow(values, cmap="cividis", vmin=0, vmax=100, aspect="auto")  # readable without colour vision
     figure.colorbar(image, ax=axes, label="strict micro-F1")
-    axes.set_xticks(range(columns), matrix.corpora, rotation=35, ha="right", rotation_mode="anchor")
-    axes.set_yticks(range(rows), matrix.models)
+    axes.set_xticks(range(columns), matrix.columns, rotation=35, ha="right", rotation_mode="anchor")
+    axes.set_yticks(range(rows), matrix.rows)
     axes.set_xlabel("test split of")
     axes.set_xticks([column - 0.5 for column in range(1, columns)], minor=True)
     axes.set_yticks([row - 0.5 for row in range(1, rows)], minor=True)

@@ -114,7 +114,7 @@ mistake.counterpart %}, {{ side(not mistake.predicted) }} {{ span(mistake.counte
 #}{% for key in report.beside(mistake) %}{{ "," if
 not loop.first else "; shares characters with " ~ side(mistake.predicted) }} {{ span(key) }}{% endfor %}</p>
 {% if quote %}{% set context = report.context(mistake) %}
-<p class="context{{ " deep" if deep(context) }}">{% if context.cut_before %}…{% endif %}{#
+<p dir="auto" class="context{{ " deep" if deep(context) }}">{% if context.cut_before %}…{% endif %}{#
 #}{% for piece in pieces(mistake, context) %}{% if piece.css %}{#
 #}{% for css in piece.around %}<span class="{{ css }}">{% endfor %}{#
 #}<span class="{{ piece.css }}" title="{{ piece.title }}">{#

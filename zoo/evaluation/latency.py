@@ -11,6 +11,7 @@ from pathlib import Path
 from pydantic import Field
 
 from zoo.errors import ZooError
+from zoo.language.cutting import count_words
 from zoo.records import Record
 from zoo.tagging.tagger import Tagger
 
@@ -66,7 +67,7 @@ def measure_latency(
     """
     import torch
 
-    words = sum(len(text.split()) for text in texts)
+    words = sum(map(count_words, texts))
     if not words:
         raise ZooError("there is no text to measure on", fix="choose a corpus whose test split is not empty")
     tagger.model.to("cpu")

@@ -110,7 +110,7 @@ class _Texts:
         texts = self.splits[corpus.entry.id, split] = []
         for index, document in enumerate(corpus.splits[split]):
             whole = self.level == "document"
-            for text in [document.text] if whole else sentences(document, corpus.entry.unit):
+            for text in [document.text] if whole else sentences(document, corpus.entry):
                 if not (normal := normalise(text)):
                     continue
                 number = self.numbers.setdefault(normal, len(self.numbers))

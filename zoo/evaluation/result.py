@@ -14,7 +14,7 @@ from zoo.evaluation.error_summary import ErrorSummary
 from zoo.evaluation.linking import LinkingScores
 from zoo.evaluation.memorisation import SeenUnseen, WithoutLeaked
 from zoo.evaluation.oracle import RawTextScore
-from zoo.evaluation.scoring import SplitScore
+from zoo.evaluation.scoring import Scores
 from zoo.evaluation.spans import Counts, added_up
 from zoo.evaluation.statistics import bootstrap_interval, mean_and_spread
 from zoo.files import write_whole
@@ -46,13 +46,6 @@ class EpochRecord(Record):
     train_seconds: float
     dev_seconds: float = Field(default=0.0, description="scoring the dev split")
     tokens: int
-
-
-class Scores(Record):
-    """Scores of the splits that were not trained on."""
-
-    dev: SplitScore
-    test: SplitScore
 
 
 class SeedRun(Record):
@@ -115,6 +108,7 @@ class CorpusRecord(Record):
     """The data a checkpoint was trained and scored on."""
 
     title: str
+    languages: list[str] = Field(default_factory=list, description="BCP 47 tags; empty in results of before this field")
     unit: Literal["sentence", "document"]
     source: str
     license: str
@@ -125,6 +119,9 @@ class CorpusRecord(Record):
         description="frequent training mentions of each type; empty where the licence forbids quoting"
     )
     repairs: dict[str, int] = Field(description="what the reader repaired, counted")
+    drawn: dict[str, int] = Field(
+        default_factory=dict, description="of a joined corpus: member -> training documents of it that an epoch reads"
+    )
     dropped_mentions: dict[str, int] = Field(
         default_factory=dict, description="mentions of each split that the overlap policy left out; empty: not counted"
     )

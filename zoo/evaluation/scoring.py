@@ -62,6 +62,24 @@ class SplitScore(Record):
         return Counts(tp, self.predicted_mentions - tp, self.gold_mentions - tp)
 
 
+class MemberScores(Record):
+    """Scores on one of the corpora that a joined corpus joins, over the types of the joined one."""
+
+    language: str = Field(description="BCP 47 tag")
+    dev: SplitScore
+    test: SplitScore
+
+
+class Scores(Record):
+    """Scores of the splits that were not trained on."""
+
+    dev: SplitScore
+    test: SplitScore
+    members: dict[str, MemberScores] = Field(
+        default_factory=dict, description="of a joined corpus: id of each member -> its part of the scores"
+    )
+
+
 def gold_keys(documents: Sequence[Document]) -> list[list[Key]]:
     """Gold spans per document."""
     return [[span.key for span in document.spans] for document in documents]

@@ -12,7 +12,6 @@ from typing import Any
 import yaml
 
 from zoo.cards.licenses import may_quote
-from zoo.cards.metadata import dataset_ids
 from zoo.cards.ontology_licenses import may_publish_ontology
 from zoo.cards.render import render_base_card, render_card
 from zoo.errors import ZooError
@@ -217,8 +216,8 @@ def evaluation_results(result: Result, corpus: CorpusEntry) -> str:
     Format: https://huggingface.co/docs/hub/eval-results; `EvalResultEntry` of newer huggingface_hub. The dataset is the
     one of the Hub that the corpus is read from, else the corpus id as in the card.
     """
-    dataset: dict[str, Any] = {"id": dataset_ids(corpus)[0], "task_id": _TASK_ID}
     hub = next((source for source in corpus.sources if isinstance(source, HubSource)), None)
+    dataset: dict[str, Any] = {"id": hub.dataset if hub else corpus.id, "task_id": _TASK_ID}
     test, seeds = result.scores.test, result.seed_scores
     over = seeds and (
         f"; over {len(seeds.runs)} seeds {seeds.test_micro_f1.mean:.4f} +- {seeds.test_micro_f1.std:.4f} (mean, sd)"

@@ -12,16 +12,17 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 
 from zoo.corpora.document import Key
+from zoo.language.writing import flatten
 
-_BRACKETS = re.compile(r"[(\[]\s*([^()\[\]]{1,60}?)\s*(?:[;,:=][^()\[\]]*)?[)\]]")
+_BRACKETS = re.compile(r"[(\[（]\s*([^()\[\]（）]{1,60}?)\s*(?:[;,:=][^()\[\]（）]*)?[)\]）]")
 _SENTENCE_END = re.compile(r"[.;:!?]\s")
 _LONGEST = 12
 """Characters of a short form."""
-_OPENING, _CLOSING = re.compile(r"\s*[(\[]\s*"), re.compile(r"\s*[)\],;:=]")
+_OPENING, _CLOSING = re.compile(r"\s*[(\[（]\s*"), re.compile(r"\s*[)\],;:=），；：]")
 
 
 def find_abbreviations(text: str, mentions: Iterable[Key] = ()) -> dict[str, str]:
-    """Short forms that a text defines, with their long forms.
+    """Short forms that a text defines, with their long forms, both in the one writing of `zoo.language.writing`.
 
     Args:
         text: A document.
@@ -49,7 +50,7 @@ def find_abbreviations(text: str, mentions: Iterable[Key] = ()) -> dict[str, str
             found.setdefault(inside, long)
         elif (word := before[before.rfind(" ") + 1 :]) and is_short(word) and long_form(word, inside) == inside:
             found.setdefault(word, inside)
-    return found
+    return {flatten(short): flatten(long) for short, long in found.items()}
 
 
 def is_short(form: str) -> bool:

@@ -13,6 +13,7 @@ from pydantic import Field, ValidationError
 
 from zoo.corpora.document import Key, text_of
 from zoo.errors import ZooError
+from zoo.language.writing import flatten
 from zoo.linking.abbreviations import expand, find_abbreviations
 from zoo.linking.candidates import Evidence, Lexicon, Vector, Vectoriser
 from zoo.linking.composites import split_composite
@@ -185,7 +186,7 @@ class Linker:
         found = {}
         for place, key in enumerate(keys):
             if (known := self._type(key[2])) is not None:
-                mention = " ".join(text_of(text, key).split())
+                mention = " ".join(flatten(text_of(text, key)).split())
                 found[place] = _Mention(known, mention, expand(mention, abbreviations))
         return found
 

@@ -6,6 +6,8 @@ import re
 import unicodedata
 from functools import lru_cache
 
+from zoo.language.cutting import letter_runs
+
 _GREEK = {
     chr(code): unicodedata.name(chr(code)).rpartition(" ")[2].lower()
     for code in range(0x3B1, 0x3CA)
@@ -14,6 +16,8 @@ _GREEK = {
 """Small letter -> its name in Latin letters."""
 _ROMAN = {"ii": "2", "iii": "3", "iv": "4", "vi": "6", "vii": "7", "viii": "8", "ix": "9", "xi": "11", "xii": "12"}
 """Roman numerals that are no words or symbols of their own, as `i`, `v` and `x` are."""
+_SPELLING_MARKS = frozenset((7, 8, 9, *range(84, 133)))
+"""Canonical combining classes of marks that make another letter (Unicode Standard, table 4-3)."""
 _BRITISH = ((r"ae", "e"), (r"oe", "e"), (r"our\b", "or"), (r"ours\b", "ors"), (r"ph(?=[aeiouy])", "f"), (r"yse", "yze"))
 """British letters -> American ones; both sides of a comparison are changed, so that a rule may meet too much."""
 _STOP_WORDS = frozenset(
@@ -45,15 +49,20 @@ def exact_key(name: str) -> str:
     return " ".join(unicodedata.normalize("NFKC", name).casefold().split())
 
 
+def _is_accent(character: str) -> bool:
+    """Whether a mark may be left out: not the vowel signs and voicing marks of Indic, Thai and Japanese writing."""
+    return (place := unicodedata.combining(character)) > 0 and place not in _SPELLING_MARKS
+
+
 @lru_cache(maxsize=1 << 16)
 def plain(name: str) -> str:
-    """Words of Latin letters and digits: no accents, no punctuation, Greek letters by name, American spelling."""
+    """Words of letters and digits: no accents, no punctuation, Greek letters by name, American spelling."""
     letters = unicodedata.normalize("NFKD", name).casefold()
-    letters = "".join(f" {_GREEK[c]} " if c in _GREEK else c for c in letters if not unicodedata.combining(c))
+    letters = "".join(f" {_GREEK[c]} " if c in _GREEK else c for c in letters if not _is_accent(c))
     letters = re.sub(r"['\u2019]s\b", "", letters)
     for british, american in _BRITISH:
         letters = re.sub(british, american, letters)
-    return " ".join(_ROMAN.get(word, word) for word in re.findall(r"[^\W_]+", letters))
+    return " ".join(_ROMAN.get(word, word) for word in letter_runs(letters))
 
 
 _PLURALS = (

@@ -8,7 +8,7 @@ user gets.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from typing import TYPE_CHECKING, Literal
@@ -18,6 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from zoo.corpora.document import Fragments, Key, Span, key_of
+from zoo.language.writing import flat, is_flat, trim
 from zoo.ontologies.link import Link
 
 if TYPE_CHECKING:
@@ -90,6 +91,8 @@ def encode(
 ) -> list[Window]:
     """Tokenize texts into windows of at most `window_tokens`, neighbours sharing `stride_tokens`.
 
+    Models read texts in the one writing of `zoo.language.writing`; offsets are those of the texts as given.
+
     Args:
         tokenizer: A fast tokenizer.
         texts: Texts of any length.
@@ -101,8 +104,9 @@ def encode(
     """
     if not texts:
         return []
+    flats = {index: flat(text) for index, text in enumerate(texts) if not is_flat(text)}
     batch = tokenizer(
-        list(texts),
+        [flats[index].text if index in flats else text for index, text in enumerate(texts)],
         truncation=True,
         max_length=window_tokens,
         stride=stride_tokens,
@@ -120,6 +124,10 @@ def encode(
         continues = np.zeros(len(ids), dtype=np.bool_)
         if lengths is not None:
             continues = (lengths[ids] != offsets[:, 1] - offsets[:, 0]) & (np.asarray(ids) != tokenizer.unk_token_id)
+        if index in flats:
+            empty = offsets[:, :1] == offsets[:, 1:]
+            given = np.stack([flats[index].starts[offsets[:, 0]], flats[index].ends[offsets[:, 1]]], axis=1)
+            offsets = np.where(empty, given[:, :1], given)
         windows.append(Window(index, ids, offsets, np.asarray(special) == 0, continues))
     return windows
 
@@ -239,17 +247,21 @@ def parse_label(name: str) -> tuple[str, str]:
     return (name[0], name[2:]) if name.startswith(("B-", "I-")) else ("I", name)
 
 
-def join_windows(entities: Iterable[Entity]) -> list[Entity]:
+def join_windows(entities: Iterable[Entity], length: Callable[[int, int], int] = lambda s, e: e - s) -> list[Entity]:
     """Resolve what neighbouring windows both found: of two overlapping entities the longer stays, then the surer.
 
     As `TokenClassificationPipeline.aggregate_overlapping_entities`.
+
+    Args:
+        entities: What all windows of a text found.
+        length: Characters of `[start, end)` as the model saw them.
     """
     ordered = sorted(entities, key=lambda item: item.start)
     kept: list[Entity] = []
     for entity in ordered:
         if kept and kept[-1].start <= entity.start < kept[-1].end:
-            length, previous = entity.end - entity.start, kept[-1].end - kept[-1].start
-            if length > previous or (length == previous and entity.score > kept[-1].score):
+            own, previous = length(entity.start, entity.end), length(kept[-1].start, kept[-1].end)
+            if own > previous or (own == previous and entity.score > kept[-1].score):
                 kept[-1] = entity
         else:
             kept.append(entity)
@@ -257,14 +269,16 @@ def join_windows(entities: Iterable[Entity]) -> list[Entity]:
 
 
 def finish(text: str, per_window: Sequence[Sequence[Entity]]) -> list[Entity]:
-    """The entities of a text from those of its windows, white space at their ends taken off."""
-    entities = per_window[0] if len(per_window) == 1 else join_windows(e for found in per_window for e in found)
+    """The entities of a text from those of its windows, white space at their ends taken off, letters with all marks."""
+    if len(per_window) == 1:
+        entities = per_window[0]
+    else:
+        every = (entity for found in per_window for entity in found)
+        entities = join_windows(every) if is_flat(text) else join_windows(every, flat(text).length)
     trimmed = []
     for entity in entities:
-        piece = text[entity.start : entity.end]
-        if piece.strip():
-            start, end = entity.end - len(piece.lstrip()), entity.start + len(piece.rstrip())
-            trimmed.append(Entity(start, end, entity.type, entity.score, entity.link))
+        if borders := trim(text, entity.start, entity.end):
+            trimmed.append(Entity(*borders, entity.type, entity.score, entity.link))
     return trimmed
 
 

@@ -11,6 +11,7 @@ from itertools import accumulate, chain, islice
 from pathlib import Path
 
 from zoo.corpora.similarity import words
+from zoo.language.cutting import count_words
 from zoo.passages.contamination import TextIndex
 from zoo.passages.cutting import cut_text
 from zoo.passages.passage import Passage
@@ -24,7 +25,7 @@ def long_enough(passages: Iterable[Passage], min_words: int, tally: Counter[str]
     """Passages of at least so many words; counts `read` and `too_short`."""
     for passage in passages:
         tally["read"] += 1
-        if length_words(passage) < min_words:
+        if count_words(passage.text) < min_words:
             tally["too_short"] += 1
         else:
             yield passage
@@ -95,8 +96,3 @@ def _beside(found: Iterable[tuple[int, int]], lengths: Iterable[int]) -> set[int
 def random_key(seed: int, *parts: str) -> bytes:
     """A hash to order by that looks random and is the same everywhere."""
     return hashlib.blake2b("\0".join((str(seed), *parts)).encode(), digest_size=16).digest()
-
-
-def length_words(passage: Passage) -> int:
-    """Number of words, which are what white space separates."""
-    return len(passage.text.split())

@@ -129,7 +129,7 @@ class TextIndex:
         owners: list[int] = []
         for corpus in corpora:
             for number, document in enumerate(corpus.splits["test"]):
-                for sentence in map(words, sentences(document, corpus.entry.unit)):
+                for sentence in map(words, sentences(document, corpus.entry)):
                     if len(sentence) >= SENTENCE_WORDS:
                         self._sentences[len(flat)] = len(sentence)
                     flat += [self._vocabulary.setdefault(word, len(self._vocabulary) + 1) for word in sentence]

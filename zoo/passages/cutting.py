@@ -5,24 +5,25 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-_WORD = re.compile(r"\S+")
-_SENTENCE_END = re.compile(r"[.?!][\"'”’)\]]*$")
+from zoo.language.cutting import CLOSING, SENTENCE_STOPS, count_words, word_spans
+
+_SENTENCE_END = re.compile(f"[{SENTENCE_STOPS}][{CLOSING}]*$")
 
 
 def cut_text(text: str, max_words: int, min_words: int = 1) -> list[str]:
     """Cut a text into pieces of about equal length, best where a paragraph or sentence ends, next best at a line end.
 
     Args:
-        text: The text; words are what white space separates.
+        text: The text; words as in `zoo.language.cutting`.
         max_words: Most words of a piece.
         min_words: Least words of a piece of a text that is cut; at most half of `max_words`.
 
     Returns:
         The text itself if it is short enough, else its pieces in order, without the white space between them.
     """
-    if len(text.split()) <= max_words:
+    if count_words(text) <= max_words:
         return [text]
-    words = [match.span() for match in _WORD.finditer(text)]
+    words = word_spans(text)
     pieces: list[str] = []
     start = 0
     while (left := len(words) - start) > max_words:

@@ -20,7 +20,8 @@ from zoo.corpora.repeats import Sketches
 from zoo.corpora.similarity import normalise, words
 from zoo.errors import ZooError
 from zoo.files import file_sha256
-from zoo.passages.cleaning import length_words, long_enough, random_key, sample, without_test_text
+from zoo.language.cutting import count_words
+from zoo.passages.cleaning import long_enough, random_key, sample, without_test_text
 from zoo.passages.contamination import TextIndex
 from zoo.passages.load import load_passages, passage_files, passages_path
 from zoo.passages.passage import Passage
@@ -29,7 +30,7 @@ from zoo.records import Record
 from zoo.registry.passage_entry import PassageEntry
 
 MIN_WORDS = 30
-"""Of a passage; about the 50 tokens of arXiv 2508.01630. Words are what white space separates."""
+"""Of a passage; about the 50 tokens of arXiv 2508.01630. Words as in `zoo.language.cutting`."""
 MAX_WORDS = 200
 """Of a passage before it is cut: most pieces then stay within 256 tokens."""
 HELDOUT_SHARE = 0.05
@@ -149,7 +150,7 @@ def prepare_passages(
                     writer.add(passage)
                     origins.append(entry.id)
                     documents.append(passage.document_id)
-                    lengths.append(length_words(passage))
+                    lengths.append(count_words(passage.text))
                 sketches.add(new)
     stored = StoredPassages(folder / _PIECES)
     repeated = sketches.repeated(lambda item: words(stored[item].text))

@@ -37,6 +37,7 @@ from zoo.pipeline.plan import chain
 from zoo.pipeline.seeds import seed_scores, stage_energy
 from zoo.pipeline.stage import Stage, digest, library_versions
 from zoo.pipeline.stages import stage_kind
+from zoo.pipeline.stages.adapter import TrainRecord
 from zoo.pipeline.stages.base import KIND as BASE
 from zoo.pipeline.stages.base import is_canonical
 from zoo.pipeline.stages.dapt import KIND as DAPT
@@ -235,7 +236,7 @@ def _assemble(last: Stage, context: Context, others: Sequence[Stage], linking: L
             tune=_tune_summary(study) if study else None,
             recipe=recipe,
             seeds=[checkpoint.recipe.seed],
-            corpus_record=_corpus_record(checkpoint.corpus, evaluation),
+            corpus_record=_corpus_record(checkpoint.corpus, evaluation, training),
             license=UNKNOWN,
             publishable=False,
             versions={"zoo": version("biomedical-ner-zoo"), **library_versions()},
@@ -256,9 +257,10 @@ def _assemble(last: Stage, context: Context, others: Sequence[Stage], linking: L
     return result
 
 
-def _corpus_record(entry: CorpusEntry, evaluation: Evaluation) -> CorpusRecord:
+def _corpus_record(entry: CorpusEntry, evaluation: Evaluation, training: TrainRecord) -> CorpusRecord:
     return CorpusRecord(
         title=entry.title,
+        languages=list(entry.languages),
         unit=entry.unit,
         source=evaluation.source,
         license=entry.license.spdx,
@@ -267,6 +269,7 @@ def _corpus_record(entry: CorpusEntry, evaluation: Evaluation) -> CorpusRecord:
         mentions_per_type=evaluation.mentions_per_type,
         examples=evaluation.frequent_mentions,
         repairs=evaluation.repairs,
+        drawn=training.drawn,
         dropped_mentions=evaluation.dropped_mentions,
     )
 

@@ -84,8 +84,8 @@ class _Inputs:
         return None
 
     def _look_for_corpus(self, entry: CorpusEntry) -> str | None:
-        context, folder = self._context, self._context.registry.folders[f"corpora/{entry.id}"]
-        place = availability(entry, folder, context.settings.corpora, cache=context.settings.cache)
+        context = self._context
+        place = availability(entry, context.registry.folders, context.settings.corpora, cache=context.settings.cache)
         if place in ("to fetch", "no source"):
             return self._absent("corpus", entry.id, place)
         if not all(info.fingerprint for info in entry.splits.values()) or not entry.splits:

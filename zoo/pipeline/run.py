@@ -15,6 +15,7 @@ from zoo.files import write_whole
 from zoo.pipeline.assemble import assemble, is_assembled
 from zoo.pipeline.context import Context
 from zoo.pipeline.fetching import with_fetching
+from zoo.pipeline.languages import mismatches
 from zoo.pipeline.plan import Plan, make_plan
 from zoo.pipeline.progress import Reporter
 from zoo.pipeline.schedule import Engine, Failure, Schedule
@@ -67,6 +68,8 @@ def run(
     """
     check_country(context.settings.country)
     with reporter:
+        for what, names in mismatches(checkpoints, context.registry).items():
+            reporter.warn(names[0] if len(names) == 1 else f"{len(names)} checkpoints", what)
         plan = make_plan(checkpoints, with_fetching(context, reporter))
     missing = _missing(plan, context, overwrite)
     unreadable = plan.unreadable or _check_inputs(missing, context)

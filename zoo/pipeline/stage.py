@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any, ClassVar, Generic, Literal, TypeVar
 
 from zoo.files import write_whole
+from zoo.language import speaks
 from zoo.pipeline.context import NOT_KNOWN, Context
 from zoo.pipeline.progress import StageProgress
 from zoo.records import Record
@@ -219,7 +220,9 @@ _ADAPTER_BYTES_PER_PARAMETER = 0.06
 
 def subtokens(checkpoint: Checkpoint, split: SplitName) -> float:
     """About how many sub-tokens a split has, by the registry."""
-    corpus, known = checkpoint.corpus, {tag.partition("-")[0] for tag in checkpoint.backbone.languages}
-    foreign = not known & {corpus.language.partition("-")[0], "mul"}
-    info = corpus.splits.get(split)
-    return (_FOREIGN_SUBTOKENS if foreign else _SUBTOKENS) * ((info and info.tokens) or _UNKNOWN_TOKENS)
+    number = 0.0
+    for part in checkpoint.corpus.parts:
+        foreign = not speaks(checkpoint.backbone.languages, part.language)
+        info = part.splits.get(split)
+        number += (_FOREIGN_SUBTOKENS if foreign else _SUBTOKENS) * ((info and info.tokens) or _UNKNOWN_TOKENS)
+    return number

@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 from pydantic import BaseModel
 
 from zoo.errors import ZooError, did_you_mean
+from zoo.registry.joined import complete, is_joined, with_members
 from zoo.registry.names import Names
 from zoo.registry.ontology_entry import OntologyEntry
 from zoo.registry.passage_entry import PassageEntry
@@ -158,10 +159,11 @@ def _packaged() -> Registry:
 
 
 def _read(folder: Path, below: Registry | None) -> Registry:
-    backbones = _entries(folder, "backbones", Backbone)
-    corpora = _entries(folder, "corpora", CorpusEntry)
-    passages = _entries(folder, "passages", PassageEntry)
-    ontologies = _entries(folder, "ontologies", OntologyEntry)
+    backbones = _entries(_files(folder, "backbones"), Backbone)
+    passages = _entries(_files(folder, "passages"), PassageEntry)
+    ontologies = _entries(_files(folder, "ontologies"), OntologyEntry)
+    corpora = _files(folder, "corpora")
+    every_corpus = _corpora(corpora, folder, below)
     families = _single(folder / "families.yaml", _Families, "families")
     suites = _single(folder / "suites.yaml", _Suites, "suites")
     recipes = _file(folder / "recipes.yaml", RecipesEntry)
@@ -170,7 +172,7 @@ def _read(folder: Path, below: Registry | None) -> Registry:
         f"{kind}/{name}": folder
         for kind, items in (
             ("backbones", backbones),
-            ("corpora", corpora),
+            ("corpora", [path.stem for path in corpora]),
             ("passages", passages),
             ("ontologies", ontologies),
         )
@@ -180,11 +182,11 @@ def _read(folder: Path, below: Registry | None) -> Registry:
         if labels is None or labels.capacity is None:
             raise ZooError("the packaged label space has no capacity", where=folder / "labels.yaml")
         recipes = recipes or RecipesEntry()
-        registry = Registry(backbones, corpora, passages, families, suites, recipes, labels, ontologies, origin)
+        registry = Registry(backbones, every_corpus, passages, families, suites, recipes, labels, ontologies, origin)
     else:
         registry = Registry(
             {**below.backbones, **backbones},
-            {**below.corpora, **corpora},
+            every_corpus,
             {**below.passages, **passages},
             {**below.families, **families},
             {**below.suites, **suites},
@@ -264,10 +266,25 @@ def _check_references(registry: Registry, folder: Path) -> None:
         registry.recipes.for_checkpoint(override.match)
 
 
-def _entries(folder: Path, kind: str, model: type[_Named]) -> dict[str, _Named]:
+def _corpora(files: Mapping[Path, Any], folder: Path, below: Registry | None) -> dict[str, CorpusEntry]:
+    """The corpora of a folder and of the registry below; joined ones, of both, with the members as they now are."""
+    joined = {path: data for path, data in files.items() if is_joined(data)}
+    known = dict(below.corpora) if below else {}
+    known |= _entries({path: data for path, data in files.items() if path not in joined}, CorpusEntry)
+    for path, data in joined.items():
+        known |= _entries({path: complete(data, known, path)}, CorpusEntry)
+    return {name: with_members(entry, known, folder / "corpora" / f"{name}.yaml") for name, entry in known.items()}
+
+
+def _files(folder: Path, kind: str) -> dict[Path, Any]:
+    """What the files of the entries of a kind hold."""
+    return {path: read_yaml(path) for path in sorted((folder / kind).glob("*.yaml"))}
+
+
+def _entries(files: Mapping[Path, Any], model: type[_Named]) -> dict[str, _Named]:
     entries: dict[str, _Named] = {}
-    for path in sorted((folder / kind).glob("*.yaml")):
-        entry = check(model, read_yaml(path), where=path)
+    for path, data in files.items():
+        entry = check(model, data, where=path)
         if entry.id != path.stem:
             raise ZooError(
                 f"the id {entry.id!r} differs from the file name",

@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from zoo.registry.formats import PASSAGE_HOMES, PassageFormat
-from zoo.registry.schema import BundledSource, Entry, FolderSource, Identifier, LicenseInfo, RemoteFile, Url
+from zoo.registry.schema import BundledSource, Entry, FolderSource, Identifier, Language, LicenseInfo, RemoteFile, Url
 
 
 class PubmedSource(Entry):
@@ -64,6 +64,7 @@ class PassageEntry(Entry):
     id: Identifier
     title: str
     homepage: str = Field(default="", description="where the files can be had")
+    language: Language = Field(default="en", description="BCP 47 tag")
     format: PassageFormat = "jsonl"
     license: LicenseInfo
     sources: tuple[PassageSource, ...] = Field(default=(), description="tried in order; ZOO_PASSAGES comes first")

@@ -191,8 +191,23 @@ class HubSource(Entry):
     )
 
 
+class JoinedSource(Entry):
+    """Other corpora of the registry, for one adapter of them all.
+
+    An epoch has as many training documents as they have together. The share of a corpus with n is proportional to
+    n ** (1 / temperature): at 1 each document is read once, above it those of smaller corpora are read more often.
+    So mBERT was trained (https://github.com/google-research/bert/blob/master/multilingual.md, with an exponent of 0.7)
+    and XLM-R (arXiv 1911.02116, section 3.1).
+    """
+
+    kind: Literal["joined"]
+    corpora: tuple[Identifier, ...] = Field(min_length=2, description="ids of the members, in the order they are read")
+    temperature: float = Field(default=1.0, gt=0, allow_inf_nan=False)
+
+
 Source = Annotated[
-    BundledSource | UrlSource | FolderSource | ArchiveSource | PackedSource | HubSource, Field(discriminator="kind")
+    BundledSource | UrlSource | FolderSource | ArchiveSource | PackedSource | HubSource | JoinedSource,
+    Field(discriminator="kind"),
 ]
 
 
@@ -246,12 +261,38 @@ class CorpusEntry(Entry):
     default_type: str | None = Field(default=None, description="type of bare B/I tags in the files")
     examples: dict[TypeName, tuple[str, ...]] = Field(default_factory=dict, description="mentions shown in the card")
     license: LicenseInfo
-    sources: tuple[Source, ...] = Field(default=(), description="tried in order; ZOO_CORPORA comes first")
+    sources: tuple[Source, ...] = Field(
+        default=(), description="tried in order; ZOO_CORPORA comes first; a joined one stands alone"
+    )
+    members: tuple[CorpusEntry, ...] = Field(
+        default=(), description="of a joined corpus, its members; the loader sets them (zoo/registry/joined.py)"
+    )
     splits: dict[SplitName, SplitInfo] = Field(default_factory=dict)
     for_evaluation_only: bool = Field(default=False, description="it has a test split alone: no model is trained on it")
     originals: Originals | None = Field(default=None, description="original documents, for the raw-text score")
     reported: tuple[ReportedScore, ...] = Field(default=(), description="scores of others, shown apart in the card")
     note: str = ""
+
+    @model_validator(mode="after")
+    def _joins_by_its_source(self) -> CorpusEntry:
+        if bool(self.members) != (self.joined is not None):
+            raise ValueError("members follow from a joined source; they are not written down")
+        return self
+
+    @property
+    def parts(self) -> tuple[CorpusEntry, ...]:
+        """Its members; itself where it joins none."""
+        return self.members or (self,)
+
+    @property
+    def joined(self) -> JoinedSource | None:
+        """How it joins others; None where it joins none."""
+        return next((source for source in self.sources if isinstance(source, JoinedSource)), None)
+
+    @property
+    def languages(self) -> tuple[str, ...]:
+        """BCP 47 tags of its languages, without repeats."""
+        return tuple(dict.fromkeys(part.language for part in self.parts))
 
     @property
     def entity_types(self) -> tuple[str, ...]:

@@ -23,6 +23,8 @@ BUFFER_TOKENS = 1 << 17
 """Tokens of the windows that are sorted by length at a time: little padding, and some 30 MB."""
 MERGE_TOKENS = 1 << 12
 """From so many on, adapters are added to the weights for the time of a buffer."""
+_MOST_TOKENS = 12
+"""Of a character: 4 bytes, of up to three that NFC makes of it."""
 BLOCK_CHARACTERS = 100_000
 """Documents are tokenized so much at a time: shorter ones together, longer ones in blocks, cut at white space."""
 
@@ -183,7 +185,7 @@ def stream_windows(tagger: Tagger, text: str, *, block_characters: int = BLOCK_C
     room = size - len(before) - len(after)
     tokens: list[tuple[int, int, int, bool]] = []
     for start, end in _blocks(text, block_characters):
-        (block,) = _whole(tagger, text[start:end], window_tokens=end - start + size)
+        (block,) = _whole(tagger, text[start:end], window_tokens=_MOST_TOKENS * (end - start) + size)
         tokens += [
             (block.input_ids[i], start + int(block.offsets[i, 0]), start + int(block.offsets[i, 1]), block.continues[i])
             for i in np.flatnonzero(block.real)

@@ -6,7 +6,7 @@ import math
 import random
 import re
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -25,7 +25,7 @@ from zoo.registry.recipes import FinetuneRecipe
 from zoo.tagging.models import Block
 from zoo.tagging.tagger import Tagger
 from zoo.training.batching import Targets, epoch_batches, mixed_batches, pack_batch, pad_batch
-from zoo.training.joining import join_runs
+from zoo.training.joining import Share, draw_epoch
 from zoo.training.snapshot import (
     Snapshot,
     optimizer_tensors,
@@ -65,6 +65,7 @@ class Progress:
     """Callbacks of a training run."""
 
     on_heads: Callable[[Sequence[Ceiling]], None] = field(default=lambda ceilings: None)
+    on_shares: Callable[[Mapping[str, int]], None] = field(default=lambda drawn: None)
     on_start: Callable[[int], None] = field(default=lambda steps: None)
     on_resume: Callable[[int], None] = field(default=lambda steps: None)
     on_step: Callable[[], None] = field(default=lambda: None)
@@ -84,6 +85,7 @@ def finetune(
     seed: int,
     progress: Progress | None = None,
     snapshot_path: Path | None = None,
+    shares: Sequence[Share] = (),
 ) -> TrainingLog:
     """Train the adapter in `model` and leave the best epoch's weights (by strict dev micro-F1) in it.
 
@@ -103,6 +105,7 @@ def finetune(
         progress: Callbacks.
         snapshot_path: File that the state is kept in after each epoch; if it is there, training goes on from it and
             ends with the same weights as an undisturbed run.
+        shares: How much of which training documents an epoch reads; empty: all of them once.
 
     Raises:
         ZooError: The loss is not finite.
@@ -128,8 +131,9 @@ def finetune(
 
     optimizer = torch.optim.AdamW(_parameter_groups(model, recipe), lr=recipe.learning_rate, fused=True)
     windows: list[Window] = []
-    size: float = len(train)
-    if not recipe.join_sentences:
+    size: float = sum(share.documents for share in shares) or len(train)
+    draws = bool(recipe.join_sentences or shares)
+    if not draws:
         windows, targets, weights = training_windows(tagger, [(document, 1) for document in train], labels, heads)
         size = sum(weights)
     steps = planned_steps(size, recipe)
@@ -175,8 +179,8 @@ def finetune(
             open_dropout(model, backbone=recipe.backbone_dropout)
             epoch = state.epoch + 1
             epoch_started, loss_sum, tokens = time.perf_counter(), 0.0, 0
-            if recipe.join_sentences:
-                runs = join_runs(train, recipe.join_sentences, rng)
+            if draws:
+                runs = draw_epoch(train, shares, recipe.join_sentences, rng)
                 windows, targets, weights = training_windows(tagger, runs, labels, heads)
             lengths = [len(window) for window in windows]
             if packs:  # as a Trainer draws them; without tables, random lengths would cost padding

@@ -17,6 +17,7 @@ from zoo.corpora.concepts import normalise_concept
 from zoo.corpora.document import Document, text_of
 from zoo.errors import ZooError
 from zoo.files import write_whole
+from zoo.language.writing import flatten
 from zoo.linking.abbreviations import expand, find_abbreviations
 from zoo.linking.candidates import Evidence, Lexicon, embed_names
 from zoo.linking.encoder import NameEncoder
@@ -185,7 +186,7 @@ def named_mentions(documents: Sequence[Document], type: str, index: Index) -> li
         spans = [span for span in document.spans if span.type == type]
         abbreviations = find_abbreviations(document.text, [span.key for span in spans])
         for span in spans:
-            mention = " ".join(text_of(document.text, span.key).split())
+            mention = " ".join(flatten(text_of(document.text, span.key)).split())
             found.append((expand(mention, abbreviations), gold_concepts(span.concept_ids, index)))
     return [(name, ids) for name, ids in found if ids]
 

@@ -10,6 +10,7 @@ import typer
 from zoo.cli.corpora.heads import chosen_heads, heads_record, weigh_heads
 from zoo.cli.options import AsJson
 from zoo.cli.output import print_json, print_line, print_table
+from zoo.language import primary
 from zoo.registry.formats import AddableFormat
 from zoo.settings import Settings
 
@@ -110,5 +111,6 @@ def add(
         print_line(f"new in the label space of {folder}: {', '.join(added.new_types)}")
     for what, count in added.corpus.repairs.items():
         print_line(f"{what}: {count}")
-    following = f"evaluate MODEL {name}" if entry.for_evaluation_only else f"build minilm-l6/{name}"
+    backbone = "minilm-l6" if primary(language) == "en" else "multilingual-e5-small"
+    following = f"evaluate MODEL {name}" if entry.for_evaluation_only else f"build {backbone}/{name}"
     print_line(f"written to {added.path}; next: zoo {following} --registry {folder}")

@@ -58,7 +58,7 @@ def _fetch(entry: CorpusEntry, registry: Registry, settings: Settings, *, skip: 
     from zoo.corpora.document import count_mentions
     from zoo.corpora.sources import availability
 
-    where = availability(entry, registry.folders[f"corpora/{entry.id}"], None, cache=settings.cache)
+    where = availability(entry, registry.folders, None, cache=settings.cache)
     if where == "no source" and skip:
         return _fetched(entry.id, "skipped", source="none is known: give it by ZOO_CORPORA")
     corpus = open_corpus(entry, registry, settings)

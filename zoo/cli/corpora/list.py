@@ -17,7 +17,7 @@ def list_(registry: RegistryOption = None, as_json: AsJson = False) -> None:
     found, settings = open_registry(registry)
     rows = []
     for entry in found.corpora.values():
-        where = availability(entry, found.folders[f"corpora/{entry.id}"], settings.corpora, cache=settings.cache)
+        where = availability(entry, found.folders, settings.corpora, cache=settings.cache)
         rows.append(
             {
                 "id": entry.id,

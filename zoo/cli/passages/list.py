@@ -22,6 +22,7 @@ def list_(registry: RegistryOption = None, as_json: AsJson = False) -> None:
                 "id": entry.id,
                 "title": entry.title,
                 "format": entry.format,
+                "language": entry.language,
                 "license": entry.license.spdx,
                 "publishable": entry.license.publishable,
                 "passages": entry.passages,

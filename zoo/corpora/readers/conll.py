@@ -17,6 +17,7 @@ from typing import Literal
 from zoo.corpora.document import Document, Span
 from zoo.corpora.files import numbered_lines
 from zoo.errors import ZooError
+from zoo.language.cutting import gap
 
 Tag = tuple[str, str]
 """Prefix letter and type; `("O", "")` outside."""
@@ -144,18 +145,20 @@ class TagReader:
         return parsed
 
     def document(self, name: str, sentences: Iterable[Sentence]) -> Document:
-        """Join tokens by spaces and sentences by line breaks, and decode the mentions."""
+        """Join tokens by spaces, where their script has them, and sentences by line breaks; decode the mentions."""
         tokens: list[tuple[int, int]] = []
         spans: list[Span] = []
         lines: list[str] = []
         offset = 0
         for words, tags, numbers in sentences:
             first = len(tokens)
+            line = ""
             for word in words:
-                end = offset + len(word)
-                tokens.append((offset, end))
-                offset = end + 1
-            lines.append(" ".join(words))
+                line += gap(line, word) if line else ""
+                tokens.append((offset + len(line), offset + len(line) + len(word)))
+                line += word
+            lines.append(line)
+            offset += len(line) + 1
             if tags.count(_OUTSIDE) < len(tags):
                 self._check(tags, numbers)
                 spans += tags_to_spans(tags, tokens[first:])

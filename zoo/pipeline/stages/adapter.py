@@ -29,9 +29,11 @@ from zoo.pipeline.stage import Job, library_versions, split_fingerprints, subtok
 from zoo.records import Record
 from zoo.registry.loader import Checkpoint
 from zoo.registry.recipes import Recipe
+from zoo.registry.schema import SPLITS, CorpusEntry, SplitName
 from zoo.tagging.coordination import SplitterScore
 from zoo.training.coordination import learn_splitter
 from zoo.training.finetune import Progress, TrainingLog, finetune, planned_steps
+from zoo.training.joining import Share, shares_by_size
 
 TRAINING_FILE = "training.json"
 FEW_STEPS = 60
@@ -53,6 +55,9 @@ class TrainRecord(Record):
     discontinuous: dict[str, SplitterScore] = Field(
         default_factory=dict, description="type -> how its discontinuous mentions are found, where these are enough"
     )
+    drawn: dict[str, int] = Field(
+        default_factory=dict, description="of a joined corpus: member -> documents of it that an epoch reads"
+    )
     best_epoch: int
     epochs: list[EpochRecord]
     warnings: list[str] = Field(default_factory=list, description="why it may have found too little")
@@ -60,13 +65,15 @@ class TrainRecord(Record):
 
 def training_key(checkpoint: Checkpoint, context: Context) -> dict[str, Any]:
     """What determines a training, apart from its base; recipes are resolved, so that the corpus's unit is in them."""
-    recipe = checkpoint.recipe
+    recipe, joined = checkpoint.recipe, checkpoint.corpus.joined
+    members = {part.id: split_fingerprints(part, context, SPLITS) for part in checkpoint.corpus.members}
     return {
         "splits": split_fingerprints(checkpoint.corpus, context, ("train", "dev")),
         "types": checkpoint.corpus.entity_types,
         "head_modules": context.registry.families[checkpoint.backbone.family].head_modules,
         "lora": recipe.lora.model_dump(),
         **({"heads": recipe.heads.model_dump()} if checkpoint.corpus.overlaps == "keep" else {}),
+        **({"joined": {"members": members, "temperature": joined.temperature}} if joined else {}),
         "finetune": recipe.finetune.model_dump(),
         "seed": recipe.seed,
         "stride_tokens": checkpoint.backbone.stride_tokens,
@@ -93,6 +100,11 @@ def warn_of_few_steps(recipe: Recipe, documents: int) -> str | None:
         f"only {steps} training steps ({documents} documents, {recipe.finetune.epochs} epochs): the model may find "
         f"nothing; set finetune.epochs={epochs}, or a smaller finetune.batch_size"
     )
+
+
+def _shares(entry: CorpusEntry, members: Mapping[str, Mapping[SplitName, slice]]) -> list[Share]:
+    """How much of each member an epoch reads; none of a corpus that joins no others."""
+    return shares_by_size([own["train"] for own in members.values()], entry.joined.temperature) if entry.joined else []
 
 
 def _ceilings(checkpoint: Checkpoint, recipe: Recipe, train: Sequence[Document]) -> list[Ceiling]:
@@ -136,6 +148,9 @@ def train_adapter(
     found = _ceilings(checkpoint, recipe, corpus.splits["train"])
     heads = found[0].heads
     progress.on_heads(found)
+    shares = _shares(corpus.entry, corpus.members)
+    drawn = {name: share.documents for name, share in zip(corpus.members, shares, strict=True)}
+    progress.on_shares(drawn)
     model = attach_lora(base, family, recipe.lora, labels, heads, recipe.seed)
     share = trained_share(model)
     log = finetune(
@@ -150,6 +165,7 @@ def train_adapter(
         seed=recipe.seed,
         progress=progress,
         snapshot_path=snapshot,
+        shares=shares,
     )
     if not log.best_dev_micro_f1:
         warnings.append("no mention of the dev split was found in any epoch: train longer, or with a higher rate")
@@ -176,6 +192,7 @@ def train_adapter(
         heads=[HeadRecord.of(head) for head in heads] if len(heads) > 1 else [],
         ceilings={each.name: each.share for each in found[1:] or (found if len(heads) > 1 else [])},
         discontinuous=discontinuous,
+        drawn=drawn,
         best_epoch=log.best_epoch,
         epochs=list(log.epochs),
         warnings=warnings,

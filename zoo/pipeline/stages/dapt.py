@@ -51,7 +51,7 @@ class Dapt(StageKind[DaptRecord]):
     """Reads passages and trains LoRA on the backbone by masked language modelling."""
 
     name = "dapt"
-    code = 4
+    code = 5
     serves = "backbone"
     record = DaptRecord
     record_file = "dapt.json"
@@ -195,8 +195,12 @@ def passage_entries(recipe: DaptRecipe, context: Context) -> list[PassageEntry]:
 
 
 def test_corpora(recipe: DaptRecipe, context: Context) -> list[CorpusEntry]:
-    """Corpora whose test sentences may not stand in the passages; by default all but those that nobody can fetch."""
+    """Corpora whose test sentences may not stand in the passages; by default all but those that nobody can fetch.
+
+    Joined ones have no documents but those of their members.
+    """
     registry, local = context.registry, context.settings.corpora
     if recipe.test_sets is not None:
         return [registry.corpus(name) for name in recipe.test_sets]
-    return [entry for entry in registry.corpora.values() if entry.sources or (local and (local / entry.id).is_dir())]
+    plain = (entry for entry in registry.corpora.values() if not entry.members)
+    return [entry for entry in plain if entry.sources or (local and (local / entry.id).is_dir())]

@@ -25,9 +25,9 @@ from zoo.evaluation.leakage import leaked_test_documents
 from zoo.evaluation.memorisation import SeenUnseen, WithoutLeaked, seen_unseen, without_leaked
 from zoo.evaluation.oracle import RawTextScore, score_raw_text
 from zoo.evaluation.predictions import PREDICTIONS_FILE, write_predictions
-from zoo.evaluation.result import Decoding, RobustnessScore, Scores
+from zoo.evaluation.result import Decoding, RobustnessScore
 from zoo.evaluation.robustness import perturbations_for, robustness
-from zoo.evaluation.scoring import SplitScore, gold_keys, score_predictions, tag_documents
+from zoo.evaluation.scoring import MemberScores, Scores, SplitScore, gold_keys, score_predictions, tag_documents
 from zoo.evaluation.spans import count_documents
 from zoo.modeling.adapters import read_heads
 from zoo.modeling.heads import Head, heads_of
@@ -40,7 +40,7 @@ from zoo.pipeline.stages.train import KIND as TRAIN
 from zoo.records import Record
 from zoo.registry.loader import Checkpoint
 from zoo.registry.recipes import Recipe
-from zoo.registry.schema import SPLITS
+from zoo.registry.schema import SPLITS, SplitName
 from zoo.tagging.tagger import Tagger
 
 _EXAMPLES_PER_TYPE = 8
@@ -146,10 +146,19 @@ def evaluate_adapter(adapter: Path, checkpoint: Checkpoint, context: Context, pr
     tagger = Tagger.load(adapter, stride_tokens=checkpoint.backbone.stride_tokens)
     described = [Head(h["name"], tuple(h["types"]), h["level"]) for h in read_heads(adapter)]
     heads = described or heads_of("flat", corpus.entry.entity_types)
-    dev, _ = _score(tagger, corpus.splits["dev"], heads, context.labels, recipe)
-    test, predictions = _score(tagger, corpus.splits["test"], heads, context.labels, recipe)
+    scored: tuple[SplitName, ...] = ("dev", "test")
+    found = {split: tag_documents(tagger, corpus.splits[split]) for split in scored}
+
+    def score(split: SplitName, part: slice = slice(None)) -> SplitScore:
+        return _score(tagger, corpus.splits[split][part], found[split][part], heads, context.labels, recipe)
+
+    members = {}
+    for part in corpus.entry.members:
+        own = corpus.members[part.id]
+        dev, test = score("dev", own["dev"]), score("test", own["test"])
+        members[part.id] = MemberScores(language=part.language, dev=dev, test=test)
     raw_text, notes = _raw_text(tagger, corpus, context, recipe)
-    documents, train = corpus.splits["test"], corpus.splits["train"]
+    documents, predictions, train = corpus.splits["test"], found["test"], corpus.splits["train"]
     if not any(predictions):
         notes.append("nothing was found in the test documents: the model has not learned its task")
     counts = count_documents(gold_keys(documents), [[entity.key for entity in entities] for entities in predictions])
@@ -161,7 +170,7 @@ def evaluate_adapter(adapter: Path, checkpoint: Checkpoint, context: Context, pr
             window_tokens=tagger.window_tokens,
             stride_tokens=tagger.stride_tokens,
         ),
-        scores=Scores(dev=dev, test=test),
+        scores=Scores(dev=score("dev"), test=score("test"), members=members),
         memorisation=seen_unseen(train, documents, predictions),
         without_leaked=without_leaked(counts, leaked_test_documents(corpus).leaked_documents),
         raw_text=raw_text,
@@ -180,12 +189,16 @@ def evaluate_adapter(adapter: Path, checkpoint: Checkpoint, context: Context, pr
 
 
 def _score(
-    tagger: Tagger, documents: Sequence[Document], heads: Sequence[Head], labels: LabelSpace, recipe: Recipe
-) -> tuple[SplitScore, list[list[Entity]]]:
-    predictions = tag_documents(tagger, documents)
+    tagger: Tagger,
+    documents: Sequence[Document],
+    predictions: Sequence[Sequence[Entity]],
+    heads: Sequence[Head],
+    labels: LabelSpace,
+    recipe: Recipe,
+) -> SplitScore:
     windows = tagger.encode([document.text for document in documents])
     missing = missing_mentions(documents, windows, heads, labels)
-    score = score_predictions(
+    return score_predictions(
         documents,
         predictions,
         samples=recipe.evaluation.bootstrap_samples,
@@ -193,7 +206,6 @@ def _score(
         unaligned=missing.unaligned,
         unreachable=missing.unreachable,
     )
-    return score, predictions
 
 
 def _raw_text(

@@ -75,8 +75,16 @@ class Train(StageKind[TrainRecord]):
                 held = "; ".join(f"{each.name} {100 * each.share:.1f} %" for each in found[1:] or found)
                 progress.note(f"{len(found[0].heads)} heads ({found[0].name}); mentions that can be held: {held}")
 
+        def shares(drawn: Mapping[str, int]) -> None:
+            if drawn:
+                parts = ", ".join(
+                    f"{number:,} {job.stage.checkpoint.corpus.unit}s of {name}" for name, number in drawn.items()
+                )
+                progress.note(f"an epoch reads {parts}")
+
         callbacks = Progress(
             on_heads=heads,
+            on_shares=shares,
             on_start=lambda steps: progress.steps(steps, 0),
             on_resume=progress.advance,
             on_step=progress.step,
