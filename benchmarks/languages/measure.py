@@ -152,8 +152,8 @@ def _page(kept: Mapping[str, Any]) -> str:
         "",
         "Made by `zoo build` and `python benchmarks/languages/measure.py` (its docstring says how). Strict micro-F1 on",
         "test in percent, over the types that adapter and corpus have in common; mean and standard deviation of seeds,",
-        "of one seed the 95 % bootstrap interval over sentences. A language that an adapter was not trained on is known",
-        "to its backbone alone.",
+        "of one seed the 95 % bootstrap interval over sentences. An adapter that was not trained on a",
+        "language knows it from its backbone alone.",
     ]
     groups: dict[tuple[Any, ...], list[Mapping[str, Any]]] = defaultdict(list)
     for row in kept.values():

@@ -139,7 +139,10 @@ def test_corpora_commands(zoo: Zoo, registry: Path) -> None:
     )
     assert shown["repairs"] == {"mention of the type Chemical, which the entry leaves out": 3 * 6 * 5}
     report = json.loads(zoo("corpora", "check", "both", "--registry", registry, "--json").stdout)
-    assert {item["corpus"] for item in report["within"]} == {"both"} and not report["not_checked"].get("corpora/both")
+    assert {item["corpus"] for item in report["within"]} == {"both"}
+    assert {"tiny", "spanish"} <= {item["corpus"] for item in report["across"] if item["exact"]}
+    report = json.loads(zoo("corpora", "check", "tiny", "--registry", registry, "--json").stdout)
+    assert "both" not in {item["corpus"] for item in (*report["within"], *report["across"])}
     (row,) = json.loads(zoo("corpora", "fetch", "both", "--registry", registry, "--json").stdout)
     assert (row["status"], row["documents"]) == ("no fingerprint registered", 135)
 

@@ -84,6 +84,11 @@ def test_a_type_keeps_its_name_where_the_corpus_annotates_it() -> None:
     assert (other.status, other.score.predicted_mentions) == ("comparable", 2)
 
 
+def test_mentions_of_a_model_without_types_are_named_by_their_labels() -> None:
+    cell = pair({"asthma": "entity", "migraine": "entity"}, corpus(types=("Disease",)), mapping={"B": "Disease"})
+    assert (cell.status, cell.score.micro_f1) == ("comparable", 1.0)
+
+
 def test_languages_stand_beside_names_where_there_are_several(tmp_path: Path) -> None:
     cell = SimpleNamespace(status="not comparable", score=None, note="", in_domain=False)
     cells: Any = {("m", "a"): cell, ("m", "b"): cell, ("org/x", "a"): cell, ("org/x", "b"): cell}

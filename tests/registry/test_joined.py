@@ -107,6 +107,7 @@ def test_types_are_renamed_and_left_out(tmp_path: Path) -> None:
         ({"all": joined("english", "spanish", more="license: {spdx: MIT}\n")}, "license follows from its members"),
         ({"spanish": corpus("spanish", unit="document")}, "a document of english is a sentence, one of spanish"),
         ({"spanish": corpus("spanish", types="{Disease: Disease}")}, "spanish annotates no Chemical"),
+        ({"all": joined("english", "spanish", types="{Disease: Disease}")}, "neither in types nor in left_out"),
         ({"spanish": corpus("spanish", for_evaluation_only="true")}, "spanish has a test split alone"),
         ({"more": joined("all", "english").replace("id: all", "id: more")}, "all is a joined corpus itself"),
         (

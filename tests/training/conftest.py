@@ -20,6 +20,7 @@ from zoo.registry.loader import load_registry
 from zoo.registry.recipes import FinetuneRecipe, Recipe
 from zoo.registry.schema import Family
 from zoo.training.finetune import Progress, TrainingLog, finetune
+from zoo.training.joining import Share
 
 if TYPE_CHECKING:
     from peft import PeftModel
@@ -73,6 +74,7 @@ class Tiny:
         dev: Sequence[Document] | None = None,
         heads: Sequence[Head] = FLAT,
         progress: Progress | None = None,
+        shares: Sequence[Share] = (),
     ) -> tuple[PeftModel, TrainingLog]:
         """Train a fresh adapter as a build does."""
         from transformers import AutoTokenizer
@@ -90,6 +92,7 @@ class Tiny:
             seed=recipe.seed,
             progress=progress or Progress(on_epoch=on_epoch),
             snapshot_path=snapshot,
+            shares=shares,
         )
         return model, log
 

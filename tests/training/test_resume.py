@@ -16,6 +16,7 @@ from zoo.modeling.labels import NEVER
 from zoo.modeling.lora import check_foreign_rows
 from zoo.registry.recipes import Recipe
 from zoo.training.finetune import Progress, TrainingLog, _hopeless, _State, planned_steps
+from zoo.training.joining import shares_by_size
 from zoo.training.snapshot import Snapshot, read_snapshot
 
 if TYPE_CHECKING:
@@ -106,6 +107,17 @@ def test_stopped_again_and_again_in_mid_epoch_it_ends_the_same(
         with pytest.raises(Stopped):
             tiny.train(RECIPE, snapshot=path, progress=stop_in_step(step))
     assert_same(undisturbed, tiny.train(RECIPE, snapshot=path))
+
+
+def test_what_is_drawn_of_several_corpora_is_the_same_again(tiny: Tiny, tmp_path: Path) -> None:
+    shares = shares_by_size([slice(0, 3), slice(3, 12)], 3.0)
+    wanted = recipe(epochs=3, join_sentences=0.0)
+    one = tiny.train(wanted, shares=shares)
+    path = tmp_path / "snapshot.safetensors"
+    with pytest.raises(Stopped):
+        tiny.train(wanted, shares=shares, snapshot=path, progress=stop_after(1))
+    assert_same(one, tiny.train(wanted, shares=shares, snapshot=path))
+    assert timeless(one[1]) != timeless(tiny.train(wanted)[1])
 
 
 def test_a_stop_between_best_and_last_epoch_keeps_the_best(tiny: Tiny, tmp_path: Path) -> None:

@@ -68,7 +68,8 @@ def evaluate(
     if link and not any(span.concept_ids for document in documents for span in document.spans):
         others = ", ".join(name for name, other in found.corpora.items() if other.ontologies)
         raise ZooError(f"no mention of {corpus} has a concept id", where="--link", fix=f"corpora that have: {others}")
-    from zoo.evaluation.scoring import rename_types, score_predictions, tag_documents
+    from zoo.evaluation.cross import predictable_types
+    from zoo.evaluation.scoring import rename_types, renamed_types, score_predictions, tag_documents
 
     tagger = load_tagger(model, renames)
     predictions = rename_types(tag_documents(tagger, documents, precision=precision), renames)
@@ -92,7 +93,8 @@ def evaluate(
     _print_members(entry, members)
     if new := [tag for tag in entry.languages if trained and tag not in trained]:
         print_line(f"\nacross languages: trained on text in {', '.join(trained)}, not in {', '.join(new)}")
-    if missing := [name for name in entry.entity_types if name not in _found_types(tagger, renames)]:
+    known = renamed_types(predictable_types(tagger), renames)
+    if missing := [name for name in entry.entity_types if name not in known]:
         print_line(
             f"\nthe model does not know {', '.join(missing)}, which counts as missed; zoo cross leaves such types out"
         )
@@ -107,12 +109,6 @@ def _languages(model: str, registry: Registry) -> tuple[str, ...]:
     described = describe_model(model)
     known = registry.corpora.get(described.corpus or "")
     return described.languages or (known.languages if known else ())
-
-
-def _found_types(tagger: Tagger, renames: Mapping[str, str]) -> set[str]:
-    from zoo.evaluation.cross import predictable_types
-
-    return {renames.get(name, name) for name in predictable_types(tagger)}
 
 
 def _print_members(entry: CorpusEntry, members: Mapping[str, SplitScore]) -> None:

@@ -142,11 +142,15 @@ def open_linker(ontology: str, model: str | None, overlay: Path | None) -> Linke
 def load_corpora(registry: Registry, settings: Settings, named: list[str], left_out: dict[str, str]) -> list[Corpus]:
     """Load the named corpora, and of the others those that are on this machine; `left_out` says why one is not.
 
+    Joined ones are loaded if they are named: they repeat their members.
+
     Raises:
         ZooError: A named corpus cannot be had.
     """
     corpora = []
     for name, entry in registry.corpora.items():
+        if entry.members and name not in named:
+            continue
         try:
             corpora.append(open_corpus(entry, registry, settings, offline=name not in named))
         except ZooError as error:

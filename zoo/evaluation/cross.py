@@ -12,7 +12,14 @@ from typing import Any, Literal
 
 from zoo.corpora.load import Corpus
 from zoo.errors import ZooError
-from zoo.evaluation.scoring import SplitScore, check_renames, rename_types, score_predictions, tag_documents
+from zoo.evaluation.scoring import (
+    SplitScore,
+    check_renames,
+    rename_types,
+    renamed_types,
+    score_predictions,
+    tag_documents,
+)
 from zoo.modeling.windows import parse_label
 from zoo.registry.schema import CorpusEntry
 from zoo.tagging.tagger import Tagger
@@ -203,7 +210,7 @@ def score_pair(
     """
     entry = corpus.entry
     mapping = {old: new for old, new in (mapping or {}).items() if old not in entry.entity_types}
-    renamed = {mapping.get(name, name) for name in known}
+    renamed = renamed_types(known, mapping)
     common = tuple(name for name in entry.entity_types if name in renamed)
     unknown = [name for name in entry.entity_types if name not in renamed]
     in_domain = model.was_trained_on(entry)

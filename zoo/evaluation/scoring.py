@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from pydantic import Field
@@ -145,9 +145,18 @@ def rename_types(predictions: Sequence[Sequence[Entity]], mapping: Mapping[str, 
     """
     if not mapping:
         return [list(entities) for entities in predictions]
-    untyped = next((mapping[name] for name in (UNTYPED, "B", "I") if name in mapping), UNTYPED)
-    renames = {**mapping, UNTYPED: untyped}
+    renames = _renames(mapping)
     return [[replace(e, type=renames.get(e.type, e.type)) for e in entities] for entities in predictions]
+
+
+def renamed_types(types: Iterable[str], mapping: Mapping[str, str] | None) -> set[str]:
+    """What types are called after `rename_types`."""
+    renames = _renames(mapping or {})
+    return {renames.get(name, name) for name in types}
+
+
+def _renames(mapping: Mapping[str, str]) -> dict[str, str]:
+    return {**mapping, UNTYPED: next((mapping[name] for name in (UNTYPED, "B", "I") if name in mapping), UNTYPED)}
 
 
 def check_renames(mapping: Mapping[str, str], types: Sequence[str]) -> None:

@@ -55,14 +55,21 @@ def with_members(entry: CorpusEntry, corpora: Mapping[str, CorpusEntry], where: 
     """A joined corpus with its members as they are now: an overlay may have replaced one. Any other as it is.
 
     Raises:
-        ZooError: A member cannot be one, or does not annotate a type of the joined corpus.
+        ZooError: A member cannot be one, does not annotate a type of the joined corpus, or one that this does not name.
     """
     if entry.joined is None:
         return entry
     entry = entry.model_copy(update=_taken_over(entry.joined, corpora, where))
     for member in entry.members:
-        annotated = {entry.types.get(name, entry.types.get(OTHER_TYPES)) for name in member.entity_types}
-        missing = next((name for name in entry.entity_types if name not in annotated), None)
+        learned = [name for name in member.entity_types if name not in entry.left_out]
+        annotated = {name: entry.types.get(name, entry.types.get(OTHER_TYPES)) for name in learned}
+        if unsaid := next((name for name, own in annotated.items() if own is None), None):
+            raise ZooError(
+                f"{member.id} annotates {unsaid}, which is neither in types nor in left_out",
+                where=f"{where}: types",
+                fix=f"left_out: [{unsaid}]; or add it to types, if all members annotate it",
+            )
+        missing = next((name for name in entry.entity_types if name not in annotated.values()), None)
         if missing:
             raise ZooError(
                 f"{member.id} annotates no {missing}: a model would learn that there is none",
