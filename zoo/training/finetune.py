@@ -26,6 +26,7 @@ from zoo.tagging.models import Block
 from zoo.tagging.tagger import Tagger
 from zoo.training.batching import Targets, epoch_batches, mixed_batches, pack_batch, pad_batch
 from zoo.training.joining import join_runs
+from zoo.training.noise import add_noise
 from zoo.training.snapshot import (
     Snapshot,
     optimizer_tensors,
@@ -82,6 +83,7 @@ def finetune(
     recipe: FinetuneRecipe,
     stride_tokens: int,
     seed: int,
+    language: str = "und",
     progress: Progress | None = None,
     snapshot_path: Path | None = None,
 ) -> TrainingLog:
@@ -99,7 +101,8 @@ def finetune(
         heads: What the heads label; of several, the model has the rows side by side (`zoo.modeling.lora.attach_lora`).
         recipe: Hyper-parameters.
         stride_tokens: Tokens shared by neighbouring windows.
-        seed: Seed of batch order and dropout.
+        seed: Seed of batch order, dropout and noise.
+        language: Language of the corpus, a BCP 47 tag, which says what `recipe.noise` knows of shorthand.
         progress: Callbacks.
         snapshot_path: File that the state is kept in after each epoch; if it is there, training goes on from it and
             ends with the same weights as an undisturbed run.
@@ -127,7 +130,7 @@ def finetune(
     dev_windows = tagger.encode(dev_texts)
 
     optimizer = torch.optim.AdamW(_parameter_groups(model, recipe), lr=recipe.learning_rate, fused=True)
-    windows: list[Window] = []
+    drawn_anew = bool(recipe.join_sentences or recipe.noise)
     size: float = len(train)
     if not recipe.join_sentences:
         windows, targets, weights = training_windows(tagger, [(document, 1) for document in train], labels, heads)
@@ -175,8 +178,8 @@ def finetune(
             open_dropout(model, backbone=recipe.backbone_dropout)
             epoch = state.epoch + 1
             epoch_started, loss_sum, tokens = time.perf_counter(), 0.0, 0
-            if recipe.join_sentences:
-                runs = join_runs(train, recipe.join_sentences, rng)
+            if drawn_anew:
+                runs = add_noise(join_runs(train, recipe.join_sentences, rng), recipe.noise, rng, language)
                 windows, targets, weights = training_windows(tagger, runs, labels, heads)
             lengths = [len(window) for window in windows]
             if packs:  # as a Trainer draws them; without tables, random lengths would cost padding
