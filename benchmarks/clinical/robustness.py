@@ -133,9 +133,11 @@ def _markdown(rows: Sequence[Mapping[str, Any]]) -> str:
         "",
         "Made by `python benchmarks/clinical/robustness.py` (its docstring says how). Strict micro-F1 on the whole",
         "test split, and how many points a worse spelling of the same text costs; in brackets 95% intervals of paired",
-        "bootstrap over documents. What training mixes in (`finetune.noise`, `zoo/training/noise.py`) is other shorthand",
-        "and other typing errors than the test has; the share was chosen on dev, in the spellings of training. Goals:",
-        "; ".join(f"{name} cost at most {most} points" for name, most in GOALS.items()) + "; clean text at most 0.3.",
+        "bootstrap over documents. What training mixes in (`finetune.noise`, `zoo/training/noise.py`) is other",
+        "shorthand and other typing errors than the test has; the share was chosen on dev, in the spellings of",
+        "training. Goals: "
+        + "; ".join(f"{name} cost at most {most} points" for name, most in GOALS.items())
+        + "; clean text at most 0.3.",
         "",
         "| checkpoint | noise | epochs | seed | dev F1 | test F1 | against no noise | " + " | ".join(spellings) + " |",
         "|" + "---|" * (7 + len(spellings)),
