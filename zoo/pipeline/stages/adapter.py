@@ -55,14 +55,15 @@ class TrainRecord(Record):
 def training_key(checkpoint: Checkpoint, context: Context) -> dict[str, Any]:
     """What determines a training, apart from its base; recipes are resolved, so that the corpus's unit is in them."""
     recipe = checkpoint.recipe
+    noisy = recipe.finetune.noise or "finetune.noise" in recipe.tune.space
     return {
         "splits": split_fingerprints(checkpoint.corpus, context, ("train", "dev")),
         "types": checkpoint.corpus.entity_types,
         "head_modules": context.registry.families[checkpoint.backbone.family].head_modules,
         "lora": recipe.lora.model_dump(),
         **({"heads": recipe.heads.model_dump()} if checkpoint.corpus.overlaps == "keep" else {}),
-        "finetune": recipe.finetune.model_dump(exclude=None if recipe.finetune.noise else {"noise"}),
-        **({"noise_language": checkpoint.corpus.language} if recipe.finetune.noise else {}),
+        "finetune": recipe.finetune.model_dump(exclude=None if noisy else {"noise"}),
+        **({"language": checkpoint.corpus.language} if noisy else {}),
         "seed": recipe.seed,
         "stride_tokens": checkpoint.backbone.stride_tokens,
         "versions": library_versions(),
