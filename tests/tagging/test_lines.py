@@ -24,6 +24,10 @@ def cut(text: str, merged: list[str], *alone: str) -> list[str]:
     [
         ("aspirin\nibuprofen", ["aspirin\nibuprofen"], ["aspirin", "ibuprofen"], ["aspirin", "ibuprofen"]),
         ("type 2\ndiabetes", ["type 2\ndiabetes"], ["diabetes"], ["type 2\ndiabetes"]),
+        ("- aspirin\n- ibuprofen", ["aspirin\n- ibuprofen"], ["aspirin", "ibuprofen"], ["aspirin", "ibuprofen"]),
+        ("1. a\n2. b.\n 3) c", ["a\n2. b.\n 3) c"], ["a", "b.", "c"], ["a", "b.", "c"]),
+        ("acute\ngout, so", ["acute\ngout"], ["acute", "gout"], ["acute", "gout"]),
+        ("has breast\ncancer, so", ["breast\ncancer"], ["breast", "cancer"], None),
         ("has type 2\r\n  diabetes, gout", ["type 2\r\n  diabetes", "gout"], ["diabetes", "gout"], None),
         ("x\n a \n\n b \r\nc", ["a \n\n b \r\nc"], ["a", "b", "c"], ["a", "b", "c"]),
         ("a\nb\nc d\ne", ["a\nb\nc d\ne"], ["a", "b", "d", "e"], ["a", "b\nc d\ne"]),

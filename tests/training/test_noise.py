@@ -20,7 +20,7 @@ from zoo.training.noise import (
     OPERATIONS,
     SHORTHAND,
     Operation,
-    add_noise,
+    with_noise,
     drop_marks,
     mistype,
     shorten,
@@ -112,17 +112,19 @@ def test_rules_leave_mentions_alone_and_the_table_does_not() -> None:
     assert len(found) > 20
 
 
-def test_the_share_is_drawn_anew_and_nothing_is_drawn_without() -> None:
-    runs = [(Document(str(i), TEXT), 1) for i in range(400)]
+def test_a_share_comes_twice_drawn_anew_and_nothing_is_drawn_without() -> None:
+    runs = [(Document(str(i), TEXT), 1 + i % 2) for i in range(400)]
     rng = random.Random(1)
     state = rng.getstate()
-    assert add_noise(runs, 0.0, rng, "en") == runs
+    assert with_noise(runs, 0.0, rng, "en") == runs
     assert rng.getstate() == state
-    first, second = (add_noise(runs, 0.5, rng, "en") for _ in range(2))
+    first, second = (with_noise(runs, 0.5, rng, "en") for _ in range(2))
     assert first != second
-    changed = sum(new.text != TEXT for new, _ in first)
-    assert 150 < changed < 230
-    assert [held for _, held in first] == [1] * 400
+    assert first[:400] == runs
+    again = first[400:]
+    assert len({document.id for document, _ in again}) == len(again) == 200
+    assert all(held == 1 + int(document.id) % 2 for document, held in again)
+    assert sum(document.text != TEXT for document, _ in again) > 160
 
 
 def test_a_language_without_a_table_has_the_rest() -> None:

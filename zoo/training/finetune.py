@@ -26,7 +26,7 @@ from zoo.tagging.models import Block
 from zoo.tagging.tagger import Tagger
 from zoo.training.batching import Targets, epoch_batches, mixed_batches, pack_batch, pad_batch
 from zoo.training.joining import join_runs
-from zoo.training.noise import add_noise
+from zoo.training.noise import with_noise
 from zoo.training.snapshot import (
     Snapshot,
     optimizer_tensors,
@@ -179,7 +179,7 @@ def finetune(
             epoch = state.epoch + 1
             epoch_started, loss_sum, tokens = time.perf_counter(), 0.0, 0
             if drawn_anew:
-                runs = add_noise(join_runs(train, recipe.join_sentences, rng), recipe.noise, rng, language)
+                runs = with_noise(join_runs(train, recipe.join_sentences, rng), recipe.noise, rng, language)
                 windows, targets, weights = training_windows(tagger, runs, labels, heads)
             lengths = [len(window) for window in windows]
             if packs:  # as a Trainer draws them; without tables, random lengths would cost padding
@@ -227,9 +227,9 @@ def finetune(
 def planned_steps(documents: float, recipe: FinetuneRecipe) -> int:
     """Optimizer steps of a training on so many documents, if patience does not end it.
 
-    A document of more than `zoo.training.targets.WINDOWS` windows counts as several.
+    A document of more than `zoo.training.targets.WINDOWS` windows counts as several; `noise` brings some in twice.
     """
-    return recipe.epochs * math.ceil(documents / recipe.batch_size)
+    return recipe.epochs * math.ceil(documents * (1 + recipe.noise) / recipe.batch_size)
 
 
 def token_loss(logits: torch.Tensor, gold: torch.Tensor, label_smoothing: float) -> torch.Tensor:

@@ -75,7 +75,7 @@ def training_work(checkpoint: Checkpoint, key: Mapping[str, Any]) -> float:
     return (
         checkpoint.backbone.parameters_million
         * float(key["finetune"]["epochs"])
-        * (subtokens(checkpoint, "train") + subtokens(checkpoint, "dev") / 3)
+        * ((1 + key["finetune"].get("noise", 0.0)) * subtokens(checkpoint, "train") + subtokens(checkpoint, "dev") / 3)
     )
 
 
