@@ -20,10 +20,10 @@ from zoo.training.noise import (
     OPERATIONS,
     SHORTHAND,
     Operation,
-    with_noise,
     drop_marks,
     mistype,
     shorten,
+    with_noise,
     wrap_lines,
     write_out,
 )

@@ -64,8 +64,8 @@ class FinetuneRecipe(Entry):
         default=0.0,
         ge=0,
         le=1,
-        description="share of the training documents that come twice in each epoch, the second time written as clinical "
-        "notes are: shorthand, typing and reading errors, wrapped lines, headings",
+        description="share of the training documents that come twice in each epoch, the second time written as "
+        "clinical notes are: shorthand, typing and reading errors, wrapped lines, headings",
     )
     patience: int = Field(
         default=5, ge=1, description="epochs without a better dev F1 before stopping; not counted in the first third"

@@ -72,10 +72,11 @@ def training_key(checkpoint: Checkpoint, context: Context) -> dict[str, Any]:
 
 def training_work(checkpoint: Checkpoint, key: Mapping[str, Any]) -> float:
     """Work of one training: see `StageKind.work`."""
+    times = 1 + float(key["finetune"].get("noise", 0.0))
     return (
         checkpoint.backbone.parameters_million
         * float(key["finetune"]["epochs"])
-        * ((1 + key["finetune"].get("noise", 0.0)) * subtokens(checkpoint, "train") + subtokens(checkpoint, "dev") / 3)
+        * (times * subtokens(checkpoint, "train") + subtokens(checkpoint, "dev") / 3)
     )
 
 
