@@ -11,13 +11,11 @@ from hypothesis import strategies as st
 
 from tests.evaluation.stubs import ListTagger
 from zoo.corpora.document import Document, Span, text_of
+from zoo.corpora.edits import ABBREVIATIONS, Edit, apply_edits
 from zoo.evaluation.robustness import (
-    ABBREVIATIONS,
     PERTURBATIONS,
-    Edit,
     Perturbation,
     abbreviations,
-    apply_edits,
     line_breaks,
     lower_case,
     missing_punctuation,

@@ -84,6 +84,7 @@ def test_inputs_come_first_and_no_stage_twice(registry: Path) -> None:
         ({"lora.targets": ["query"]}, TRAINED),
         ({"finetune.epochs": 2}, TRAINED),
         ({"finetune.label_smoothing": 0.1}, TRAINED),
+        ({"finetune.noise": 0.5}, TRAINED),
         ({"evaluation.bootstrap_samples": 300}, SCORED),
         ({"tune.prune_after_epochs": 3}, TUNED),
         ({"dapt.learning_rate": 1e-3}, BERT),
@@ -95,6 +96,17 @@ def test_inputs_come_first_and_no_stage_twice(registry: Path) -> None:
 def test_a_setting_reaches_what_depends_on_it(registry: Path, setting: dict[str, Any], changed: set[str]) -> None:
     before, after = fingerprints(planned(registry)[0]), fingerprints(planned(registry, setting)[0])
     assert {name for name in before if before[name] != after[name]} == changed
+
+
+def test_noise_that_is_not_asked_for_changes_no_key_and_its_language_does(registry: Path) -> None:
+    entry = registry / "corpora" / "other.yaml"
+    plain, noisy = (fingerprints(planned(registry, {"finetune.noise": share})[0]) for share in (0.0, 0.5))
+    assert all("noise" not in json.dumps(stage.key) for stage in planned(registry)[0].stages)
+    entry.write_text(entry.read_text() + "language: es\n")
+    clean, other = (fingerprints(planned(registry, {"finetune.noise": share})[0]) for share in (0.0, 0.5))
+    scored = {name for name in OTHER if name.startswith("evaluate")}  # in the spellings of the language
+    assert {name for name in plain if plain[name] != clean[name]} == scored
+    assert {name for name in noisy if noisy[name] != other[name]} == OTHER
 
 
 def drop_last_line(path: Path) -> None:

@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     import torch
     from peft import PeftModel
 
-RECIPE = recipe(join_sentences=0.5, epochs=5, label_smoothing=0.1)
-"""Every source of chance: batches, joined runs, dropout of the adapter and of the encoder."""
+RECIPE = recipe(join_sentences=0.5, noise=0.5, epochs=5, label_smoothing=0.1)
+"""Every source of chance: batches, joined runs, noise, dropout of the adapter and of the encoder."""
 
 
 class Stopped(BaseException):

@@ -1,15 +1,17 @@
-"""Robustness: the same test text, written worse, and what that costs in F1. Gold offsets move with the text."""
+"""Robustness: the same test text, written worse, and what that costs in F1. Gold offsets move with the text.
+
+What training mixes in (`zoo.training.noise`) is written otherwise: other words are shortened, other letters mistaken.
+"""
 
 from __future__ import annotations
 
 import random
 import re
-from bisect import bisect_right
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from zoo.corpora.document import Document, fragments_of
+from zoo.corpora.edits import ABBREVIATIONS, NEIGHBOURS, Edit, Perturbed, apply_edits, map_characters
 from zoo.evaluation.scoring import micro_f1, rename_types, tag_documents
 from zoo.tagging.tagger import Tagger
 
@@ -17,60 +19,6 @@ TYPO_SHARE = 0.1
 """Share of the words of four or more letters that get one typo."""
 LINE_BREAK_SHARE = 0.1
 """Share of the single spaces that become a line break."""
-ABBREVIATIONS: dict[str, str] = {
-    "as needed": "prn",
-    "bilateral": "b/l",
-    "by mouth": "po",
-    "complains of": "c/o",
-    "diagnosed": "dx'd",
-    "diagnosis": "dx",
-    "follow-up": "f/u",
-    "history": "hx",
-    "history of": "h/o",
-    "hours": "hrs",
-    "laboratory": "lab",
-    "left": "L",
-    "months": "mos",
-    "negative": "neg",
-    "patient": "pt",
-    "patients": "pts",
-    "positive": "pos",
-    "right": "R",
-    "secondary to": "2/2",
-    "status post": "s/p",
-    "symptoms": "sx",
-    "treated": "tx'd",
-    "treatment": "tx",
-    "twice daily": "bid",
-    "weeks": "wks",
-    "with": "w/",
-    "within": "w/in",
-    "without": "w/o",
-    "year-old": "y/o",
-    "years": "yrs",
-}
-"""Common shorthand of clinical notes, for whole words. No entity names: a mention changes by these words only."""
-
-
-class Edit(NamedTuple):
-    """Replace `text[start:end)` by `new`."""
-
-    start: int
-    end: int
-    new: str
-
-
-@dataclass(frozen=True)
-class Perturbed:
-    """A document after a perturbation.
-
-    Attributes:
-        document: The new text with the gold spans where they now lie; `tokens` is None.
-        offsets: New offset of each old offset, shape [len(old text) + 1], non-decreasing. Inside an edit it is clamped.
-    """
-
-    document: Document
-    offsets: Sequence[int]
 
 
 class Robustness(NamedTuple):
@@ -85,52 +33,14 @@ Perturbation = Callable[[Document, int], Perturbed]
 """From a document and a seed to the document perturbed; the same two give the same."""
 
 
-def apply_edits(document: Document, edits: Sequence[Edit]) -> Perturbed:
-    """Apply edits and move the gold spans along.
-
-    An edit that a border of a gold span cuts in two is left out, and so is a deletion of all that lies between two
-    borders: every mention keeps its borders, and none becomes empty.
-
-    Args:
-        document: The document.
-        edits: Edits in order, not overlapping.
-    """
-    marked = {border for span in document.spans for part in fragments_of(span.key) for border in part}
-    borders = sorted(marked)
-    pieces: list[str] = []
-    offsets: list[int] = []
-    position = length = 0
-    for start, end, new in edits:
-        cut = bisect_right(borders, start) < bisect_right(borders, end - 1)
-        if cut or (not new and start in marked and end in marked):
-            continue
-        offsets += range(length, length + start - position)
-        length += start - position
-        offsets += (min(length + shift, length + len(new)) for shift in range(end - start))
-        pieces += (document.text[position:start], new)
-        position, length = end, length + len(new)
-    pieces.append(document.text[position:])
-    offsets += range(length, length + len(document.text) - position + 1)
-    spans = tuple(
-        replace(
-            span,
-            start=offsets[span.start],
-            end=offsets[span.end],
-            fragments=tuple((offsets[start], offsets[end]) for start, end in span.fragments),
-        )
-        for span in document.spans
-    )
-    return Perturbed(Document(document.id, "".join(pieces), spans), offsets)
-
-
 def upper_case(document: Document, seed: int = 0) -> Perturbed:
     """Upper case, character by character; one that becomes several (ß, SS) shifts what follows."""
-    return _map_characters(document, str.upper)
+    return map_characters(document, str.upper)
 
 
 def lower_case(document: Document, seed: int = 0) -> Perturbed:
     """Lower case, character by character (so a final sigma is σ)."""
-    return _map_characters(document, str.lower)
+    return map_characters(document, str.lower)
 
 
 def typos(document: Document, seed: int = 0) -> Perturbed:
@@ -228,29 +138,16 @@ def robustness(
     return scores
 
 
-_NEIGHBOURS = {
-    letter: (row[max(0, at - 1) : at] + row[at + 1 : at + 2])
-    for row in ("qwertyuiop", "asdfghjkl", "zxcvbnm")
-    for at, letter in enumerate(row)
-}
-"""Keys beside each other on a QWERTY keyboard."""
-
-
 def _slip(text: str, start: int, end: int, rng: random.Random) -> Edit:
     at = rng.randrange(start + 1, end - 2)  # at and at + 1 are inner letters of a word of four or more
     kind = rng.choice(("swap", "drop", "double", "mistake"))
     letter, following = text[at], text[at + 1]
     if kind == "swap" and letter != following:
         return Edit(at, at + 2, following + letter)
-    if kind == "mistake" and letter.lower() in _NEIGHBOURS:
-        wrong = rng.choice(_NEIGHBOURS[letter.lower()])
+    if kind == "mistake" and letter.lower() in NEIGHBOURS:
+        wrong = rng.choice(NEIGHBOURS[letter.lower()])
         return Edit(at, at + 1, wrong.upper() if letter.isupper() else wrong)
     return Edit(at, at + 1, "" if kind == "drop" else letter * 2)
-
-
-def _map_characters(document: Document, function: Callable[[str], str]) -> Perturbed:
-    changed = [(at, function(letter)) for at, letter in enumerate(document.text)]
-    return apply_edits(document, [Edit(at, at + 1, new) for at, new in changed if new != document.text[at]])
 
 
 def _rng(name: str, document: Document, seed: int) -> random.Random:

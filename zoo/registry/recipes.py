@@ -65,6 +65,13 @@ class FinetuneRecipe(Entry):
         le=0.9,
         description="sentence corpora: share of the sentences trained on in runs of 2 to 10; users tag documents",
     )
+    noise: float = Field(
+        default=0.0,
+        ge=0,
+        le=1,
+        description="share of the training documents that come twice in each epoch, the second time written as "
+        "clinical notes are: shorthand, typing and reading errors, wrapped lines, headings",
+    )
     patience: int = Field(
         default=5, ge=1, description="epochs without a better dev F1 before stopping; not counted in the first third"
     )

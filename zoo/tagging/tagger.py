@@ -14,6 +14,7 @@ from zoo.modeling.device import Precision
 from zoo.modeling.windows import Entity, Window, encode, finish, join_heads
 from zoo.tagging.coordination import Splitter, read_splitter
 from zoo.tagging.engine import find_entities
+from zoo.tagging.lines import cut_at_breaks, shared_lines
 from zoo.tagging.models import Base, Block, Member, locate
 
 if TYPE_CHECKING:
@@ -176,7 +177,8 @@ class Tagger:
             ZooError: The processor does not compute in int8.
         """
         windows = self.encode(texts)
-        return self.tag_windows(texts, windows, batch_tokens=batch_tokens, precision=precision, progress=progress)
+        found = self.tag_windows(texts, windows, batch_tokens=batch_tokens, precision=precision, progress=progress)
+        return [self._line_by_line(text, entities) for text, entities in zip(texts, found, strict=True)]
 
     def tag_windows(
         self,
@@ -188,14 +190,14 @@ class Tagger:
         merge: bool = False,
         progress: Callable[[int], None] | None = None,
     ) -> list[list[Entity]]:
-        """As `tag`, for windows that are encoded already; `merge` as for `find_entities`."""
+        """As `tag`, for windows that are encoded already; lines get no second look. `merge` as for `find_entities`."""
         per_head = find_entities(
             self.heads, windows, batch_tokens=batch_tokens, precision=precision, merge=merge, progress=progress
         )
         per_text: list[list[list[list[Entity]]]] = [[] for _ in texts]
         for window, *entities in zip(windows, *per_head, strict=True):
             per_text[window.text].append(entities)
-        return [self.finish(text, per_window) for text, per_window in zip(texts, per_text, strict=True)]
+        return [self._joined(text, per_window) for text, per_window in zip(texts, per_text, strict=True)]
 
     def finish(self, text: str, found: Sequence[Sequence[list[Entity]]]) -> list[Entity]:
         """The entities of a text.
@@ -204,10 +206,21 @@ class Tagger:
             text: The text.
             found: Entities per window, per head.
         """
+        return self._line_by_line(text, self._joined(text, found))
+
+    def _joined(self, text: str, found: Sequence[Sequence[list[Entity]]]) -> list[Entity]:
+        """The entities that all windows and heads found together."""
         if not found:
             return []
         whole = join_heads([finish(text, per_window) for per_window in zip(*found, strict=True)])
         return self.splitter.find(text, whole) if self.splitter else whole
+
+    def _line_by_line(self, text: str, entities: list[Entity]) -> list[Entity]:
+        """Entities, cut where lines of a list were taken for one mention; see `zoo.tagging.lines`."""
+        if not (lines := shared_lines(text, entities)):
+            return entities
+        alone = [text[start:end] for start, end in lines]
+        return cut_at_breaks(text, entities, lines, self.tag_windows(alone, self.encode(alone)))
 
     def steps(
         self, text: str, *, limit_seconds: float = float("inf"), clock: Callable[[], float] = time.monotonic

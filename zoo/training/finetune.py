@@ -26,6 +26,7 @@ from zoo.tagging.models import Block
 from zoo.tagging.tagger import Tagger
 from zoo.training.batching import Targets, epoch_batches, mixed_batches, pack_batch, pad_batch
 from zoo.training.joining import Share, draw_epoch
+from zoo.training.noise import with_noise
 from zoo.training.snapshot import (
     Snapshot,
     optimizer_tensors,
@@ -83,6 +84,7 @@ def finetune(
     recipe: FinetuneRecipe,
     stride_tokens: int,
     seed: int,
+    language: str = "und",
     progress: Progress | None = None,
     snapshot_path: Path | None = None,
     shares: Sequence[Share] = (),
@@ -101,7 +103,8 @@ def finetune(
         heads: What the heads label; of several, the model has the rows side by side (`zoo.modeling.lora.attach_lora`).
         recipe: Hyper-parameters.
         stride_tokens: Tokens shared by neighbouring windows.
-        seed: Seed of batch order and dropout.
+        seed: Seed of batch order, dropout and noise.
+        language: Language of the corpus, a BCP 47 tag, which says what `recipe.noise` knows of shorthand.
         progress: Callbacks.
         snapshot_path: File that the state is kept in after each epoch; if it is there, training goes on from it and
             ends with the same weights as an undisturbed run.
@@ -132,8 +135,8 @@ def finetune(
     optimizer = torch.optim.AdamW(_parameter_groups(model, recipe), lr=recipe.learning_rate, fused=True)
     windows: list[Window] = []
     size: float = sum(share.documents for share in shares) or len(train)
-    draws = bool(recipe.join_sentences or shares)
-    if not draws:
+    drawn_anew = bool(recipe.join_sentences or recipe.noise or shares)
+    if not (recipe.join_sentences or shares):
         windows, targets, weights = training_windows(tagger, [(document, 1) for document in train], labels, heads)
         size = sum(weights)
     steps = planned_steps(size, recipe)
@@ -179,8 +182,8 @@ def finetune(
             open_dropout(model, backbone=recipe.backbone_dropout)
             epoch = state.epoch + 1
             epoch_started, loss_sum, tokens = time.perf_counter(), 0.0, 0
-            if draws:
-                runs = draw_epoch(train, shares, recipe.join_sentences, rng)
+            if drawn_anew:
+                runs = with_noise(draw_epoch(train, shares, recipe.join_sentences, rng), recipe.noise, rng, language)
                 windows, targets, weights = training_windows(tagger, runs, labels, heads)
             lengths = [len(window) for window in windows]
             if packs:  # as a Trainer draws them; without tables, random lengths would cost padding
@@ -228,9 +231,9 @@ def finetune(
 def planned_steps(documents: float, recipe: FinetuneRecipe) -> int:
     """Optimizer steps of a training on so many documents, if patience does not end it.
 
-    A document of more than `zoo.training.targets.WINDOWS` windows counts as several.
+    A document of more than `zoo.training.targets.WINDOWS` windows counts as several; `noise` brings some in twice.
     """
-    return recipe.epochs * math.ceil(documents / recipe.batch_size)
+    return recipe.epochs * math.ceil(documents * (1 + recipe.noise) / recipe.batch_size)
 
 
 def token_loss(logits: torch.Tensor, gold: torch.Tensor, label_smoothing: float) -> torch.Tensor:

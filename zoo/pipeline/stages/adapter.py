@@ -67,6 +67,7 @@ def training_key(checkpoint: Checkpoint, context: Context) -> dict[str, Any]:
     """What determines a training, apart from its base; recipes are resolved, so that the corpus's unit is in them."""
     recipe, joined = checkpoint.recipe, checkpoint.corpus.joined
     members = {part.id: split_fingerprints(part, context, SPLITS) for part in checkpoint.corpus.members}
+    noisy = recipe.finetune.noise or "finetune.noise" in recipe.tune.space
     return {
         "splits": split_fingerprints(checkpoint.corpus, context, ("train", "dev")),
         "types": checkpoint.corpus.entity_types,
@@ -74,7 +75,8 @@ def training_key(checkpoint: Checkpoint, context: Context) -> dict[str, Any]:
         "lora": recipe.lora.model_dump(),
         **({"heads": recipe.heads.model_dump()} if checkpoint.corpus.overlaps == "keep" else {}),
         **({"joined": {"members": members, "temperature": joined.temperature}} if joined else {}),
-        "finetune": recipe.finetune.model_dump(),
+        "finetune": recipe.finetune.model_dump(exclude=None if noisy else {"noise"}),
+        **({"language": checkpoint.corpus.language} if noisy else {}),
         "seed": recipe.seed,
         "stride_tokens": checkpoint.backbone.stride_tokens,
         "versions": library_versions(),
@@ -83,10 +85,11 @@ def training_key(checkpoint: Checkpoint, context: Context) -> dict[str, Any]:
 
 def training_work(checkpoint: Checkpoint, key: Mapping[str, Any]) -> float:
     """Work of one training: see `StageKind.work`."""
+    times = 1 + float(key["finetune"].get("noise", 0.0))
     return (
         checkpoint.backbone.parameters_million
         * float(key["finetune"]["epochs"])
-        * (subtokens(checkpoint, "train") + subtokens(checkpoint, "dev") / 3)
+        * (times * subtokens(checkpoint, "train") + subtokens(checkpoint, "dev") / 3)
     )
 
 
@@ -161,6 +164,7 @@ def train_adapter(
         labels=labels,
         heads=heads,
         recipe=recipe.finetune,
+        language=checkpoint.corpus.language,
         stride_tokens=stride,
         seed=recipe.seed,
         progress=progress,

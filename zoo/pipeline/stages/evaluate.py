@@ -72,7 +72,7 @@ class Evaluate(StageKind[Evaluation]):
     """Tags dev and test with the adapter as it was written, and scores that."""
 
     name = "evaluate"
-    code = 2
+    code = 3
     record = Evaluation
     record_file = "evaluation.json"
     default_rate = 6e-6
