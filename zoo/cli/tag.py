@@ -213,6 +213,8 @@ def _write(output: Output, texts: Iterator[Text], answers: Callable[[Iterator[Te
     print_line(f"{output.documents:,} documents tagged: {output.path}", wrap=False)
     if output.made_whole:
         print_step(f"{output.made_whole:,} discontinuous mentions are written whole: the format has no parts")
+    if output.leaves_out_assertions:
+        print_step("assertions and sections are not written: the format has no place for them")
 
 
 def _print_skipped(skipped: Counter[str]) -> None:

@@ -13,14 +13,13 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any, get_args
+from typing import Any
 
 from zoo.context.assertion import Assertion
 from zoo.context.rules import NUMBER, SENTENCE_END, YEAR, Axis, Direction, Rule, Rules, load_rules
 from zoo.context.sections import Section, find_sections, section_at
 from zoo.context.tokens import Token, sentences, tokenize
 
-_AXES: tuple[Axis, ...] = get_args(Axis)
 _REACH: dict[Direction, tuple[str, ...]] = {
     "forward": ("after",),
     "backward": ("before",),
@@ -47,15 +46,14 @@ class _Sentence:
         self._starts = [token.start for token in self._tokens]
         self._ends = [token.end for token in self._tokens]
         self._groups: dict[tuple[str, Rule], list[Cue]] = defaultdict(list)
-        self._stops: dict[Axis, list[int]] = {axis: [] for axis in _AXES}
+        self._stops: dict[str | None, list[int]] = defaultdict(list)  # by the value that they end; None: of any
         self._cues = find_cues(self._tokens, rules)
         for cue in self._cues:
             if any(h.start < self._ends[cue.last - 1] and self._starts[cue.first] < h.end for h in headers):
                 continue
             for rule in cue.rules:
                 if rule.direction == "terminate":
-                    for axis in (rule.axis,) if rule.axis else _AXES:
-                        self._stops[axis].append(cue.first)
+                    self._stops[rule.value if rule.axis else None].append(cue.first)
                 for side in _REACH.get(rule.direction, ()):
                     self._groups[side, rule].append(cue)
 
@@ -79,12 +77,16 @@ class _Sentence:
             words = between[1] - between[0]
             if rule.most_words is not None and words > rule.most_words:
                 continue
-            stops = self._stops[rule.axis]
-            if bisect_left(stops, between[0]) < bisect_left(stops, between[1]):
+            if any(self._stopped(value, *between) for value in (rule.value, None)):
                 continue
             if rule.axis not in best or words < best[rule.axis][0]:
                 best[rule.axis] = (words, rule.value, cues[number])
         return {axis: (value, self._phrase(cue)) for axis, (_, value, cue) in best.items()}
+
+    def _stopped(self, value: str | None, first: int, last: int) -> bool:
+        """Whether a phrase among these words ends the reach of phrases that say this."""
+        stops = self._stops[value]
+        return bisect_left(stops, first) < bisect_left(stops, last)
 
     def _cut_off(self, first: int) -> list[tuple[Rule, Cue]]:
         """What the words say that a phrase begins with before it runs into a mention: `no` of `no change` in vision."""

@@ -1,7 +1,7 @@
 """The rules of a language: phrases that say something of mentions near them, and headers of sections.
 
-`rules/LANGUAGE/` holds what libraries publish as it stands (see `rules/README.md`) and `own.json`, which names these
-files, what of them is left out, and the rules of this project.
+`languages/LANGUAGE/` holds what libraries publish as it stands (see `languages/README.md`) and `own.json`, which names
+these files, what of them is left out, and the rules of this project.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from typing import Any, Literal
 from zoo.context.tokens import fold, tokenize
 from zoo.errors import ZooError
 
-RULES = Path(__file__).parent / "rules"
+RULES = Path(__file__).parent / "languages"
 OWN_FILE = "own.json"
 NUMBER, YEAR, SENTENCE_END = "0", "1900", "$"
 """What stands in a phrase for any number, for a year, and for the end of the sentence."""
@@ -46,7 +46,7 @@ class Rule:
     """What a phrase does.
 
     Attributes:
-        axis: What it speaks of; a terminating one without an axis ends the reach of all.
+        axis: What it speaks of; a terminating one ends the reach of those with its value, without an axis of all.
         value: What it says.
         direction: Which side of it is meant; `terminate` ends the reach of others, `pseudo` hides phrases inside it.
         most_words: How far it reaches at most; None: to the end of the sentence.

@@ -52,6 +52,7 @@ class FileFormat:
         footer: What the file ends with.
         fragments: Whether it can hold discontinuous mentions; else they are written from their first to their last
             character.
+        assertions: Whether it can hold what the text says of entities.
     """
 
     header: Callable[[Run], str]
@@ -59,6 +60,7 @@ class FileFormat:
     between: str = ""
     footer: str = ""
     fragments: bool = True
+    assertions: bool = True
 
 
 @dataclass(frozen=True)
