@@ -579,7 +579,7 @@ class TestEverywhere:
 
 def test_negated_words_are_struck_through_and_details_hidden(reader: Reader) -> None:
     page = reader.open("?tab=demo")
-    reader.tag(f"No diabetes was found . {TEXT} Dr. Roe", "tiny-disease")
+    reader.tag(f"{TEXT} No diabetes was found . Dr. Roe", "tiny-disease")
     page.wait_for_selector("#demo-table table")
     line = "element => getComputedStyle(element).textDecorationLine"
     assert "line-through" in page.locator("#demo-marked mark", has_text="diabetes").first.evaluate(line)

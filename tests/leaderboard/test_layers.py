@@ -249,7 +249,6 @@ def test_models_that_differ_in_links_alone_lie_over_one_another() -> None:
 
 def test_what_the_text_says_is_drawn_labelled_and_told() -> None:
     from demo import LANGUAGES
-
     from zoo.context.rules import languages
 
     assert sorted(filter(None, LANGUAGES.values())) == languages()

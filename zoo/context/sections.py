@@ -14,7 +14,7 @@ _NAME = r"[^\W_][^\n\r:;.!?]{0,60}"
 _WITH_COLON = re.compile(rf"(?:(?P<line>^)[ \t#*_]{{0,8}}|(?<=[.;!?:] )[ ]{{0,8}}|(?<=  ))(?P<name>{_NAME}):", re.M)
 _CAPITALS = re.compile(r"[A-Z][A-Z /&-]{2,60}:")
 """Headers inside a line, behind words that need not be capitals."""
-_ALONE = re.compile(rf"^[ \t#*_]{{0,8}}(?P<name>{_NAME})$", re.M)
+_ALONE = re.compile(rf"^[ \t#*_]{{0,8}}(?P<name>{_NAME})(?=\r?$)", re.M)
 
 
 @dataclass(frozen=True, slots=True)
