@@ -579,11 +579,11 @@ class TestEverywhere:
 
 def test_negated_words_are_struck_through_and_details_hidden(reader: Reader) -> None:
     page = reader.open("?tab=demo")
-    reader.tag(f"{TEXT} No diabetes was found . Dr. Roe", "tiny-disease")
+    reader.tag("No diabetes was found . Metformin and aspirin were stopped . Dr. Roe", "tiny-disease")
     page.wait_for_selector("#demo-table table")
     line = "element => getComputedStyle(element).textDecorationLine"
     assert "line-through" in page.locator("#demo-marked mark", has_text="diabetes").first.evaluate(line)
-    assert "line-through" not in page.locator("#demo-marked mark", has_text="asthma").first.evaluate(line)
+    assert "line-through" not in page.locator("#demo-marked mark", has_text="aspirin").first.evaluate(line)
     label = page.locator("#demo-marked button.lab", has_text="negated").first
     assert "“No”" in (label.get_attribute("aria-label") or "")
     assert "negated" in page.locator("#demo-marked .legend").inner_text()
