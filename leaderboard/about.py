@@ -39,6 +39,11 @@ open; it is not logged and not stored. Offsets count Unicode characters and are 
 is a research tool, not a medical device: it misses entities and invents some, and the scores on the board say
 how often.
 
+What is struck through is negated, what is dotted only possible; the label says what else the text says of an
+entity (historical, hypothetical, someone else), by rules of the chosen language, which err: read the words around
+it. "Hide details" hides what has the form of an address, a number, a date or a name behind a title in the answer and
+the downloads. That is no de-identification.
+
 An entity whose label is underlined is linked to an ontology: point at it, tap it, or go to it with Tab, and a
 card shows the concept, its definition, the candidates that were seen with their scores, and its page.
 

@@ -21,6 +21,7 @@ from marks import colors, legend, render_text
 from parts import html
 from zoo.errors import ZooError
 from zoo.language import primary
+from zoo.redaction import redact
 from zoo.tagging.pool import Pool
 from zoo.tagging.tagger import OutOfTimeError
 
@@ -33,6 +34,8 @@ PRIVACY = (
     "written "
     "to disk and not sent anywhere else. Do not paste data of patients into a public server."
 )
+LANGUAGES = {"Off": "", "English": "en", "Spanish": "es"}
+"""Whose rules say what the text says of an entity."""
 _EVERY_SECONDS = 0.4
 Result = tuple[str, tuple[Layer, ...]]
 
@@ -122,15 +125,23 @@ def run(
     yield checked, tuple(layers)
 
 
-def show(result: Result | None, threshold: float, side_by_side: bool) -> Shown:
+def prepare(result: Result, threshold: float, language: str, hide: bool) -> tuple[str, list[Layer]]:
+    """An answer as it is shown and written: entities above a score, what the text says of them, details hidden."""
+    text, found = result
+    layers = [layer.above(threshold) for layer in found]
+    if language:
+        layers = [layer.asserted(text, language) for layer in layers]
+    return redact(text)[0] if hide else text, layers
+
+
+def show(result: Result | None, threshold: float, side_by_side: bool, language: str = "", hide: bool = False) -> Shown:
     """Render an answer."""
     if result is None:
         return Shown(_status("Choose models and find entities."), "", "")
-    text, found = result
-    layers = [layer.above(threshold) for layer in found]
+    text, layers = prepare(result, threshold, language, hide)
     palette = colors(layers)
     total = sum(len(layer.entities) for layer in layers)
-    hidden = sum(len(layer.entities) for layer in found) - total
+    hidden = sum(len(layer.entities) for layer in result[1]) - total
     status = f"{total:,} entities in {len(text):,} characters" + (f", {hidden:,} below the threshold" if hidden else "")
     if side_by_side and len(layers) >= 2:
         return Shown(_status(status), _side_by_side(text, layers[0], layers[1]), table(text, layers))
@@ -187,6 +198,14 @@ def build(board: Callable[[], Board], pool: Pool, linkers: Linkers) -> gr.Dropdo
             )  # fmt: skip
             threshold = gr.Slider(0, 1, value=0.0, step=0.01, label="Lowest score shown", elem_id="demo-threshold")
             side = gr.Checkbox(label="Compare the first two models side by side", elem_id="demo-compare")
+            language = gr.Dropdown(
+                choices=list(LANGUAGES.items()), value="en", label="Negation and context", elem_id="demo-language",
+                info="By rules of a language: negated, possible, past, of someone else; sections of notes",
+            )  # fmt: skip
+            hide = gr.Checkbox(
+                label="Hide details by their form", elem_id="demo-hide",
+                info="Addresses, numbers, dates, names behind titles. This is no de-identification: the rest stays",
+            )  # fmt: skip
             with gr.Row():
                 go = gr.Button("Find entities", variant="primary", elem_id="demo-run")
                 stop = gr.Button("Stop", elem_id="demo-stop", min_width=80)
@@ -201,37 +220,38 @@ def build(board: Callable[[], Board], pool: Pool, linkers: Linkers) -> gr.Dropdo
     for button, sample in zip(samples, examples.values(), strict=True):
         button.click(lambda sample=sample: sample, outputs=text, queue=False, show_progress="hidden")
 
-    def answer(words: str, keys: list[str], least: float, both: bool) -> Iterator[tuple[Any, ...]]:
+    def answer(words: str, keys: list[str], *options: Any) -> Iterator[tuple[Any, ...]]:
         try:
             for step in run(pool, board(), words, keys, linkers):
                 if isinstance(step, str):
                     yield _status(step, "busy"), gr.skip(), gr.skip(), gr.skip()
                 else:
-                    shown = show(step, least, both)
+                    shown = show(step, *options)
                     yield shown.status, shown.text, shown.table, step
         except ValueError as error:
             yield _status(str(error), "error"), "", "", None
 
+    options = [threshold, side, language, hide]
     outputs = [status, marked, entities, result]
     event = go.click(
-        answer, [text, chosen, threshold, side], outputs, concurrency_limit=4, concurrency_id="demo",
+        answer, [text, chosen, *options], outputs, concurrency_limit=4, concurrency_id="demo",
         show_progress="hidden", api_name="tag",
     )  # fmt: skip
     # after the cancelling and through the queue: else a line of progress that is on its way would overwrite it
     stop.click(None, cancels=[event]).then(lambda: _status("Stopped."), outputs=status, show_progress="hidden")
 
-    def again(answered: Result | None, least: float, both: bool) -> tuple[str, str, str]:
-        shown = show(answered, least, both)
+    def again(answered: Result | None, *chosen: Any) -> tuple[str, str, str]:
+        shown = show(answered, *chosen)
         return shown.status, shown.text, shown.table
 
-    for event_of in (threshold.release, threshold.change, side.input):
+    for event_of in (threshold.release, threshold.change, side.input, language.input, hide.input):
         event_of(
-            again, [result, threshold, side], [status, marked, entities], queue=False, show_progress="hidden",
+            again, [result, *options], [status, marked, entities], queue=False, show_progress="hidden",
             trigger_mode="always_last", api_visibility="private",
         )  # fmt: skip
     for button, kind in zip(buttons, ("json", "csv", "ann"), strict=True):
         button.click(
-            lambda answered, least, kind=kind: written(answered, least, kind), [result, threshold], file,
+            lambda *given, kind=kind: written(*given, kind=kind), [result, threshold, language, hide], file,
             queue=False, show_progress="hidden", api_visibility="private",
         ).then(
             None, [file], None, js=f"(text) => {{ window.space.save('entities.{kind}', text); return []; }}"
@@ -250,12 +270,11 @@ def choices(board: Board) -> list[tuple[str, str]]:
     return [(f"{entry.name} ({', '.join(entry.types[:4])})", entry.key) for entry in board.entries]
 
 
-def written(result: Result | None, threshold: float, kind: str) -> str:
+def written(result: Result | None, threshold: float, language: str = "", hide: bool = False, *, kind: str) -> str:
     """An answer as the content of a file: `json`, `csv` or `ann` (BRAT)."""
     if result is None:
         return ""
-    text, found = result
-    return as_file(text, [layer.above(threshold) for layer in found], f".{kind}")
+    return as_file(*prepare(result, threshold, language, hide), f".{kind}")
 
 
 _UPLOAD = (

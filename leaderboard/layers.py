@@ -11,6 +11,7 @@ from columns import escape
 from concepts import Concepts, address
 from zoo.corpora.document import Fragments, fragments_of, text_of
 from zoo.modeling.windows import Entity
+from zoo.tagging.asserting import assert_entities
 from zoo.tagging.outputs.format import FileFormat, Run
 from zoo.tagging.outputs.output import load_format
 from zoo.tagging.texts import Tagged, Text
@@ -36,6 +37,10 @@ class Layer:
     def above(self, threshold: float) -> Layer:
         """Without the entities below a score."""
         return replace(self, entities=tuple(entity for entity in self.entities if entity.score >= threshold))
+
+    def asserted(self, text: str, language: str) -> Layer:
+        """With what the text says of each entity, by the rules of a language."""
+        return replace(self, entities=tuple(assert_entities(text, self.entities, language)))
 
 
 def compare(first: Layer, second: Layer) -> tuple[list[Agreement], list[Agreement]]:
@@ -78,12 +83,14 @@ def table(text: str, layers: Sequence[Layer]) -> str:
         ((entity, layer) for layer in layers for entity in layer.entities), key=lambda f: (f[0].key, f[1].model)
     )
     linked = any(entity.link for entity, _ in found)
+    said = any(_context(entity) for entity, _ in found)
     if not found:
         return '<p class="empty">No entities above this score.</p>'
     body = "".join(
         f'<tr><td class="num">{entity.start}</td><td class="num">{entity.end}</td><td>{escape(entity.type)}</td>'
         f'<td dir="auto" class="mention">{escape(text_of(text, entity.key, " … "))}</td>'
         f'<td class="num">{entity.score:.3f}</td>{_concept_cell(entity, layer) if linked else ""}'
+        f"{f'<td>{escape(_context(entity))}</td>' if said else ''}"
         f"<td>{escape(layer.model)}</td></tr>"
         for entity, layer in found[:TABLE_ROWS]
     )
@@ -92,13 +99,22 @@ def table(text: str, layers: Sequence[Layer]) -> str:
         more = f'<p class="fine">The first {TABLE_ROWS} of {len(found):,}; the downloads hold all.</p>'
     heads = "".join(f'<th scope="col"{k}>{t}</th>' for t, k in (
         ("[start", ' class="num"'), ("end)", ' class="num"'), ("Type", ""), ("Text", ""), ("Score", ' class="num"'),
-        *([("Concept", "")] if linked else []), ("Model", ""),
+        *([("Concept", "")] if linked else []), *([("Context", "")] if said else []), ("Model", ""),
     ))  # fmt: skip
     return (
         '<div class="tablebox" role="region" aria-label="Entities" tabindex="0"><table class="entities">'
         '<caption class="unseen">Entities '
         f"found</caption><thead><tr>{heads}</tr></thead><tbody>{body}</tbody></table></div>{more}"
     )
+
+
+def _context(entity: Entity) -> str:
+    """What the text says of an entity, and its section, in words; empty where there is nothing to say."""
+    found = entity.assertion
+    if found is None:
+        return ""
+    section = f"in {found.section.replace('_', ' ')}" if found.section else ""
+    return "; ".join(filter(None, (found.words, section)))
 
 
 def _concept_cell(entity: Entity, layer: Layer) -> str:
@@ -117,6 +133,7 @@ def as_file(text: str, layers: Sequence[Layer], suffix: str) -> str:
         [layer.model for layer in layers],
         (lambda *key: names.get(key, key[1])) if names else None,
         any(entity.fragments for layer in layers for entity in layer.entities),
+        any(entity.assertion for layer in layers for entity in layer.entities),
     )
     form = load_format({".json": ".jsonl", ".ann": ""}.get(suffix, suffix))
     if isinstance(form, FileFormat):

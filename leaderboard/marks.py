@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
@@ -158,6 +159,9 @@ def _words(text: str, segment: Segment, palette: Mapping[str, str], state: Mappi
     own = " ".join(str(mark.number) for mark in inner_first)
     marked = {state[mark.entity] for mark in held if mark.entity in state}
     kind = f" a-{next(iter(marked))}" if len(marked) == 1 and held[0].rows == 1 else ""
+    said = {mark.entity.assertion.negation for mark in held if mark.entity.assertion}
+    if len(said) == 1 and said <= {"negated", "possible"}:
+        kind += f" {said.pop()}"
     return f'<mark class="e{kind}" data-e="{own}" style="{style}">{words}</mark>'
 
 
@@ -201,10 +205,15 @@ def _label(
     which = f"{mark.layer + 1} " if len(layers) > 1 else ""
     parts = f" · {len(entity.fragments)} parts" if entity.fragments else ""
     more = f" · {AGREEMENTS[agreement]}" if agreement and agreement != "both" else ""
-    words = f"{which}{entity.type}{parts}{more}"
+    said = f" · {entity.assertion.words}" if entity.assertion and entity.assertion.words else ""
+    words = f"{which}{entity.type}{parts}{said}{more}"
     mention = " ".join(text_of(text, entity.key, " … ").split())
     cut = mention if len(mention) <= _LONGEST_NAME else f"{mention[:_LONGEST_NAME]}…"
     name = f"{words}: {cut} · score {entity.score:.3f} · {layers[mark.layer].model}"
+    if entity.assertion:
+        because = ", ".join(f"“{cue}”" for cue in entity.assertion.cues)
+        section = entity.assertion.section.replace("_", " ")
+        name += "".join(f" · {part}" for part in (because, f"section {section}" if section else "") if part)
     card = f' data-card="{concepts[entity.link]}"' if entity.link else ""
     return (
         f'<button type="button" class="lab" dir="ltr" style="background:{palette[entity.type]}" '
@@ -232,6 +241,10 @@ def legend(layers: Sequence[Layer], palette: Mapping[str, str]) -> str:
         hints.append("Each line below the words is one entity; it ends at its label, the inner one first.")
     if any(entity.fragments for layer in layers for entity in layer.entities):
         hints.append("Dashes join the parts of one entity; the words above them are none of it.")
+    said = Counter(e.assertion.negation for layer in layers for e in layer.entities if e.assertion)
+    types += "".join(
+        f'<li><span class="{kind}">{kind}</span> {said[kind]}</li>' for kind in ("negated", "possible") if said[kind]
+    )
     return f'<ul class="legend" aria-label="Legend">{types}{models if len(layers) > 1 else ""}</ul>' + (
         f'<p class="fine">{" ".join(hints)}</p>' if hints else ""
     )

@@ -8,12 +8,18 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from zoo.linking.linker import Linker as Linker
     from zoo.linking.opening import open_linker as open_linker
+    from zoo.tagging.asserting import assert_entities as assert_entities
     from zoo.tagging.tagger import Tagger as Tagger
 
 __version__ = "0.1.0"
-__all__ = ["Linker", "Tagger", "__version__", "open_linker"]
+__all__ = ["Linker", "Tagger", "__version__", "assert_entities", "open_linker"]
 
-_PUBLIC = {"Tagger": "zoo.tagging.tagger", "Linker": "zoo.linking.linker", "open_linker": "zoo.linking.opening"}
+_PUBLIC = {
+    "Tagger": "zoo.tagging.tagger",
+    "Linker": "zoo.linking.linker",
+    "open_linker": "zoo.linking.opening",
+    "assert_entities": "zoo.tagging.asserting",
+}
 
 
 def __getattr__(name: str) -> Any:  # noqa: ANN401 - PEP 562 module attribute

@@ -627,3 +627,26 @@ class TestEverywhere:
         button.focus()
         page.keyboard.press("Enter")
         page.wait_for_selector("#model-page h2:has-text('large/mixed')")
+
+
+def test_negated_words_are_struck_through_and_details_hidden(reader: Reader) -> None:
+    page = reader.open("?tab=demo")
+    reader.tag("No diabetes was found . Metformin and aspirin were stopped . Dr. Roe", "tiny-disease")
+    page.wait_for_selector("#demo-table table")
+    line = "element => getComputedStyle(element).textDecorationLine"
+    assert "line-through" in page.locator("#demo-marked mark", has_text="diabetes").first.evaluate(line)
+    assert "line-through" not in page.locator("#demo-marked mark", has_text="aspirin").first.evaluate(line)
+    label = page.locator("#demo-marked button.lab", has_text="negated").first
+    assert "“No”" in (label.get_attribute("aria-label") or "")
+    assert "negated" in page.locator("#demo-marked .legend").inner_text()
+    assert "no de-identification" in page.locator("#demo-hide").inner_text()
+    page.locator("#demo-hide input").click()
+    page.wait_for_selector("#demo-marked .text:has-text('███')")
+    assert "Roe" not in page.locator("#demo-marked").inner_text()
+    with page.expect_download() as waiting:
+        page.get_by_role("button", name="Download JSON").click()
+    data = json.loads(Path(waiting.value.path()).read_text(encoding="utf-8"))
+    assert "Dr. ███" in data["text"] and any(e["assertion"]["negation"] == "negated" for e in data["entities"])
+    page.locator("#demo-language input").click()
+    page.get_by_role("option", name="Off").click()
+    page.wait_for_selector("#demo-marked:not(:has(mark.negated)) .text")

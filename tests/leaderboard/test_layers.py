@@ -245,3 +245,21 @@ def test_models_that_differ_in_links_alone_lie_over_one_another() -> None:
     assert table(TEXT, [LINKED, other]).count("<tr>") == 7
     assert len(segments(len(TEXT), stack([LINKED, other]))) == len(segments(len(TEXT), stack([LINKED])))
     assert compare(LINKED, other)[0] == ["both"] * 3
+
+
+def test_what_the_text_says_is_drawn_labelled_and_told() -> None:
+    from demo import LANGUAGES
+    from zoo.context.rules import languages
+
+    assert sorted(filter(None, LANGUAGES.values())) == languages()
+    text = "Family history: no gout, possible asthma."
+    layer = Layer("m", (Entity(19, 23, "Disease", 0.9), Entity(34, 40, "Disease", 0.9))).asserted(text, "en")
+    page = render_text(text, [layer], colors([layer]))
+    assert re.search(r'<mark class="e negated"[^>]*>gout</mark>', page)
+    assert re.search(r'<mark class="e possible"[^>]*>asthma</mark>', page)
+    assert "Disease · negated, someone else" in page and "section family history" in page
+    assert '<span class="negated">negated</span> 1' in legend([layer], colors([layer]))
+    assert "<td>negated, someone else; in family history</td>" in table(text, [layer])
+    assert "A1\tNegated T1" in as_file(text, [layer], ".ann") and "negation" in as_file(text, [layer], ".csv")
+    plain = Layer("m", (Entity(19, 23, "Disease", 0.9),))
+    assert "Context" not in table(text, [plain]) and "negation" not in as_file(text, [plain], ".csv")

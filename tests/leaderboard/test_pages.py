@@ -192,4 +192,4 @@ class TestDemo:
         assert "2 entities in 5 characters, 1 below" in demo.show(result, 0.5, False).status
         assert "1 entities are in both" in demo.show(result, 0, True).text
         assert "Choose two models" in demo.show(("ab", layers[:1]), 0, True).status
-        assert demo.written(None, 0, "csv") == "" and demo.written(result, 0.5, "ann").count("\nT") == 1
+        assert demo.written(None, 0, kind="csv") == "" and demo.written(result, 0.5, kind="ann").count("\nT") == 1

@@ -21,7 +21,7 @@ from tests.loopback_hub import READER, WRITER, LoopbackHub, loopback_hub
 from zoo.board.space import shared_modules
 
 REPO = "openmed/leaderboard"
-IMPORTED = {"yaml": "pyyaml", "sklearn": "scikit-learn", "typing_extensions": "pydantic"}
+IMPORTED = {"yaml": "pyyaml", "stdnum": "python-stdnum", "sklearn": "scikit-learn", "typing_extensions": "pydantic"}
 """Names of imports that differ from those of their packages."""
 
 
@@ -84,10 +84,13 @@ def test_what_was_pushed_starts_by_itself(hub: LoopbackHub, tmp_path: Path) -> N
 
 
 def test_the_modules_of_zoo_in_the_space_are_few_and_need_what_it_installs() -> None:
-    modules = shared_modules()
+    files = shared_modules()
+    rules = {name for name in files if not name.endswith(".py")}
+    assert "zoo/context/languages/en/own.json" in rules and "zoo/context/languages/README.md" in rules
+    modules = {name: source for name, source in files.items() if name not in rules}
     assert {"zoo/tagging/pool.py", "zoo/tagging/outputs/brat.py", "zoo/__init__.py"} <= modules.keys()
     assert not [name for name in modules if name.startswith(("zoo/kernels", "zoo/registry", "zoo/evaluation"))]
-    assert len(modules) <= 43 and sum(source.count(b"\n") for source in modules.values()) <= 4600
+    assert len(modules) <= 52 and sum(source.count(b"\n") for source in modules.values()) <= 5600
     lines = (ROOT / "leaderboard" / "requirements.txt").read_text()
     named = re.findall(r"^[\w-]+", lines, re.M)
     allowed = {

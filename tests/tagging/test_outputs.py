@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from zoo.context.assertion import Assertion
 from zoo.corpora.document import Document
 from zoo.corpora.readers.bioc import read_bioc
 from zoo.corpora.readers.brat import read_brat
@@ -302,3 +303,55 @@ def test_pubtator_quotes_ids_and_refuses_a_text_that_begins_another_document(tmp
         output.add(Tagged(Text("7", "gout 7|t|gout"), ([],)))
     lines = (tmp_path / "found.pubtator.partial").read_text().splitlines()
     assert lines[0] == "a%7Cb%09c|t|gout" and lines[2] == "a%7Cb%09c\t0\t4\tgout\tDisease\tMESH:D006073"
+
+
+SAID = Assertion("negated", "historical", "other", "family_history", ("no",))
+ASSERTED = [
+    Entity(0, 15, "Disease", 0.9, Link(("MESH:D003924",), 0.7, (), "mesh"), assertion=SAID),
+    Entity(7, 15, "Sign", 0.8, assertion=Assertion("possible", "hypothetical")),
+    Entity(0, 4, "Part", 0.7, assertion=Assertion()),
+]
+ASSERTED_RUN = replace(RUN, asserted=True)
+
+
+def test_what_the_text_says_is_in_every_format_that_can_hold_it() -> None:
+    from zoo.tagging.outputs import bioc, jsonl
+    from zoo.tagging.outputs import csv as csv_output
+
+    document = Tagged(Text("7", "type 2\ndiabetes"), (ASSERTED,))
+    first, _, plain = json.loads(jsonl.FORMAT.document(document, ASSERTED_RUN))["entities"]
+    axes = {"negation": "negated", "temporality": "historical", "experiencer": "other"}
+    assert first["assertion"] == {**axes, "cues": ["no"]} and first["section"] == "family_history"
+    assert plain["assertion"]["negation"] == "affirmed" and plain["section"] == ""
+    content = csv_output.FORMAT.header(ASSERTED_RUN) + csv_output.FORMAT.document(document, ASSERTED_RUN)
+    rows = list(csv.DictReader(io.StringIO(content)))
+    assert rows[0].items() >= {**axes, "section": "family_history", "concept_ids": "MESH:D003924"}.items()
+    assert rows[1]["temporality"] == "hypothetical" and rows[2]["experiencer"] == "patient"
+    assert "negation" not in csv_output.FORMAT.header(RUN)
+    infons = bioc.bioc_document(document, ASSERTED_RUN).passages[0].annotations[0].infons
+    assert infons.items() >= {**axes, "section": "family_history", "identifier": "MESH:D003924"}.items()
+
+
+def test_brat_has_attributes_and_reads_what_it_wrote(tmp_path: Path) -> None:
+    output = Output(tmp_path / "brat", replace(ASSERTED_RUN, models=["one", "two"]), "x")
+    with output.writing():
+        output.add(Tagged(Text("a", "type 2\ndiabetes"), (ASSERTED[:2], ASSERTED[2:])))
+    assert (tmp_path / "brat" / "a.ann").read_text().splitlines() == [
+        "T1\tDisease 0 6;7 15\ttype 2 diabetes",
+        "N1\tReference T1 MESH:D003924\tDiabetes Mellitus, Type 2",
+        "A1\tNegated T1",
+        "A2\tHistorical T1",
+        "A3\tSomeoneElse T1",
+        "#1\tAnnotatorNotes T1\tone",
+        "#2\tAnnotatorNotes T1\tsection: family_history",
+        "T2\tSign 7 15\tdiabetes",
+        "A4\tPossible T2",
+        "A5\tHypothetical T2",
+        "#3\tAnnotatorNotes T2\tone",
+        "T3\tPart 0 4\ttype",
+        "#4\tAnnotatorNotes T3\ttwo",
+    ]
+    repairs: Counter[str] = Counter()
+    (document,) = read_brat(tmp_path / "brat", repairs=repairs)
+    assert {span.key for span in document.spans} == {entity.key for entity in ASSERTED}
+    assert repairs["attribute line ignored"] == 5 and repairs["note line ignored"] == 4

@@ -24,6 +24,7 @@ _SUFFIXES = {".py", ".css", ".js", ".md", ".txt"}
 _OF_CHECKPOINT = (RESULT_FILE, VERIFICATION_FILE, LATENCY_FILE)
 
 _USED = (
+    "zoo.tagging.asserting",
     "zoo.tagging.pool",
     *(f"zoo.tagging.outputs.{name}" for name in ("output", "jsonl", "csv", "brat")),
     *(f"zoo.linking.{name}" for name in ("beside", "linker")),
@@ -31,7 +32,7 @@ _USED = (
 
 
 def shared_modules() -> dict[str, bytes]:
-    """The modules of zoo that the Space runs on, by their paths: those that it uses, and what these import.
+    """The modules of zoo that the Space runs on, by their paths: those that it uses, what these import, and rules.
 
     Imports inside of functions are left out: they are for other uses, such as our kernels for many documents at once.
     """
@@ -46,7 +47,8 @@ def shared_modules() -> dict[str, bytes]:
         if name.startswith("zoo") and place not in found and path.is_file():
             found[place] = path.read_bytes()
             wanted += [name.rpartition(".")[0], *imported_modules(found[place])] if "." in name else []
-    return found
+    rules = [path for path in sorted((package / "context" / "languages").rglob("*")) if path.suffix in {".json", ".md"}]
+    return found | {path.relative_to(package.parent).as_posix(): path.read_bytes() for path in rules}
 
 
 def imported_modules(source: bytes) -> list[str]:

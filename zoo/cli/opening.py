@@ -139,6 +139,31 @@ def open_linker(ontology: str, model: str | None, overlay: Path | None) -> Linke
         )
 
 
+def text_language(models: Sequence[str], overlay: Path | None) -> str:
+    """Tag of the language that models were trained on, by the corpora of their results; it is said on standard error.
+
+    Raises:
+        ZooError: They were trained on several.
+    """
+    from zoo.evaluation.result import RESULT_FILE, load_result
+    from zoo.tagging.models import locate
+
+    registry, _ = open_registry(overlay)
+    found: dict[str, str] = {}
+    for model in models:
+        source = locate(model)
+        folder = source.adapters[0] if source.adapters else source.base
+        path = next((path for path in (folder / RESULT_FILE, folder.parent / RESULT_FILE) if path.is_file()), None)
+        corpus = registry.corpora.get(load_result(path).corpus) if path else None
+        if corpus:
+            found.setdefault(corpus.language, model)
+    if len(found) > 1:
+        raise ZooError(f"the models are for several languages: {', '.join(found)}", fix="name one with --language")
+    language = next(iter(found), "en")
+    print_step(f"language of the texts: {language}" + ("" if found else " (the model does not say; --language)"))
+    return language
+
+
 def load_corpora(registry: Registry, settings: Settings, named: list[str], left_out: dict[str, str]) -> list[Corpus]:
     """Load the named corpora, and of the others those that are on this machine; `left_out` says why one is not.
 

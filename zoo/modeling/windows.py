@@ -17,6 +17,7 @@ from weakref import WeakKeyDictionary
 import numpy as np
 import numpy.typing as npt
 
+from zoo.context.assertion import Assertion
 from zoo.corpora.document import Fragments, Key, Span, key_of
 from zoo.language.writing import flat, is_flat, trim
 from zoo.ontologies.link import Link
@@ -66,6 +67,7 @@ class Entity:
         score: Mean softmax score of its tokens.
         link: What it was linked to in an ontology, where it was.
         fragments: Parts of a discontinuous mention, which `start` and `end` span; else empty.
+        assertion: What the text says of it, where that was asked.
     """
 
     start: int
@@ -74,6 +76,7 @@ class Entity:
     score: float
     link: Link | None = None
     fragments: Fragments = ()
+    assertion: Assertion | None = None
 
     @property
     def concept_ids(self) -> tuple[str, ...]:

@@ -1,4 +1,8 @@
-"""BRAT: `ID.txt` with the text and `ID.ann` with the entities of each document."""
+"""BRAT: `ID.txt` with the text and `ID.ann` with the entities of each document.
+
+What the text says of an entity are binary attributes (`A1<TAB>Negated T1`), its section a note. To show attributes,
+BRAT wants them in `annotation.conf`: `[attributes]`, and a line `Negated Arg:<ENTITY>` for each.
+"""
 
 from __future__ import annotations
 
@@ -7,18 +11,28 @@ import re
 from collections.abc import Mapping
 from urllib.parse import quote
 
+from zoo.context.assertion import Assertion
 from zoo.corpora.document import fragments_of
 from zoo.ontologies.link import Link
 from zoo.tagging.outputs.format import FolderFormat, Run
 from zoo.tagging.texts import Tagged
 
+_ATTRIBUTES = {
+    "negated": "Negated",
+    "possible": "Possible",
+    "historical": "Historical",
+    "hypothetical": "Hypothetical",
+    "other": "SomeoneElse",
+}
+"""By the value of an axis; the usual values have none."""
 _LONGEST = 200
 """Bytes of a name; file systems take 255, and a file is written under a longer name before it is whole."""
 
 
 def _files(tagged: Tagged, run: Run) -> Mapping[str, str]:
     text = tagged.text.text
-    lines, number, concepts = [], 0, 0
+    lines: list[str] = []
+    number = concepts = attributes = notes = 0
     for model, entities in zip(run.models, tagged.entities, strict=True):
         for entity in entities:
             number += 1
@@ -29,10 +43,21 @@ def _files(tagged: Tagged, run: Run) -> Mapping[str, str]:
             for reference, concept in _references(entity.link, run):
                 concepts += 1
                 lines.append(f"N{concepts}\tReference T{number} {reference}\t{concept}\n")
-            if len(run.models) > 1:
-                lines.append(f"#{number}\tAnnotatorNotes T{number}\t{model}\n")
+            for attribute in _attributes(entity.assertion):
+                attributes += 1
+                lines.append(f"A{attributes}\t{attribute} T{number}\n")
+            section = f"section: {entity.assertion.section}" if entity.assertion and entity.assertion.section else ""
+            for note in filter(None, (model if len(run.models) > 1 else "", section)):
+                notes += 1
+                lines.append(f"#{notes}\tAnnotatorNotes T{number}\t{note}\n")
     name = _name(tagged.text.id)
     return {f"{name}.txt": text, f"{name}.ann": "".join(lines)}
+
+
+def _attributes(found: Assertion | None) -> list[str]:
+    if found is None:
+        return []
+    return [_ATTRIBUTES[v] for v in (found.negation, found.temporality, found.experiencer) if v in _ATTRIBUTES]
 
 
 def _references(link: Link | None, run: Run) -> list[tuple[str, str]]:

@@ -9,11 +9,15 @@ from collections.abc import Sequence
 from zoo.tagging.outputs.format import FileFormat, Run, entity_records
 from zoo.tagging.texts import Tagged
 
+ASSERTION_COLUMNS = ("negation", "temporality", "experiencer")
+
 
 def _columns(run: Run) -> tuple[str, ...]:
     concept = ("concept_ids", "concept", "link_score") if run.linked else ()
     parts = ("fragments",) if run.fragments else ()
-    return ("start", "end", "type", *parts, "text", "score", *concept, *(["model"] if len(run.models) > 1 else []))
+    said = (*ASSERTION_COLUMNS, "section") if run.asserted else ()
+    model = ("model",) if len(run.models) > 1 else ()
+    return ("start", "end", "type", *parts, "text", "score", *concept, *said, *model)
 
 
 def _header(run: Run) -> str:
@@ -23,6 +27,7 @@ def _header(run: Run) -> str:
 def _document(tagged: Tagged, run: Run) -> str:
     records = entity_records(tagged, run)
     for record in records:
+        record.update(record.get("assertion", {}))
         record["concept_ids"] = ";".join(record.get("concept_ids", ()))
         record["fragments"] = ";".join(f"{start} {end}" for start, end in record.get("fragments", ()))
     return csv_rows([(tagged.text.id, *(record.get(name, "") for name in _columns(run))) for record in records])

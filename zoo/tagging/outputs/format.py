@@ -23,11 +23,13 @@ class Run:
         models: Names of the models, in the order of their answers; where there are several, each entity says which.
         concept_name: Preferred name of a concept, from the ontology's id and its own; None: nothing is linked.
         fragments: Whether mentions may be discontinuous: a table has a column for their parts then.
+        asserted: Whether entities have assertions.
     """
 
     models: Sequence[str]
     concept_name: Callable[[str, str], str] | None = None
     fragments: bool = False
+    asserted: bool = False
 
     @property
     def linked(self) -> bool:
@@ -50,6 +52,7 @@ class FileFormat:
         footer: What the file ends with.
         fragments: Whether it can hold discontinuous mentions; else they are written from their first to their last
             character.
+        assertions: Whether it can hold what the text says of entities.
     """
 
     header: Callable[[Run], str]
@@ -57,6 +60,7 @@ class FileFormat:
     between: str = ""
     footer: str = ""
     fragments: bool = True
+    assertions: bool = True
 
 
 @dataclass(frozen=True)
@@ -81,11 +85,21 @@ def entity_records(tagged: Tagged, run: Run) -> list[dict[str, Any]]:
             "text": text_of(tagged.text.text, entity.key),
             "score": round(entity.score, 4),
             **_concept(entity, run),
+            **_assertion(entity),
             **({"model": model} if len(run.models) > 1 else {}),
         }
         for model, entities in zip(run.models, tagged.entities, strict=True)
         for entity in entities
     ]
+
+
+def _assertion(entity: Entity) -> dict[str, Any]:
+    """What the text says of an entity; nothing where that was not asked."""
+    found = entity.assertion
+    if found is None:
+        return {}
+    said = {"negation": found.negation, "temporality": found.temporality, "experiencer": found.experiencer}
+    return {"assertion": {**said, "cues": list(found.cues)}, "section": found.section}
 
 
 def _concept(entity: Entity, run: Run) -> dict[str, Any]:

@@ -89,6 +89,11 @@ class Output:
             )
         return int(state["documents"]), int(state["bytes"])
 
+    @property
+    def leaves_out_assertions(self) -> bool:
+        """Whether entities have assertions that the format cannot hold."""
+        return self.run.asserted and isinstance(self._format, FileFormat) and not self._format.assertions
+
     @contextmanager
     def writing(self) -> Generator[Output]:
         """Open for `add`; left without an error, the output is complete."""

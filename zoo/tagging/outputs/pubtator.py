@@ -2,8 +2,8 @@
 
 The title is the first line of the text, the abstract what follows it. Its lines have no breaks, so that line ends and
 tabs of the text become spaces: one for one, so that offsets hold. A document without text is left out: the format has
-none. Of several models it does not say which found a mention, and it has no scores. A discontinuous mention is written
-whole, from its first to its last character.
+none. Of several models it does not say which found a mention, and it has no scores, assertions or sections. A
+discontinuous mention is written whole, from its first to its last character.
 """
 
 from __future__ import annotations
@@ -49,4 +49,4 @@ def _sections(text: str) -> tuple[str, str]:
     return text.translate(_BROKEN), ""
 
 
-FORMAT = FileFormat(header=lambda _: "", document=_document, fragments=False)
+FORMAT = FileFormat(header=lambda _: "", document=_document, fragments=False, assertions=False)
