@@ -263,3 +263,20 @@ def test_what_cannot_be_served_is_said_at_once(zoo: Any, options: tuple[str, ...
     outcome = zoo("serve", *options, check=2)
     for word in words:
         assert word in outcome.stderr
+
+
+def test_the_examples_of_the_documentation_work(address: str) -> None:
+    page = (ROOT / "docs" / "serving.md").read_text(encoding="utf-8").replace("http://127.0.0.1:8000", address)
+    (commands,) = (block for block in re.findall(r"```sh\n(.*?)```", page, re.DOTALL) if "curl" in block)
+    answers = []
+    for line in commands.strip().splitlines():
+        done = subprocess.run(["bash", "-c", f"{line} --fail-with-body"], capture_output=True, text=True, check=True)
+        answers.append(done.stdout)
+    models, one, two, lines, unloaded, loaded, ready, metrics = answers
+    assert '"one"' in models and '"asthma"' in one and one.count('"start"') == 2
+    assert '"model":"two"' in two and len(lines.splitlines()) == 2
+    assert '"loaded":false' in unloaded and '"loaded":true' in loaded and ready == "ready"
+    assert "zoo_request_seconds" in metrics
+    (snippet,) = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
+    done = subprocess.run([sys.executable, "-c", snippet], capture_output=True, text=True, check=True, cwd=ROOT)
+    assert done.stdout == "[(14, 20, 'Disease', 'asthma'), (26, 33, 'Chemical', 'aspirin')]\n"
