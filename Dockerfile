@@ -14,7 +14,7 @@ COPY zoo zoo
 COPY model_cards/templates model_cards/templates
 COPY leaderboard leaderboard
 COPY benchmarks/published.yaml benchmarks/published.yaml
-RUN pip install --no-cache-dir ".[quickstart,space]"
+RUN pip install --no-cache-dir ".[quickstart,serve,space]"
 
 USER zoo
 WORKDIR /home/zoo

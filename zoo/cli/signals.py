@@ -62,6 +62,10 @@ class Signals:
                 self._write_message()
                 sys.exit(128 + self._number)
 
+    def leave(self) -> None:
+        """Have signals answered by a server of its own handlers, which may take longer than `GRACE_SECONDS`."""
+        signal.set_wakeup_fd(-1)
+
     def _stop(self, number: int, frame: FrameType | None) -> None:
         self._ignore()
         self._number = number

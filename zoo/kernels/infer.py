@@ -47,7 +47,7 @@ _THREADS = 8
 
 @dataclass(frozen=True, slots=True)
 class Labelled:
-    """A window's labels.
+    """Labels of the tokens of a window, or of a table.
 
     Attributes:
         ids: Labels of each token, the best first, shape [T, K], K at most `MOST_LABELS`.
@@ -58,6 +58,11 @@ class Labelled:
     ids: npt.NDArray[np.int64]
     gaps: npt.NDArray[np.float32]
     scores: npt.NDArray[np.float32]
+
+    def part(self, start: int, tokens: int) -> Labelled:
+        """The labels of one window of a table."""
+        rows = slice(start, start + tokens)
+        return Labelled(self.ids[rows], self.gaps[rows], self.scores[rows])
 
 
 @dataclass(frozen=True)
@@ -140,16 +145,32 @@ def pack(models: Sequence[Packable], form: Format) -> list[PackedEncoder]:
             if key not in shared:
                 shared[key] = _layer(layer, form)
             layers.append(shared[key])
-        head = classifier(model, adapter)
-        bias = (torch.zeros(head.out_features) if head.bias is None else head.bias.detach())[each.columns]
-        able = torch.nonzero(bias > NEVER / 2)[:, 0]
-        rows = head.weight.detach()[each.columns][able], bias[able]
+        weight, bias, able = head_rows(model, adapter, each.columns)
         padding_id, first = model.config.pad_token_id or 0, first_position(model)
-        packed.append(PackedEncoder(_embedding(encoder), tuple(layers), rows, able, padding_id, first))
+        packed.append(PackedEncoder(embedding(encoder), tuple(layers), (weight, bias), able, padding_id, first))
     return packed
 
 
-def _embedding(encoder: Any) -> Callable[..., torch.Tensor]:  # noqa: ANN401 - of transformers
+def head_rows(
+    model: Any,  # noqa: ANN401 - of transformers or PEFT
+    adapter: str | None,
+    columns: slice = slice(None),
+) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """Weight [L, H], bias [L] and ids [L] of the labels that a head can predict.
+
+    Args:
+        model: The model.
+        adapter: Name of its adapter, where it has several.
+        columns: Labels of its own, where several heads stand side by side.
+    """
+    head = classifier(model, adapter)
+    bias = (torch.zeros(head.out_features) if head.bias is None else head.bias.detach())[columns]
+    able = torch.nonzero(bias > NEVER / 2)[:, 0]
+    return head.weight.detach()[columns][able], bias[able], able
+
+
+def embedding(encoder: Any) -> Callable[..., torch.Tensor]:  # noqa: ANN401 - of transformers
+    """Token ids, positions and types [1, N] to embeddings [N, H]."""
     project = getattr(encoder, "embeddings_project", None)
 
     def embed(**inputs: torch.Tensor) -> torch.Tensor:
@@ -248,15 +269,20 @@ def _labelled(
     """Labels by one encoder, from the hidden states before its layer `done`."""
     for layer in encoder.layers[done:]:
         hidden = layer(hidden, layout)
-    logits = encoder.logits(hidden)
+    labelled = label_rows(encoder.logits(hidden), encoder.label_ids)
+    return {i: labelled.part(start, len(windows[i])) for i, start in zip(indices, layout.starts, strict=True)}
+
+
+def label_rows(logits: torch.Tensor, label_ids: torch.Tensor) -> Labelled:
+    """The best labels of the rows of a table.
+
+    Args:
+        logits: Float32, shape [N, L].
+        label_ids: Ids of the labels, shape [L].
+    """
     best = logits.topk(min(MOST_LABELS, logits.shape[1]), dim=-1)
     scores = (best.values[:, 0] - logits.logsumexp(-1)).exp_().numpy()
-    gaps, ids = (best.values[:, :1] - best.values).numpy(), encoder.label_ids[best.indices].numpy()
-    found = {}
-    for index, start in zip(indices, layout.starts, strict=True):
-        rows = slice(start, start + len(windows[index]))
-        found[index] = Labelled(ids[rows], gaps[rows], scores[rows])
-    return found
+    return Labelled(label_ids[best.indices].numpy(), (best.values[:, :1] - best.values).numpy(), scores)
 
 
 def _batches(windows: Sequence[Window], indices: Sequence[int], batch_tokens: int) -> list[list[int]]:

@@ -69,6 +69,12 @@ class Pool:
         with self._lock:
             return [folder for (folder, _), slot in self._slots.items() if slot.base]
 
+    def drop(self, base: Base) -> None:
+        """Forget a base; taggers on it go on working."""
+        with self._lock:
+            for key in [key for key, slot in self._slots.items() if slot.base is base]:
+                del self._slots[key]
+
     def _base(self, source: Source) -> Base:
         with self._lock:
             slot = self._slots.setdefault(source.key, _Slot())

@@ -1,0 +1,1 @@
+"""The service: models over HTTP, requests of different adapters in one batch, and the client that talks to it."""
