@@ -29,7 +29,20 @@ ROOMS = (
         "modeling",
         "kernels",
     ),
-    *("tagging", "linking", "evaluation", "training", "cards", "hub", "board", "export", "service", "pipeline", "doctor", "cli"),
+    *(
+        "tagging",
+        "linking",
+        "evaluation",
+        "training",
+        "cards",
+        "hub",
+        "board",
+        "export",
+        "service",
+        "pipeline",
+        "doctor",
+        "cli",
+    ),
 )
 """Top to bottom: each imports only rooms above it."""
 MOST_LINES = 350

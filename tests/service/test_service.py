@@ -114,6 +114,7 @@ def test_what_is_wrong_is_said_and_nothing_of_a_text_is_logged_or_repeated(addre
         (422, "txets", {"json": {"text": SECRET, "txets": SECRET}}),
         (422, "models are loaded", {"json": {"text": SECRET}}),
         (422, "linked", {"json": {"text": SECRET, "models": ["one"], "link": True}}),
+        (422, "language", {"json": {"text": SECRET, "models": ["one"], "assertion": True, "language": "tlh"}}),
         (422, "min_score", {"json": {"text": SECRET, "min_score": 7}}),
         (404, "no model", {"json": {"text": SECRET, "models": ["../../etc/passwd"]}}),
         (413, "bytes", {"json": {"text": "x" * 200_000, "models": ["one"]}}),
@@ -139,6 +140,13 @@ def test_what_is_wrong_is_said_and_nothing_of_a_text_is_logged_or_repeated(addre
         assert 'zoo_requests_total{route="/v1/tag",status="404"} 1.0' in counted and "zoo_loaded_models 3.0" in counted
         assert "/v1/tag" in client.get("/openapi.json").json()["paths"]
     assert SECRET not in log.read_text() and "Traceback" not in log.read_text()
+
+
+def test_a_negated_entity_is_said_to_be(address: str) -> None:
+    with Client(address) as client:
+        ((found,),) = client.tag(["No diabetes was found ."], ["one"], assertion=True)
+        assert found.text == "diabetes" and found.assertion and found.assertion.negation == "negated"
+        assert client.tag(["No diabetes was found ."], ["one"])[0][0].assertion is None
 
 
 def test_models_come_and_go_while_requests_run(address: str) -> None:

@@ -18,6 +18,7 @@ from prometheus_client import CONTENT_TYPE_LATEST
 from starlette.exceptions import HTTPException as StarletteHTTPException
 
 from zoo import __version__
+from zoo.context.rules import load_rules
 from zoo.errors import ZooError
 from zoo.evaluation.cross import predictable_types
 from zoo.linking.opening import Linking, concept_names
@@ -29,6 +30,7 @@ from zoo.service.limits import Limits
 from zoo.service.messages import ModelInfo, ModelList, Problem, TagRequest, TagResponse
 from zoo.service.metrics import Metrics
 from zoo.service.models import Model, Shelf
+from zoo.tagging.asserting import assert_document
 from zoo.tagging.outputs.format import Run, entity_records
 from zoo.tagging.texts import Tagged, Text
 
@@ -104,6 +106,11 @@ class Service:
                 raise _refusal(404, f"{what}: {name[:60]!r}", "GET /v1/models lists them")
         if request.link and any(loaded[name].linker is None for name in names):
             raise _refusal(422, "nothing is linked here", "start the service with --link ONTOLOGY")
+        if request.assertion:
+            try:
+                load_rules(request.language)
+            except ZooError as error:
+                raise _refusal(422, f"language: {error.what}", "name another, or leave assertion out") from None
         if len(request.all_texts) * len(set(names)) > self.limits.texts:
             raise _refusal(413, f"more than {self.limits.texts:,} texts times models", "send fewer at once")
         return [loaded[name] for name in dict.fromkeys(names)]
@@ -136,15 +143,22 @@ Answer = dict[str, list[dict[str, Any]]]
 async def _tagged(text: str, jobs: list[Job], request: TagRequest) -> Answer:
     """Wait for the jobs of a text."""
     labelled = [await asyncio.wrap_future(job.answer) for job in jobs]
-    found = [job.model.tagger.finish(text, own) for job, own in zip(jobs, labelled, strict=True)]
-    kept = tuple([entity for entity in entities if entity.score >= request.min_score] for entities in found)
-    tagged, run = Tagged(Text("", text), kept), Run([job.model.name for job in jobs])
-    if request.link:
-        chains = [job.model.linker for job in jobs if job.model.linker]
-        linking = Linking(chains, {}, [])
-        names = concept_names(index for chain in chains for index in chain.ontologies.values())
-        tagged, run = await anyio.to_thread.run_sync(linking.link, tagged), replace(run, concept_name=names)
-    return {"entities": entity_records(tagged, run)}
+
+    def finished() -> Answer:
+        found = [job.model.tagger.finish(text, own) for job, own in zip(jobs, labelled, strict=True)]
+        kept = tuple([entity for entity in entities if entity.score >= request.min_score] for entities in found)
+        tagged, run = Tagged(Text("", text), kept), Run([job.model.name for job in jobs])
+        if request.link:
+            chains = [job.model.linker for job in jobs if job.model.linker]
+            names = concept_names(index for chain in chains for index in chain.ontologies.values())
+            tagged, run = Linking(chains, {}, []).link(tagged), replace(run, concept_name=names)
+        if request.assertion:
+            tagged = assert_document(tagged, request.language)
+        return {"entities": entity_records(tagged, run)}
+
+    if request.link or request.assertion or "\n" in text:  # more than a moment's work: others are answered meanwhile
+        return await anyio.to_thread.run_sync(finished)
+    return finished()
 
 
 async def _answers(request: TagRequest, jobs: list[list[Job]], deadline: float, http: Request) -> AsyncIterator[Answer]:

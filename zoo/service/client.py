@@ -66,6 +66,8 @@ class Client:
         models: Sequence[str] | None = None,
         *,
         link: bool = False,
+        assertion: bool = False,
+        language: str = "en",
         min_score: float = 0.0,
     ) -> list[list[FoundEntity]]:
         """Find the entities of texts.
@@ -74,6 +76,8 @@ class Client:
             texts: Texts of any length.
             models: Names of loaded models; None: the only one.
             link: Give concepts.
+            assertion: Say what the text says of each entity.
+            language: Of the texts, for assertion.
             min_score: Leave out entities below it.
 
         Returns:
@@ -84,7 +88,14 @@ class Client:
         """
         if not texts:
             return []
-        request = TagRequest(texts=list(texts), models=list(models) if models else None, link=link, min_score=min_score)
+        request = TagRequest(
+            texts=list(texts),
+            models=list(models) if models else None,
+            link=link,
+            assertion=assertion,
+            language=language,
+            min_score=min_score,
+        )
         answer = TagResponse.model_validate_json(self._ask("POST", "/v1/tag", request))
         return [result.entities for result in answer.results]
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -22,6 +22,8 @@ class TagRequest(Message):
         default=None, min_length=1, description="names of `GET /v1/models`; may be left out where one model is loaded"
     )
     link: bool = Field(default=False, description="give concepts; the service must have been started with --link")
+    assertion: bool = Field(default=False, description="say what the text says of each entity, and in which section")
+    language: str = Field(default="en", max_length=20, description="of the texts, for assertion")
     min_score: Annotated[float, Field(ge=0, le=1)] = Field(default=0.0, description="leave out entities below it")
 
     @model_validator(mode="after")
@@ -42,6 +44,15 @@ class TagRequest(Message):
         return self.texts if self.texts is not None else [self.text or ""]
 
 
+class Assertion(Message):
+    """What the text says of a mention."""
+
+    negation: Literal["affirmed", "negated", "possible"]
+    temporality: Literal["recent", "historical", "hypothetical"]
+    experiencer: Literal["patient", "other"]
+    cues: list[str] = Field(description="the phrases that say it")
+
+
 class FoundEntity(Message):
     """A mention."""
 
@@ -58,6 +69,8 @@ class FoundEntity(Message):
     candidates: list[tuple[str, str, float, str]] | None = Field(
         default=None, description="id, name, score, and the step that found it"
     )
+    assertion: Assertion | None = None
+    section: str | None = Field(default=None, description="that it stands in; empty: under no known header")
 
 
 class TaggedText(Message):
