@@ -175,7 +175,7 @@ Strict on the value named, all other values together are the rest; intervals by 
 no phrase whose gold value is "possible": in the first rows what the rules call possible is not counted as negated, in
 the second it is, as the kit's own scorers do. "Looked at" is the third of the sentences whose errors led to rules, with
 those seen before the kit was divided; the scores of "held out" are the ones to go by. Errors there were never read; its
-scores were seen four times while this was made, and after the second, for the sake of "hypothetical", what ends the
+scores were seen five times while this was made, and after the second, for the sake of "hypothetical", what ends the
 reach of a phrase was told apart by what the phrase says.
 
 """

@@ -11,6 +11,8 @@ _ABBREVIATIONS = frozenset(
     ("dr", "dra", "drs", "mr", "mrs", "ms", "sr", "sra", "prof", "st", "vs", "approx", "ca", "cf", "fig", "figs", "al")
 )
 """Words whose full stop ends no sentence; titles and shorthand of English and Spanish."""
+_ACCENTED = frozenset(["sí"])
+"""Words that mean something else without their accent, in phrases that are told apart by it: Spanish yes and if."""
 _STOP = re.compile(r"[.!?…][\"')\]]{0,3}(?=\s)|[。！？]")
 _BREAK = re.compile(r"\r\n|[\n\r\x0b\x0c\u2028\u2029]")
 _NARROWEST = 60
@@ -29,6 +31,9 @@ class Token:
 
 def fold(word: str) -> str:
     """Lower case, without accents, with straight apostrophes: as notes are typed."""
+    composed = unicodedata.normalize("NFC", word.lower())
+    if composed in _ACCENTED:
+        return composed
     plain = unicodedata.normalize("NFD", word.lower().replace("’", "'"))
     return plain if plain.isascii() else "".join(c for c in plain if not unicodedata.combining(c))
 
