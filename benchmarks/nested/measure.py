@@ -171,6 +171,8 @@ def _table(kept: Mapping[str, Any]) -> str:
         "Made by `zoo build` and `python benchmarks/nested/measure.py` (its docstring says how). Strict micro-F1 on",
         "all mentions, nested ones included, in percent; mean and spread of seeds, of one seed the 95% bootstrap",
         "interval over documents. Time: tagging by all heads over tagging by the first alone, CPU seconds, same texts.",
+        "`+ splitter`: discontinuous mentions are found in what the heads find (`zoo/tagging/coordination.py`).",
+        "`+ parts`: of two more heads for their parts, taken out since.",
         "",
         "| corpus | layout | heads | seeds | epochs | rank | dev F1 | test F1 | P | R | inner R | inner, same type, R "
         "| discontinuous R / P | time |",

@@ -236,29 +236,24 @@ class _Around:
 
 
 def _candidate(left: Sequence[Word], gap: Sequence[Word], right: Sequence[Word], around: _Around) -> Candidate:
-    shape = _shape([word.name for word in gap])
-    shared = around.between(left[-1].end, right[0].start, right[-1].end)
+    names = [word.name for word in gap]
+    listed = names[0] in _LISTING and not _JOINING.isdisjoint(names)
+    shape, begins = ("list", "list") if listed else (_shape(names), names[0])  # lists of any length are alike
+    shared = "shared" if around.between(left[-1].end, right[0].start, right[-1].end) else "not shared"
     features = (
         f"gap {shape}",
-        f"gap {shape}, {'shared' if shared else 'not shared'}",
-        f"gap {_kind(gap)}, {'shared' if shared else 'not shared'}",
+        f"gap {shape}, {shared}",
+        f"gap {'in brackets' if names[0] == '(' and names[-1] == ')' else 'without'}, {shared}",
         f"gap of {len(gap)}",
-        f"gap begins {gap[0].name}",
-        f"gap ends {gap[-1].name}",
-        f"gap {'with' if right[-1].name in [word.name for word in gap] else 'without'} the last word",
+        f"gap begins {begins}",
+        f"gap ends {names[-1]}",
+        f"gap {'with' if right[-1].name in names else 'without'} the last word",
         f"left {' '.join(word.name for word in left)}",
         f"left begins {left[0].name}",
         f"left {'in a mention' if around.covers(left[0].start, left[-1].end) else 'in none'}",
         f"right {' '.join(word.name for word in right)}",
     )
     return Candidate(((left[0].start, left[-1].end), (right[0].start, right[-1].end)), features)
-
-
-def _kind(gap: Sequence[Word]) -> str:
-    """Whether a gap is a list that goes on, a bracket, or anything else."""
-    if gap[0].name in _LISTING and any(word.name in _JOINING for word in gap):
-        return "list"
-    return "bracket" if gap[0].name == "(" and gap[-1].name == ")" else "other"
 
 
 def _shape(gap: Sequence[str]) -> str:
