@@ -43,7 +43,8 @@ def show(
     if as_json:
         print_json(data)
         return
-    print_line(f"{entry.title} ({entry.format}, {language_name(entry.language)})")
+    print_line(f"{entry.title} ({entry.format})")
+    print_line(f"language: {language_name(entry.language)}")
     print_line(f"licence: {entry.license.spdx} ({entry.license.source})")
     print_line(f"models trained on them may {'' if entry.license.publishable else 'not '}be published")
     for text in (entry.license.note, entry.note, entry.homepage):
