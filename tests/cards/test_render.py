@@ -20,8 +20,8 @@ from zoo.cards.markdown import escape_markdown, hide_local_paths, web_link
 from zoo.cards.metadata import hub_license
 from zoo.cards.render import render_base_card, render_card
 from zoo.evaluation.result import Result
-from zoo.language import language_name
 from zoo.language.examples import example_sentence
+from zoo.language.names import language_name
 from zoo.registry.loader import Checkpoint
 from zoo.registry.schema import LicenseInfo, ReportedScore, Suite
 

@@ -23,7 +23,7 @@ def show(
     as_json: AsJson = False,
 ) -> None:
     """Show passages: licence, how they are read and drawn, where their files are, and the first of them."""
-    from zoo.language import language_name
+    from zoo.language.names import language_name
     from zoo.passages.load import find_passages, load_passages, passage_files
     from zoo.registry.formats import PASSAGE_FORMATS
 
