@@ -16,8 +16,9 @@ from tests.tiny import tiny_tokenizer
 from zoo.corpora.archive import _Row, cut_sentences
 from zoo.corpora.document import Span
 from zoo.corpora.readers.conll import read_conll
-from zoo.language import language_name, speaks
+from zoo.language import speaks
 from zoo.language.cutting import count_words, letter_runs, sentences, word_spans
+from zoo.language.names import language_name
 from zoo.language.writing import flat, flatten, is_flat, is_mark, trim
 from zoo.linking.abbreviations import find_abbreviations
 from zoo.linking.spelling import plain

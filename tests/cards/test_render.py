@@ -20,7 +20,8 @@ from zoo.cards.markdown import escape_markdown, hide_local_paths, web_link
 from zoo.cards.metadata import hub_license
 from zoo.cards.render import render_base_card, render_card
 from zoo.evaluation.result import Result
-from zoo.language import language_name
+from zoo.language.examples import example_sentence
+from zoo.language.names import language_name
 from zoo.registry.loader import Checkpoint
 from zoo.registry.schema import LicenseInfo, ReportedScore, Suite
 
@@ -143,7 +144,9 @@ def test_the_metadata_are_what_the_hub_asks_for() -> None:
 def test_the_language_is_that_of_the_corpus_in_text_and_metadata() -> None:
     text = card(result(), checkpoint(language="de-AT"))
     data = metadata(text)
-    assert data["language"] == "de-AT" and data["widget"][0]["text"] == "asthma, migraine"
+    assert data["language"] == "de-AT" and data["widget"][0]["text"] == example_sentence("Disease", "de")
+    assert example_sentence("Disease", "de") in text
+    assert metadata(card(result(), checkpoint(language="it")))["widget"][0]["text"] == "asthma, migraine"
     assert "in German biomedical text" in text and "- German only." in text
 
 

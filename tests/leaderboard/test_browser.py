@@ -499,9 +499,10 @@ class TestLanguages:
                 "text => document.querySelector('#demo-text textarea').value === text", arg=offered[name]
             )
             page.locator("#demo-run").click()
+            page.wait_for_selector(f"#demo-status :text('in {len(offered[name])} characters')")
             page.wait_for_function(
-                "start => document.querySelector('#demo-marked .text')?.textContent.startsWith(start)",
-                arg=offered[name][:2],
+                "length => document.querySelector('#demo-marked .text')?.textContent.length >= length",
+                arg=len(offered[name]),
             )
             assert reader.marked_text() == offered[name]
             directions.append(page.evaluate("getComputedStyle(document.querySelector('#demo-marked .text')).direction"))

@@ -33,7 +33,7 @@ OPENMED_13 = [*OPENMED_12, "gellus"]
 SAMPLES = ["sample-disease", "sample-chemical", "sample-gene", "sample-species"]
 BACKBONES = words(
     "minilm-l6 deberta-v3-base deberta-v3-large pubmedbert-base pubmedbert-large bioelectra-base biomedelectra-large "
-    "biolinkbert-base bioclinical-modernbert-base"
+    "biolinkbert-base bioclinical-modernbert-base multilingual-e5-small xlm-roberta-base mdeberta-v3-base"
 )
 BIONLP_CG = words(
     "Amino_acid Anatomical_system Cancer Cell Cellular_component Developing_anatomical_structure Gene_or_gene_product "
@@ -239,6 +239,12 @@ def test_nested_corpora_may_be_local_copies_of_json_lines(
     assert {span.type for document in corpus.splits["train"] for span in document.spans} == set(
         corpus.entry.entity_types
     )
+
+
+def test_pharmaconer_is_what_its_entry_says(shared_data: Path, tmp_path: Path) -> None:
+    (tmp_path / "pharmaconer").symlink_to(shared_data / "multilingual" / "pharmaconer-es")
+    corpus = load_corpus(registered()["pharmaconer"], registry_folder=PACKAGED, local=tmp_path)
+    assert corpus.verified and corpus.split_infos() == corpus.entry.splits and corpus.entry.language == "es"
 
 
 def test_corpora_name_ontologies_of_the_registry_for_types_that_these_are_for() -> None:

@@ -18,8 +18,9 @@ from zoo.cards.rebuild import is_packaged
 from zoo.energy import Energy
 from zoo.evaluation.errors import MEANINGS
 from zoo.evaluation.result import Result
-from zoo.language import language_name, speaks
+from zoo.language import speaks
 from zoo.language.examples import example_sentence
+from zoo.language.names import language_name
 from zoo.registry.loader import Checkpoint, Registry
 from zoo.registry.schema import Backbone, CorpusEntry
 from zoo.registry.spdx import UNKNOWN

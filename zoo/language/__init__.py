@@ -16,14 +16,3 @@ def primary(tag: str) -> str:
 def speaks(known: Iterable[str], tag: str) -> bool:
     """Whether a language is among others, of which one may be `MANY`; regions do not count."""
     return bool({primary(each) for each in known} & {primary(tag), MANY})
-
-
-def language_name(tag: str) -> str:
-    """English name of the language of a BCP 47 tag: `German` for `de` and `de-AT`; an unknown tag itself."""
-    import pycountry
-
-    code = primary(tag)
-    if code == MANY:
-        return "many languages"
-    found = pycountry.languages.get(**{f"alpha_{len(code)}": code}) if len(code) in (2, 3) else None
-    return found.name.partition(" (")[0] if found else tag  # without the years of `Modern Greek (1453-)`

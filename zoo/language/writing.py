@@ -14,15 +14,13 @@ import numpy as np
 import numpy.typing as npt
 
 _NO_BREAK = "\u00a0\u2007\u202f"
-_INVISIBLE = "\u00ad\u200b\u200e\u200f\u202a-\u202e\u2060\u2066-\u2069\ufeff"
+_INVISIBLE = "\u00ad\u200b\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2060\u2066\u2067\u2068\u2069\ufeff"
 """Soft hyphen, zero-width space, word joiner, byte-order mark, and what turns the direction of writing."""
 _JOINERS = "\u200c\u200d"
 """They shape letters in Arabic and Indic scripts and join pictures; between other letters they do nothing."""
 _PLAIN_BELOW = "\u0590"
 """Latin, Greek, Cyrillic and Armenian letters come before it."""
 _UNUSUAL = re.compile(f"[{_NO_BREAK}{_INVISIBLE}{_JOINERS}]")
-_DROPPED = re.compile(f"[{_INVISIBLE}]")
-_SPACES = dict.fromkeys(map(ord, _NO_BREAK), " ")
 
 
 class Flat(NamedTuple):
@@ -79,9 +77,9 @@ def flat(text: str) -> Flat:
 
     previous = ""
     for place, character in enumerate(text):
-        if _DROPPED.match(character) or (character in _JOINERS and previous < _PLAIN_BELOW):
+        if character in _INVISIBLE or (character in _JOINERS and previous < _PLAIN_BELOW):
             continue
-        previous = character.translate(_SPACES)
+        previous = " " if character in _NO_BREAK else character
         if not _joins(previous) or (letters and letters[-1][1].isspace()):
             close()
             letters.clear()
@@ -124,7 +122,7 @@ def trim(text: str, start: int, end: int) -> tuple[int, int] | None:
 
 
 def _is_invisible(character: str) -> bool:
-    return character in _JOINERS or _DROPPED.match(character) is not None
+    return character in _JOINERS or character in _INVISIBLE
 
 
 def _is_blank(character: str) -> bool:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from zoo.language import language_name, speaks
+from zoo.language import speaks
+from zoo.language.names import language_name
 from zoo.registry.loader import Checkpoint, Registry
 
 

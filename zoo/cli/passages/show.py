@@ -23,7 +23,7 @@ def show(
     as_json: AsJson = False,
 ) -> None:
     """Show passages: licence, how they are read and drawn, where their files are, and the first of them."""
-    from zoo.language import language_name
+    from zoo.language.names import language_name
     from zoo.passages.load import find_passages, load_passages, passage_files
     from zoo.registry.formats import PASSAGE_FORMATS
 
@@ -43,7 +43,8 @@ def show(
     if as_json:
         print_json(data)
         return
-    print_line(f"{entry.title} ({entry.format}, {language_name(entry.language)})")
+    print_line(f"{entry.title} ({entry.format})")
+    print_line(f"language: {language_name(entry.language)}")
     print_line(f"licence: {entry.license.spdx} ({entry.license.source})")
     print_line(f"models trained on them may {'' if entry.license.publishable else 'not '}be published")
     for text in (entry.license.note, entry.note, entry.homepage):
