@@ -90,7 +90,7 @@ def test_the_modules_of_zoo_in_the_space_are_few_and_need_what_it_installs() -> 
     modules = {name: source for name, source in files.items() if name not in rules}
     assert {"zoo/tagging/pool.py", "zoo/tagging/outputs/brat.py", "zoo/__init__.py"} <= modules.keys()
     assert not [name for name in modules if name.startswith(("zoo/kernels", "zoo/registry", "zoo/evaluation"))]
-    assert len(modules) <= 52 and sum(source.count(b"\n") for source in modules.values()) <= 5600
+    assert len(modules) <= 53 and sum(source.count(b"\n") for source in modules.values()) <= 5600
     lines = (ROOT / "leaderboard" / "requirements.txt").read_text()
     named = re.findall(r"^[\w-]+", lines, re.M)
     allowed = {

@@ -58,10 +58,14 @@ def test_no_shorthand_of_the_tests_is_trained() -> None:
     assert not {phrase for phrase in SHORTHAND["en"] if any(word in phrase for word in tested)}
     forms = {form.lower() for forms in SHORTHAND["en"].values() for form in forms}
     assert not forms & {short.lower() for short in ABBREVIATIONS.values()}
-    text = " ".join([*ABBREVIATIONS, *(f"{word}ly" for word in tested)])
-    for seed in range(300):
-        new = applied(shorten, Document("d", text), seed).text.split()
-        assert set(tested) <= {word.strip(".,") for word in re.findall(r"\w{4,}", " ".join(new))}
+    others = "was were which points ports texts texas helix labels possible positioned nega left-over months dixit rats"
+    text = " ".join([*ABBREVIATIONS, *(f"{word}ly" for word in tested), *others.split()])
+    shorts, seen = {short.lower() for short in ABBREVIATIONS.values()}, set()
+    for seed in range(2000):
+        new = applied(shorten, Document("d", text), seed).text
+        assert tested <= set(re.findall(r"\w{4,}", new))
+        seen |= set(new.lower().split()) - set(text.lower().split())
+    assert len(seen) > 50 and not seen & shorts
 
 
 def test_no_typing_error_of_the_tests_is_trained() -> None:

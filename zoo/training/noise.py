@@ -160,12 +160,14 @@ MISREAD: tuple[tuple[str, str], ...] = (
 )
 """What optical character recognition reads for something else."""
 
-KINDS = (*["extra"] * 3, *["far"] * 4, "torn", "joined")
+_KINDS = (*["extra"] * 3, *["far"] * 4, "torn", "joined")
 """Typing errors, each as often as it stands here."""
 _WORD = re.compile(r"[^\W\d_]{4,}")
 _STEM = 4
 _TESTED = frozenset(word[:_STEM] for phrase in ABBREVIATIONS for word in re.findall(rf"[a-z]{{{_STEM},}}", phrase))
 """How the words of the tests begin: what begins so (weeks, weekly) is never shortened here."""
+_TESTED_FORMS = frozenset(short.lower() for short in ABBREVIATIONS.values())
+"""What the tests write: no word is shortened to it here."""
 
 Operation = Callable[[Document, random.Random, str], list[Edit]]
 """From a document, a source of chance and a language (BCP 47 tag) to edits in order."""
@@ -211,7 +213,7 @@ def shorten(document: Document, rng: random.Random, language: str) -> list[Edit]
     """Words written short: by the language's table anywhere, by rules outside mentions."""
     table, rate = SHORTHAND.get(language, {}), rng.uniform(0.1, 0.6)
     phrases = "|".join(re.escape(phrase) for phrase in sorted(table, key=len, reverse=True))
-    known = rf"(?<![\w-])(?P<known>{phrases})(?![\w-])|" if table else ""
+    known = rf"(?<![\w-])(?:{phrases})(?![\w-])|" if table else ""
     inside = [part for span in document.spans for part in fragments_of(span.key)]
     edits: list[Edit] = []
     for match in re.finditer(rf"{known}(?<![\w-])[^\W\d_]{{3,}}(?![\w-])", document.text, re.IGNORECASE):
@@ -224,7 +226,8 @@ def shorten(document: Document, rng: random.Random, language: str) -> list[Edit]
             new = _short(word, rng)
         else:
             continue
-        edits.append(Edit(start, end, new[0].upper() + new[1:] if word[0].isupper() else new))
+        if new.lower() not in _TESTED_FORMS:
+            edits.append(Edit(start, end, new[0].upper() + new[1:] if word[0].isupper() else new))
     return edits
 
 
@@ -252,7 +255,7 @@ def mistype(document: Document, rng: random.Random, language: str) -> list[Edit]
         if rng.random() >= rate:
             continue
         start, end = match.span()
-        at, kind = rng.randrange(start, end), rng.choice(KINDS)
+        at, kind = rng.randrange(start, end), rng.choice(_KINDS)
         letter, following = text[at], text[at + 1 : at + 2]
         if kind == "joined" and text[end : end + 1] == " " and not {end, end + 1} & borders:
             edits.append(Edit(end, end + 1, ""))
