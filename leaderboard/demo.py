@@ -199,7 +199,8 @@ def build(board: Callable[[], Board], pool: Pool, linkers: Linkers) -> gr.Dropdo
             threshold = gr.Slider(0, 1, value=0.0, step=0.01, label="Lowest score shown", elem_id="demo-threshold")
             side = gr.Checkbox(label="Compare the first two models side by side", elem_id="demo-compare")
             language = gr.Dropdown(
-                choices=list(LANGUAGES.items()), value="en", label="Negation and context", elem_id="demo-language",
+                choices=list(LANGUAGES.items()), value=usual_language(start, usual_choice(start)),
+                label="Negation and context", elem_id="demo-language",
                 info="By rules of a language: negated, possible, past, of someone else; sections of notes",
             )  # fmt: skip
             hide = gr.Checkbox(
@@ -217,6 +218,10 @@ def build(board: Callable[[], Board], pool: Pool, linkers: Linkers) -> gr.Dropdo
     result = gr.State(None, time_to_live=1800)
     file = gr.Textbox(visible=False)
 
+    chosen.change(
+        lambda keys: usual_language(board(), keys), chosen, language,
+        queue=False, show_progress="hidden", api_visibility="private",
+    )  # fmt: skip
     for button, sample in zip(samples, examples.values(), strict=True):
         button.click(lambda sample=sample: sample, outputs=text, queue=False, show_progress="hidden")
 
@@ -263,6 +268,12 @@ def usual_choice(board: Board) -> list[str]:
     """The first model, of those on this machine where there are some."""
     here = [entry for entry in board.entries if adapter_folder(entry, board)]
     return [entry.key for entry in (here or board.entries)[:1]]
+
+
+def usual_language(board: Board, keys: list[str]) -> str:
+    """The first language of the chosen models that there are rules for; empty: none, and no rules are used."""
+    spoken = [primary(tag) for key in keys if key in board.by_key for tag in board.by_key[key].languages]
+    return next((tag for tag in spoken if tag in LANGUAGES.values()), "" if spoken else "en")
 
 
 def choices(board: Board) -> list[tuple[str, str]]:

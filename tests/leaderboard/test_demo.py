@@ -122,3 +122,12 @@ def test_a_model_with_a_linker_has_concepts_and_others_are_as_they_were(built: P
     assert layer.concepts
     (layer,) = linked_answers(pool, board, [diseases], Linkers(tmp_path / "elsewhere"))
     assert layer.entities and not layer.concepts
+
+
+def test_rules_are_those_of_the_language_of_the_models(built: Path) -> None:
+    board = data.load_board(built)
+    (one, two), keys = board.entries, [entry.key for entry in board.entries]
+    spoken = {(): "en", ("en",): "en", ("fr", "es-MX"): "es", ("ja",): ""}
+    for languages, expected in spoken.items():
+        entries = (replace(one, languages=languages), two)
+        assert demo.usual_language(replace(board, entries=entries), keys[:1]) == expected
