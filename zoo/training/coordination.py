@@ -74,9 +74,7 @@ def _learn(documents: Sequence[Document], name: str, mentions: int) -> tuple[Spl
                 folds.append(fold)
     hit = np.array(right, dtype=np.bool_)
     places = np.array(folds, dtype=np.int64)
-    if any(
-        len(np.unique(places[which])) < 2 for which in (hit, ~hit)
-    ):  # some folds together would have one class alone
+    if any(len(np.unique(places[which])) < 2 for which in (hit, ~hit)):  # four folds would have one class alone
         return SplitterScore(mentions=mentions, right=0, wrong=0, kept=False), None
     chances = cross_val_predict(_regression(), rows, hit, cv=PredefinedSplit(folds), method="predict_proba")[:, 1]
     found, wrong = (int((chances[which] >= LIKELY).sum()) for which in (hit, ~hit))
