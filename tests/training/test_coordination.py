@@ -60,6 +60,7 @@ def test_a_type_that_pays_is_learned_with_what_speaks_against_a_candidate() -> N
         kind, other = KINDS[number % 5], KINDS[(number + 1) % 5]
         text = f"{kind} mice have {other} cells"
         traps.append(Document(text + str(number), text, (Span(text.index(other), len(text), "Cell"),)))
+    traps.append(Document("a name too long for the file", f"{'x' * 400} cells", (Span(0, 406, "Cell"),)))
     splitter, scores = learn_splitter([*corpus(broken=True), *traps], ["Gene", "Cell"])
     assert scores.keys() == {"Cell"} and scores["Cell"].kept and scores["Cell"].mentions == 40
     assert scores["Cell"].right >= 36 and scores["Cell"].wrong == 0
@@ -79,6 +80,8 @@ def test_a_type_that_does_not_pay_is_left_out_and_said_so() -> None:
     assert learn_splitter(corpus(broken=True)[:19], ["Cell"]) == (splitter, {})  # too few
     alone = [cells(f"The {n}x and {n}y cells die") for n in range(20)]  # no name of one is in another
     assert not learn_splitter(alone, ["Cell"])[1]["Cell"].kept
+    trap = Document("trap", "T mice have B cells", (Span(12, 19, "Cell"),))
+    assert not learn_splitter([trap, *corpus(broken=True)], ["Cell"])[1]["Cell"].kept  # four folds have none to avoid
 
 
 def test_what_is_learned_does_not_depend_on_the_process() -> None:

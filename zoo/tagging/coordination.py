@@ -30,8 +30,10 @@ LIKELY = 0.35
 "Optimal Thresholding of Classifiers to Maximize F1"), and models of corpora with such mentions reach about 70 %."""
 _FARTHEST = 12
 """Words between two pieces."""
-_LONGEST = 4
+LONGEST = 4
 """Words of a piece."""
+MOST_CHARACTERS = 300
+"""Of a name."""
 _MOST_BYTES = 32 << 20
 """Of the file: what a stranger's repository may make us read."""
 _WORD = re.compile(r"\w+|[^\w\s]")
@@ -78,7 +80,7 @@ class SplitterScore(Record):
 class TypeSplitter(Record):
     """What is known of the discontinuous mentions of one type."""
 
-    names: tuple[Annotated[str, StringConstraints(max_length=300)], ...] = Field(
+    names: tuple[Annotated[str, StringConstraints(max_length=MOST_CHARACTERS)], ...] = Field(
         max_length=500_000, description="mentions of training of several words, as `name_words` writes them"
     )
     weights: dict[str, FiniteFloat] = Field(description="of a candidate's features; what is missing weighs nothing")
@@ -178,7 +180,7 @@ def candidates(
 ) -> Iterator[Candidate]:
     """Names in two pieces; of those that share gap and right piece, the one with the longest left piece.
 
-    The work is linear in the text: pieces have at most `_LONGEST` words, gaps at most `_FARTHEST`.
+    The work is linear in the text: pieces have at most `LONGEST` words, gaps at most `_FARTHEST`.
 
     Args:
         segments: The words of a text.
@@ -193,7 +195,7 @@ def candidates(
         taken: set[tuple[int, int, int]] = set()
         for first in range(len(words)):
             node, gap = names, first
-            while gap < min(len(words), first + _LONGEST) and (node := node.get(words[gap].name, {})):
+            while gap < min(len(words), first + LONGEST) and (node := node.get(words[gap].name, {})):
                 gap += 1
                 for right in range(gap + 1, min(len(words), gap + _FARTHEST + 1)):
                     end = _end_of_name(words, right, node)
@@ -206,7 +208,7 @@ def candidates(
 def _end_of_name(words: Sequence[Word], start: int, node: dict[str, Any]) -> int:
     """Where the longest right piece that begins at a word ends; 0 where none does."""
     longest = 0
-    for number, word in enumerate(words[start : start + _LONGEST], start=start + 1):
+    for number, word in enumerate(words[start : start + LONGEST], start=start + 1):
         if not (node := node.get(word.name, {})):
             break
         if _END in node:

@@ -10,6 +10,8 @@ import numpy as np
 from zoo.corpora.document import Document, fragments_of
 from zoo.tagging.coordination import (
     LIKELY,
+    LONGEST,
+    MOST_CHARACTERS,
     Splitter,
     SplitterScore,
     TypeSplitter,
@@ -71,8 +73,8 @@ def _learn(documents: Sequence[Document], name: str, mentions: int) -> tuple[Spl
                 right.append(candidate.fragments in gold)
                 folds.append(fold)
     hit = np.array(right, dtype=np.bool_)
-    per_fold = np.bincount(folds, weights=right, minlength=_FOLDS) if folds else np.zeros(_FOLDS)
-    if (per_fold > 0).sum() < 2 or hit.all():  # a part of the folds would have one class alone
+    places = np.array(folds, dtype=np.int64)
+    if any(len(np.unique(places[which])) < 2 for which in (hit, ~hit)):  # four folds would have one class alone
         return SplitterScore(mentions=mentions, right=0, wrong=0, kept=False), None
     chances = cross_val_predict(_regression(), rows, hit, cv=PredefinedSplit(folds), method="predict_proba")[:, 1]
     found, wrong = (int((chances[which] >= LIKELY).sum()) for which in (hit, ~hit))
@@ -91,7 +93,7 @@ def _learn(documents: Sequence[Document], name: str, mentions: int) -> tuple[Spl
 def _names(document: Document, name: str) -> set[tuple[str, ...]]:
     """Names of a type in a document that can be in two pieces."""
     words = {name_words(document.text, fragments_of(span.key)) for span in document.spans if span.type == name}
-    return {each for each in words if len(each) > 1}
+    return {each for each in words if 1 < len(each) <= 2 * LONGEST and len(" ".join(each)) <= MOST_CHARACTERS}
 
 
 def _regression() -> Any:  # noqa: ANN401 - a Pipeline of scikit-learn, which has no types
