@@ -45,8 +45,8 @@ LONG = "".join(f"line {number} \u00e9\n" for number in range(1, 5001))
         (LONG.encode() + b"\xe2\x82", 5001, "not UTF-8: byte 0xe2"),
         (LONG.encode("utf-16"), 1, "not UTF-8: byte 0xff"),
         (LONG.encode() + b"a\0b\n", 5001, "NUL"),
-        (gzip.compress(LONG.encode())[:-9], None, "gzip data is damaged"),
-        (gzip.compress(LONG.encode())[:-9] + b"123456789", None, "gzip data is damaged"),
+        (gzip.compress(LONG.encode(), mtime=0)[:-9], None, "gzip data is damaged"),
+        (gzip.compress(LONG.encode(), mtime=0)[:-9] + b"123456789", None, "gzip data is damaged"),
     ],
 )
 def test_damage_is_named_with_its_line(data: bytes, line: int | None, what: str, tmp_path: Path) -> None:
