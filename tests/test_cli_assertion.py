@@ -12,7 +12,7 @@ from tests.in_process import Zoo
 from zoo.corpora.readers.bioc import read_bioc
 from zoo.corpora.readers.brat import read_brat
 
-TEXT = "Patients with asthma took aspirin daily .\nNo diabetes was found . Dr. Roe on 12/03/2021"
+TEXT = "No diabetes was found .\nPatients with asthma took aspirin daily . Dr. Roe on 12/03/2021"
 MASKED = TEXT.replace("Roe", "███").replace("12/03/2021", "█" * 10)
 FAMILY = "Family history:\nPatients with asthma took aspirin daily ."
 
