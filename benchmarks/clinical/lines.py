@@ -36,7 +36,7 @@ LISTS: dict[str, Callable[[int], tuple[str, str]]] = {
     "numbered list": lambda number: (f"{number + 1}. ", ""),
     "list with remarks": lambda number: ("", (" since 2019", "", " , stable")[number % 3]),
 }
-MOST = 400
+MOST = 200
 """Texts of each kind."""
 
 

@@ -5,7 +5,8 @@ r"""What writing as in clinical notes costs in F1, without and with noise in tra
     python benchmarks/clinical/robustness.py builds/plain builds/noise
 
 scores the checkpoints in these folders on the whole test split as it is and in each worse spelling of
-`zoo.evaluation.robustness`, and writes `benchmarks/results/clinical_robustness.json` and `.md`. `--dev` prints scores
+`zoo.evaluation.robustness` (or in those that `--spellings` names), and writes
+`benchmarks/results/clinical_robustness.json` and `.md`. `--dev` prints scores
 on the dev split in the spellings of training, each operation alone: by these the share of noise is chosen, so that the
 test's spellings stay unseen.
 """
@@ -49,6 +50,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("out", type=Path, nargs="+", help="output folders of zoo build, the one without noise first")
     parser.add_argument("--dev", action="store_true")
+    parser.add_argument("--spellings", nargs="*", metavar="NAME")
     arguments = parser.parse_args()
     quiet_libraries()
     context = Context(load_registry(Settings.load().registry), Settings.load())
@@ -67,6 +69,8 @@ def main() -> None:
         counts = {}
         texts: dict[str, Sequence[Document]] = {"original": context.corpus(entry).splits["test"]}
         for name, perturb in perturbations_for(entry.language).items():
+            if arguments.spellings and name not in arguments.spellings:
+                continue
             texts[name] = [perturb(document, 0).document for document in texts["original"]]
         for name, documents in texts.items():
             counts[name] = _counts(tagger, documents)
