@@ -1,12 +1,12 @@
 """`zoo serve` under load, beside one plain `pipeline()` a model behind FastAPI: answers, throughput, latency, memory.
 
-    python benchmarks/serving/load.py MODEL... --texts FILE [--clients 64] [--seconds 300] [--texts-used 200]
+    python benchmarks/serving/load.py MODEL... --texts FILE [--clients 64] [--seconds 300] [--words N]
 
 The models are adapters of one base. Each request has one text and one model, drawn by a seed. What `pipeline()` finds
 is computed first, for every model and text; every answer of the service is compared with it (start, end, type). Both
 servers run on the same cores, one after the other, with the clients in a process beside them: first one client alone,
 then all clients as fast as they get answers, then requests at half of that rate. Clients try again when told to.
-Writes `benchmarks/results/serving.{json,md}`.
+`--words` cuts texts, to measure short requests too. Adds to `benchmarks/results/serving.{json,md}`.
 """
 
 from __future__ import annotations
@@ -42,11 +42,14 @@ def main() -> None:
     parser.add_argument("models", nargs="+")
     parser.add_argument("--texts", type=Path, required=True)
     parser.add_argument("--texts-used", type=int, default=200)
+    parser.add_argument("--words", type=int, help="cut texts to so many words")
     parser.add_argument("--clients", type=int, default=64)
     parser.add_argument("--seconds", type=float, default=300)
     parser.add_argument("--plain-seconds", type=float, default=60, help="of the peer, which is only timed")
     arguments = parser.parse_args()
     texts = [text.text for text in islice(read_texts(arguments.texts), arguments.texts_used)]
+    if arguments.words:
+        texts = [" ".join(text.split()[: arguments.words]) for text in texts]
     expected = [_expected(model, texts) for model in arguments.models]
     names = [str(number) for number in range(len(arguments.models))]
     named = [
@@ -65,7 +68,7 @@ def main() -> None:
         "words_per_text": statistics.mean(len(text.split()) for text in texts),
         "clients": arguments.clients,
         "command": f"python benchmarks/serving/load.py MODEL... --clients {arguments.clients} "
-        f"--seconds {arguments.seconds:g}",
+        f"--seconds {arguments.seconds:g}" + (f" --words {arguments.words}" if arguments.words else ""),
         "servers": {},
     }
     for name, (command, port, seconds) in servers.items():
@@ -76,8 +79,11 @@ def main() -> None:
             server.terminate()
             server.wait()
         sys.stderr.write(f"{name}: {json.dumps(data['servers'][name])}\n")
-    write_whole(RESULTS / "serving.json", json.dumps(data, indent=1) + "\n")
-    write_whole(RESULTS / "serving.md", _page(data))
+    file = RESULTS / "serving.json"
+    runs = json.loads(file.read_text(encoding="utf-8")) if file.exists() else {}
+    runs[str(arguments.words or "whole texts")] = data
+    write_whole(file, json.dumps(runs, indent=1) + "\n")
+    write_whole(RESULTS / "serving.md", _page(list(runs.values())))
 
 
 def _expected(model: str, texts: list[str]) -> list[set[Key]]:
@@ -151,31 +157,32 @@ def _milliseconds(seconds: list[float]) -> dict[str, float]:
     return {"p50": 1000 * statistics.median(ordered), "p95": 1000 * ordered[int(0.95 * (len(ordered) - 1))]}
 
 
-def _page(data: dict[str, Any]) -> str:
-    ours, plain = data["servers"].values()
+def _page(runs: list[dict[str, Any]]) -> str:
     lines = [
         "# Serving",
         "",
-        f"{len(data['models'])} adapters of one base, {data['clients']} clients on loopback, one text "
-        f"({data['words_per_text']:.0f} words on average) and one model a request. {data['machine']['processor']}, "
-        f"{data['machine']['cores']} cores, clients on the same. `{data['command']}`",
+        "Adapters of one base, clients on loopback, one text and one model a request; servers and clients on the same "
+        "cores. Half load is requests at random times, at half the rate that all clients reached. An answer is wrong "
+        "where start, end or type of an entity differs from `pipeline()`.",
         "",
-        "| server | requests | wrong | lost | requests/s | alone p50 / p95 ms | all clients p50 / p95 ms "
-        "| half load p50 / p95 ms | resident MB |",
-        "|---|---|---|---|---|---|---|---|---|",
+        "| server | words a text | requests | wrong | lost | requests/s | against plain | alone p50 / p95 ms "
+        "| all clients p50 / p95 ms | half load p50 / p95 ms | resident MB |",
+        "|---|---|---|---|---|---|---|---|---|---|---|",
     ]
-    for name, found in data["servers"].items():
-        times = " | ".join(f"{found[k]['p50']:.0f} / {found[k]['p95']:.0f}" for k in ("alone_ms", "full_ms", "half_ms"))
-        lines.append(
-            f"| {name} | {found['requests']:,} | {found['wrong']} | {found['lost']} "
-            f"| {found['requests_per_second']:.1f} | {times} | {found['resident_mb']:.0f} |"
-        )
-    ratio = ours["requests_per_second"] / plain["requests_per_second"]
-    lines += [
-        "",
-        f"Throughput against the plain pipelines: {ratio:.2f}. Half load is requests at random times, at half the rate "
-        "that all clients reached. An answer is wrong where start, end or type of an entity differs from `pipeline()`.",
-    ]
+    for data in runs:
+        plain = data["servers"]["pipeline() behind FastAPI"]["requests_per_second"]
+        for name, found in data["servers"].items():
+            keys = ("alone_ms", "full_ms", "half_ms")
+            times = " | ".join(f"{found[key]['p50']:.0f} / {found[key]['p95']:.0f}" for key in keys)
+            lines.append(
+                f"| {name} | {data['words_per_text']:.0f} | {found['requests']:,} | {found['wrong']} | {found['lost']} "
+                f"| {found['requests_per_second']:.1f} | {found['requests_per_second'] / plain:.2f} | {times} "
+                f"| {found['resident_mb']:.0f} |"
+            )
+    lines.append("")
+    for data in runs:
+        machine = f"{data['machine']['processor']}, {data['machine']['cores']} cores"
+        lines.append(f"- {machine}, {len(data['models'])} adapters, {data['clients']} clients: `{data['command']}`")
     return "\n".join(lines) + "\n"
 
 
