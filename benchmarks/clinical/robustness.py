@@ -138,8 +138,8 @@ def _markdown(rows: Sequence[Mapping[str, Any]]) -> str:
         "Made by `python benchmarks/clinical/robustness.py` (its docstring says how). Strict micro-F1 on the whole",
         "test split, and how many points a worse spelling of the same text costs; in brackets 95% intervals of paired",
         "bootstrap over documents. What training mixes in (`finetune.noise`, `zoo/training/noise.py`) is other",
-        "shorthand and other typing errors than the test has; the share was chosen on dev, in the spellings of",
-        "training. Goals: "
+        "shorthand and other typing errors than the test has; shares that the table does not name were not",
+        "tried. Goals: "
         + "; ".join(f"{name} cost at most {most} points" for name, most in GOALS.items())
         + "; clean text at most 0.3.",
         "",
