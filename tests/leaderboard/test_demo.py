@@ -16,6 +16,7 @@ from entry import Entry
 from layers import Layer
 from tests.adapters import save_adapter, save_base
 from tests.linking.vocabulary import save_linker
+from zoo.context.rules import languages
 from zoo.tagging.pool import Pool
 
 TEXT = "Patients with asthma took aspirin daily . The boy had severe migraine after ibuprofen ."
@@ -125,9 +126,10 @@ def test_a_model_with_a_linker_has_concepts_and_others_are_as_they_were(built: P
 
 
 def test_rules_are_those_of_the_language_of_the_models(built: Path) -> None:
+    assert sorted(demo.LANGUAGES.values()) == ["", *languages()]
     board = data.load_board(built)
     (one, two), keys = board.entries, [entry.key for entry in board.entries]
     spoken = {(): "en", ("en",): "en", ("fr", "es-MX"): "es", ("ja",): ""}
-    for languages, expected in spoken.items():
-        entries = (replace(one, languages=languages), two)
+    for tags, expected in spoken.items():
+        entries = (replace(one, languages=tags), two)
         assert demo.usual_language(replace(board, entries=entries), keys[:1]) == expected

@@ -16,6 +16,7 @@ from typing import Any, Literal
 
 from zoo.context.tokens import fold, tokenize
 from zoo.errors import ZooError
+from zoo.language import primary
 
 RULES = Path(__file__).parent / "languages"
 OWN_FILE = "own.json"
@@ -95,7 +96,7 @@ def load_rules(language: str) -> Rules:
     Raises:
         ZooError: There are none.
     """
-    name = language.lower().partition("-")[0]
+    name = primary(language)
     if name not in languages():
         raise ZooError(
             f"there are no rules of assertion for the language {language!r}, only for {', '.join(languages())}",

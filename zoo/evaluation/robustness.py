@@ -13,6 +13,7 @@ from typing import NamedTuple
 from zoo.corpora.document import Document, fragments_of
 from zoo.corpora.edits import ABBREVIATIONS, NEIGHBOURS, Edit, Perturbed, apply_edits, map_characters
 from zoo.evaluation.scoring import micro_f1, rename_types, tag_documents
+from zoo.language import primary
 from zoo.tagging.tagger import Tagger
 
 TYPO_SHARE = 0.1
@@ -98,7 +99,7 @@ PERTURBATIONS: Mapping[str, Perturbation] = {
 
 def perturbations_for(language: str) -> dict[str, Perturbation]:
     """The perturbations that make sense in a language (BCP 47 tag): the abbreviations are English ones."""
-    english = language.partition("-")[0] == "en"
+    english = primary(language) == "en"
     return {name: perturb for name, perturb in PERTURBATIONS.items() if english or perturb is not abbreviations}
 
 

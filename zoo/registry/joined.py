@@ -11,12 +11,11 @@ from pathlib import Path
 from typing import Any
 
 from zoo.errors import ZooError, did_you_mean
+from zoo.language import MANY
 from zoo.registry.reading import check
 from zoo.registry.schema import OTHER_TYPES, CorpusEntry, JoinedSource, LicenseInfo
 from zoo.registry.spdx import UNKNOWN
 
-_MANY = "mul"
-"""ISO 639-2: of several languages."""
 _FOLLOWS = ("language", "format", "unit", "license", "overlaps", "members", "originals", "for_evaluation_only")
 """Fields of an entry that a joined one does not have: they follow from its members, or there are none."""
 
@@ -101,7 +100,7 @@ def _taken_over(source: JoinedSource, corpora: Mapping[str, CorpusEntry], where:
         )
     languages = {each.language for each in members}
     return {
-        "language": members[0].language if len(languages) == 1 else _MANY,
+        "language": members[0].language if len(languages) == 1 else MANY,
         "format": members[0].format,
         "unit": members[0].unit,
         "license": _strictest(members),

@@ -122,11 +122,14 @@ class Service:
             HTTPException: Too much waits.
         """
         jobs: list[list[Job]] = [[] for _ in texts]
+        encoded: dict[tuple[int, int, int], list[list[Window]]] = {}  # models of one base read the same windows
         for model in models:
-            per_text: list[list[Window]] = [[] for _ in texts]
-            for window in await anyio.to_thread.run_sync(model.tagger.encode, texts):
-                per_text[window.text].append(window)
-            for own, windows in zip(jobs, per_text, strict=True):
+            key = id(model.base), model.tagger.window_tokens, model.tagger.stride_tokens
+            if key not in encoded:
+                encoded[key] = [[] for _ in texts]
+                for window in await anyio.to_thread.run_sync(model.tagger.encode, texts):
+                    encoded[key][window.text].append(window)
+            for own, windows in zip(jobs, encoded[key], strict=True):
                 own.append(Job(model, windows))
         try:
             self.batcher.submit([job for own in jobs for job in own])
@@ -157,7 +160,7 @@ async def _tagged(text: str, jobs: list[Job], request: TagRequest) -> Answer:
         return {"entities": entity_records(tagged, run)}
 
     if request.link or request.assertion or "\n" in text:  # more than a moment's work: others are answered meanwhile
-        return await anyio.to_thread.run_sync(finished)
+        return await anyio.to_thread.run_sync(finished, abandon_on_cancel=True)
     return finished()
 
 
@@ -209,6 +212,10 @@ def create_app(service: Service) -> Gate:
         detail = error.detail if isinstance(error.detail, dict) else {"error": str(error.detail), "fix": None}
         return JSONResponse(detail, error.status_code, error.headers)
 
+    @app.exception_handler(Exception)  # raised again after the answer, and noted by the gate
+    async def failed(_: Request, error: Exception) -> JSONResponse:
+        return JSONResponse({"error": "the service failed at this request", "fix": None}, 500)
+
     @app.exception_handler(RequestValidationError)
     async def invalid(_: Request, error: RequestValidationError) -> JSONResponse:
         first = error.errors()[0]  # without its `input`: an answer does not repeat what was sent
@@ -231,16 +238,7 @@ def create_app(service: Service) -> Gate:
     async def models() -> ModelList:
         """Models that may be served."""
         loaded = service.shelf.loaded
-        return ModelList(
-            models=[
-                ModelInfo(
-                    name=name,
-                    loaded=name in loaded,
-                    types=predictable_types(loaded[name].tagger) if name in loaded else None,
-                )
-                for name in service.shelf.sources
-            ]
-        )
+        return ModelList(models=[_info(name, loaded.get(name)) for name in service.shelf.sources])
 
     @app.post("/v1/models/{name}/load")
     async def load(name: ModelName) -> ModelInfo:
@@ -270,9 +268,8 @@ def create_app(service: Service) -> Gate:
 
     @app.get("/ready", response_class=PlainTextResponse)
     async def ready() -> Response:
-        """Whether it takes requests: models are loaded, and it was not told to stop."""
-        able = bool(service.shelf.loaded) and not service.stopping
-        return PlainTextResponse("ready" if able else "not ready", 200 if able else 503)
+        """Whether it takes requests: it was not told to stop. It listens only once its models are loaded."""
+        return PlainTextResponse("stopping", 503) if service.stopping else PlainTextResponse("ready")
 
     @app.get("/metrics", response_class=PlainTextResponse)
     async def metrics() -> Response:

@@ -39,6 +39,7 @@ class Job:
         windows: Windows of the text.
         answer: Set when all windows are labelled.
         dropped: Nobody waits for it any more: what is left of it is not worked on.
+        taken: Windows that batches have taken.
     """
 
     model: Model
@@ -46,17 +47,21 @@ class Job:
     answer: Future[Found] = field(default_factory=Future)
     dropped: bool = False
     _found: dict[int, list[list[Entity]]] = field(default_factory=dict)
-    _taken: int = 0
+    taken: int = 0
+
+    def __post_init__(self) -> None:
+        """Whoever stops waiting must not cancel the answer: a thread may be about to set it."""
+        self.answer.set_running_or_notify_cancel()
 
     @property
-    def left(self) -> Sequence[Window]:
-        """Windows that no batch has taken yet."""
-        return self.windows[self._taken :]
+    def next_tokens(self) -> int:
+        """Tokens of the next window that a batch can take."""
+        return len(self.windows[self.taken])
 
     def take(self) -> int:
         """Place of the next window."""
-        self._taken += 1
-        return self._taken - 1
+        self.taken += 1
+        return self.taken - 1
 
     def add(self, place: int, entities: list[list[Entity]]) -> None:
         """Note what was found in a window; the last one completes the answer."""
@@ -175,16 +180,16 @@ class Batcher:
         while self._jobs:
             job = self._jobs.popleft()
             if job.dropped:
-                gone += _tokens(job.left)
+                gone += _tokens(job.windows[job.taken :])
             elif batch and job.model.base is not batch[0][0].model.base:
                 others.append(job)
-            elif batch and size + len(job.left[0]) > self._batch_tokens:
+            elif batch and size + job.next_tokens > self._batch_tokens:
                 self._jobs.appendleft(job)
                 break
             else:
-                size += len(job.left[0])
+                size += job.next_tokens
                 batch.append((job, job.take()))
-                if job.left:
+                if job.taken < len(job.windows):
                     self._jobs.append(job)
         self._jobs.extendleft(reversed(others))
         return batch, size + gone

@@ -11,7 +11,7 @@ from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_aft
 
 from zoo.corpora.client import user_agent
 from zoo.errors import ZooError
-from zoo.service.messages import FoundEntity, ModelList, TaggedText, TagRequest, TagResponse
+from zoo.service.messages import FoundEntity, ModelList, TaggedText, TagRequest
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -58,7 +58,15 @@ class Client:
         Raises:
             ZooError: The service refuses, or is not there.
         """
-        return ModelList.model_validate_json(self._ask("GET", "/v1/models"))
+        for attempt in self._attempts():
+            with attempt:
+                try:
+                    answer = self._client.get("/v1/models")
+                except httpx2.TransportError as error:
+                    raise _AgainError(f"{type(error).__name__}: {error}") from None
+                self._check(answer)
+                return ModelList.model_validate_json(answer.content)
+        raise AssertionError  # the last attempt raises or returns
 
     def tag(
         self,
@@ -86,31 +94,34 @@ class Client:
         Raises:
             ZooError: The service refuses, is not there, or stays busy for longer than the client's patience.
         """
-        if not texts:
-            return []
-        request = TagRequest(
-            texts=list(texts),
-            models=list(models) if models else None,
-            link=link,
-            assertion=assertion,
-            language=language,
-            min_score=min_score,
-        )
-        answer = TagResponse.model_validate_json(self._ask("POST", "/v1/tag", request))
-        return [result.entities for result in answer.results]
+        options = {"link": link, "assertion": assertion, "language": language, "min_score": min_score}
+        return list(self.stream(texts, models, **options))
 
-    def stream(self, texts: Sequence[str], models: Sequence[str] | None = None) -> Iterator[list[FoundEntity]]:
+    def stream(
+        self,
+        texts: Sequence[str],
+        models: Sequence[str] | None = None,
+        **options: Any,  # noqa: ANN401
+    ) -> Iterator[list[FoundEntity]]:
         """As `tag`, each text as soon as it is answered; an answer that breaks off is asked for again from there.
+
+        Args:
+            texts: Texts of any length.
+            models: Names of loaded models; None: the only one.
+            options: As of `tag`.
+
+        Yields:
+            Entities of each text, in their order.
 
         Raises:
             ZooError: As of `tag`.
         """
         done = 0
-        for attempt in self._attempts():
+        headers = {"Accept": "application/x-ndjson", "Content-Type": "application/json"}
+        for attempt in self._attempts() if texts else ():
             with attempt:
-                request = TagRequest(texts=list(texts[done:]), models=list(models) if models else None)
-                headers = {"Accept": "application/x-ndjson", "Content-Type": "application/json"}
-                content = request.model_dump_json(exclude_unset=True)
+                named = {"models": list(models)} if models else {}
+                content = TagRequest(texts=list(texts[done:]), **named, **options).model_dump_json(exclude_unset=True)
                 try:
                     with self._client.stream("POST", "/v1/tag", content=content, headers=headers) as answer:
                         if answer.is_error:
@@ -126,19 +137,6 @@ class Client:
                     raise _AgainError(f"{type(error).__name__}: {error}") from None
                 if done < len(texts):
                     raise _AgainError("the answer broke off")
-
-    def _ask(self, method: str, path: str, request: TagRequest | None = None) -> bytes:
-        content = request.model_dump_json(exclude_unset=True) if request else None
-        for attempt in self._attempts():
-            with attempt:
-                try:
-                    headers = {"Content-Type": "application/json"} if content else {}
-                    answer = self._client.request(method, path, content=content, headers=headers)
-                except httpx2.TransportError as error:
-                    raise _AgainError(f"{type(error).__name__}: {error}") from None
-                self._check(answer)
-                return answer.content
-        raise AssertionError  # `Retrying` raises or returns
 
     def _attempts(self) -> Retrying:
         return Retrying(

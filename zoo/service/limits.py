@@ -14,7 +14,7 @@ class Limits:
         texts: Of one request, times its models.
         waiting_tokens: Of all requests together; more are told to come again.
         batch_tokens: Of one batch.
-        request_seconds: From the first byte of a request's body to its answer.
+        request_seconds: For a request's body, and again for its answer.
         header_seconds: For the head of a request.
         connections: At a time.
         stop_seconds: For requests under way, when the service is told to stop.

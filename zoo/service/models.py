@@ -94,14 +94,6 @@ class Shelf:
         """Loaded models by name, in the order of the allow-list."""
         return {name: self._loaded[name] for name in self.sources if name in self._loaded}
 
-    def get(self, name: str) -> Model:
-        """A loaded model.
-
-        Raises:
-            KeyError: It is not loaded, or not on the list.
-        """
-        return self._loaded[name]
-
     def load(self, name: str) -> Model:
         """Load a model of the list, unless it is loaded.
 

@@ -21,9 +21,11 @@ import random
 import re
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache
 
 from zoo.corpora.document import Document, fragments_of
 from zoo.corpora.edits import ABBREVIATIONS, NEIGHBOURS, Edit, apply_edits
+from zoo.language import primary
 
 SHORTHAND: Mapping[str, Mapping[str, tuple[str, ...]]] = {
     "en": {
@@ -186,8 +188,8 @@ def with_noise(
         rng: Source of the choice.
         language: Language of the text, a BCP 47 tag; without a table of its own, it has what needs none.
     """
-    main, again = language.partition("-")[0], rng.sample(runs, round(share * len(runs))) if share else []
-    return [*runs, *((_noisy(document, rng, main), held) for document, held in again)]
+    again = rng.sample(runs, round(share * len(runs))) if share else []
+    return [*runs, *((_noisy(document, rng, primary(language)), held) for document, held in again)]
 
 
 def _noisy(document: Document, rng: random.Random, language: str) -> Document:
@@ -199,9 +201,7 @@ def _noisy(document: Document, rng: random.Random, language: str) -> Document:
 
 def write_out(document: Document, rng: random.Random, language: str) -> list[Edit]:
     """Short forms written out, where a language's table knows one meaning of them."""
-    table = SHORTHAND.get(language, {})
-    meanings = Counter(form for forms in table.values() for form in forms)
-    long = {f: phrase for phrase, forms in table.items() for f in forms if meanings[f] == 1 and len(f) > 1}
+    long = _long_forms(language)
     edits = []
     for match in re.finditer(r"(?<![\w/'-])[^\W\d_][\w./'-]*(?<!\.)(?![\w/'-])", document.text):
         if match.group() in long:
@@ -209,14 +209,27 @@ def write_out(document: Document, rng: random.Random, language: str) -> list[Edi
     return edits
 
 
+@lru_cache
+def _long_forms(language: str) -> dict[str, str]:
+    table = SHORTHAND.get(language, {})
+    meanings = Counter(form for forms in table.values() for form in forms)
+    return {f: phrase for phrase, forms in table.items() for f in forms if meanings[f] == 1 and len(f) > 1}
+
+
+@lru_cache
+def _shortenable(language: str) -> re.Pattern[str]:
+    """Phrases of a language's table, the longest first, and any word."""
+    phrases = "|".join(map(re.escape, sorted(SHORTHAND.get(language, ()), key=len, reverse=True)))
+    known = rf"(?<![\w-])(?:{phrases})(?![\w-])|" if phrases else ""
+    return re.compile(rf"{known}(?<![\w-])[^\W\d_]{{3,}}(?![\w-])", re.IGNORECASE)
+
+
 def shorten(document: Document, rng: random.Random, language: str) -> list[Edit]:
     """Words written short: by the language's table anywhere, by rules outside mentions."""
     table, rate = SHORTHAND.get(language, {}), rng.uniform(0.1, 0.6)
-    phrases = "|".join(re.escape(phrase) for phrase in sorted(table, key=len, reverse=True))
-    known = rf"(?<![\w-])(?:{phrases})(?![\w-])|" if table else ""
     inside = [part for span in document.spans for part in fragments_of(span.key)]
     edits: list[Edit] = []
-    for match in re.finditer(rf"{known}(?<![\w-])[^\W\d_]{{3,}}(?![\w-])", document.text, re.IGNORECASE):
+    for match in _shortenable(language).finditer(document.text):
         word, (start, end) = match.group(), match.span()
         if rng.random() >= rate or word[:_STEM].lower() in _TESTED:
             continue
