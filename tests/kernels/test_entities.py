@@ -91,7 +91,7 @@ def test_logits_are_those_of_transformers(
         exact = theirs(one, windows)
         with torch.inference_mode():
             for choice in ([True] * len(windows), kept):
-                hidden, layout = select(*encoder.embedded(windows), choice)
+                hidden, layout = select(*encoder.embeddings(windows), choice)
                 for layer in encoder.layers:
                     hidden = layer(hidden, layout)
                 logits = encoder.logits(hidden)

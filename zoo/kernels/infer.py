@@ -83,31 +83,54 @@ class Packable:
 
 
 @dataclass(frozen=True)
-class PackedEncoder:
-    """A token-classification model, its adapter included, ready for tables of tokens.
+class Embeddings:
+    """The first layer of a base, which all its adapters share.
 
     Attributes:
         embed: The input of a model for tokens [1, N], `table`, to hidden states [N, H].
-        layers: Layers in order; encoders of one base share those that no adapter touches, and those that equal ones do.
-        head: Weight [L, H] and bias [L] of the labels that can be predicted.
-        label_ids: Ids of these labels, shape [L].
         padding_id: Token id where there is no token.
         first_position: Position id of a window's first token.
     """
 
     embed: Callable[..., torch.Tensor]
-    layers: tuple[Layer, ...]
-    head: tuple[torch.Tensor, torch.Tensor | None]
-    label_ids: torch.Tensor
     padding_id: int
     first_position: int
 
-    def embedded(self, windows: Sequence[Window]) -> tuple[torch.Tensor, Layout]:
+    @classmethod
+    def of(cls, model: Any) -> Embeddings:  # noqa: ANN401 - of transformers or PEFT
+        """Those of a model that `can_pack` takes."""
+        encoder = (model.get_base_model() if hasattr(model, "get_base_model") else model).base_model
+        project = getattr(encoder, "embeddings_project", None)
+
+        def embed(**inputs: torch.Tensor) -> torch.Tensor:
+            hidden: torch.Tensor = encoder.embeddings(**inputs)[0]
+            return hidden if project is None else project(hidden)
+
+        return cls(embed, model.config.pad_token_id or 0, first_position(model))
+
+    def __call__(self, windows: Sequence[Window]) -> tuple[torch.Tensor, Layout]:
         """Embeddings [N, H] of windows in order of their length, and where they stand."""
         sequences = [window.input_ids for window in windows]
         inputs = table(sequences, pad_id=self.padding_id, first_position=self.first_position, aligned=True)
         layout: Layout = inputs.pop("layout")
         return self.embed(**inputs), layout
+
+
+@dataclass(frozen=True)
+class PackedEncoder:
+    """A token-classification model, its adapter included, ready for tables of tokens.
+
+    Attributes:
+        embeddings: Of its base.
+        layers: Layers in order; encoders of one base share those that no adapter touches, and those that equal ones do.
+        head: Weight [L, H] and bias [L] of the labels that can be predicted.
+        label_ids: Ids of these labels, shape [L].
+    """
+
+    embeddings: Embeddings
+    layers: tuple[Layer, ...]
+    head: tuple[torch.Tensor, torch.Tensor | None]
+    label_ids: torch.Tensor
 
     def logits(self, hidden: torch.Tensor) -> torch.Tensor:
         """Float32 logits [N, L] of a table."""
@@ -146,8 +169,7 @@ def pack(models: Sequence[Packable], form: Format) -> list[PackedEncoder]:
                 shared[key] = _layer(layer, form)
             layers.append(shared[key])
         weight, bias, able = head_rows(model, adapter, each.columns)
-        padding_id, first = model.config.pad_token_id or 0, first_position(model)
-        packed.append(PackedEncoder(embedding(encoder), tuple(layers), (weight, bias), able, padding_id, first))
+        packed.append(PackedEncoder(Embeddings.of(model), tuple(layers), (weight, bias), able))
     return packed
 
 
@@ -167,17 +189,6 @@ def head_rows(
     bias = (torch.zeros(head.out_features) if head.bias is None else head.bias.detach())[columns]
     able = torch.nonzero(bias > NEVER / 2)[:, 0]
     return head.weight.detach()[columns][able], bias[able], able
-
-
-def embedding(encoder: Any) -> Callable[..., torch.Tensor]:  # noqa: ANN401 - of transformers
-    """Token ids, positions and types [1, N] to embeddings [N, H]."""
-    project = getattr(encoder, "embeddings_project", None)
-
-    def embed(**inputs: torch.Tensor) -> torch.Tensor:
-        hidden: torch.Tensor = encoder.embeddings(**inputs)[0]
-        return hidden if project is None else project(hidden)
-
-    return embed
 
 
 def _layer(layer: Any, form: Format) -> Layer:  # noqa: ANN401 - of transformers
@@ -236,7 +247,7 @@ def label_windows(
 
     def run(batch: Sequence[int]) -> list[dict[int, Labelled]]:
         with torch.inference_mode():
-            hidden, layout = encoders[0].embedded([windows[i] for i in batch])
+            hidden, layout = encoders[0].embeddings([windows[i] for i in batch])
             for layer in encoders[0].layers[:shared]:
                 hidden = layer(hidden, layout)
             found = []

@@ -16,11 +16,10 @@ import torch
 from torch.nn.functional import gelu, layer_norm, linear
 
 from zoo.kernels.attention import attend
-from zoo.kernels.infer import Labelled, PackedEncoder, embedding, head_rows, label_rows
+from zoo.kernels.infer import Embeddings, Labelled, head_rows, label_rows
 from zoo.kernels.products import Product, product
 from zoo.kernels.support import adapter_of, linear_parts, norms
 from zoo.kernels.table import Layout, aligned_rows
-from zoo.modeling.batches import first_position
 from zoo.modeling.windows import Window
 
 LowRank = tuple[torch.Tensor, torch.Tensor]
@@ -59,11 +58,11 @@ class MixedBase:
     """A base, ready for tables of tokens of any of its adapters; many threads may use it at once.
 
     Attributes:
-        encoder: Its embeddings, and how windows become tables.
+        embeddings: Its first layer.
         layers: Its layers, each with products that leave room for an adapter.
     """
 
-    encoder: PackedEncoder
+    embeddings: Embeddings
     layers: tuple[_Layer, ...]
 
     @classmethod
@@ -73,10 +72,7 @@ class MixedBase:
         Args:
             model: Of transformers, or PEFT's around it; `zoo.kernels.infer.can_pack` takes it.
         """
-        padding_id, first = model.config.pad_token_id or 0, first_position(model)
-        none = torch.empty(0)
-        encoder = PackedEncoder(embedding(_whole(model).base_model), (), (none, None), none, padding_id, first)
-        return cls(encoder, tuple(_Layer.of(layer) for layer in _layers(model)))
+        return cls(Embeddings.of(model), tuple(_Layer.of(layer) for layer in _layers(model)))
 
     def label(self, windows: Sequence[Window], adapters: Sequence[Adapter]) -> list[list[Labelled]]:
         """Labels of windows, each by its own adapter.
@@ -92,7 +88,7 @@ class MixedBase:
         order = sorted(range(len(windows)), key=lambda i: (number[id(adapters[i])], len(windows[i])))
         found: list[list[Labelled]] = [[] for _ in windows]
         with torch.inference_mode():
-            hidden, layout = self.encoder.embedded([windows[i] for i in order])
+            hidden, layout = self.embeddings([windows[i] for i in order])
             runs, start = [], 0
             for _, same in groupby(order, key=lambda i: number[id(adapters[i])]):
                 own = list(same)
@@ -168,9 +164,6 @@ def _low_rank(layers: Sequence[Any]) -> LowRank | None:
     return torch.cat(matrices), torch.block_diag(*blocks)  # type: ignore[no-untyped-call]
 
 
-def _whole(model: Any) -> Any:  # noqa: ANN401
-    return model.get_base_model() if hasattr(model, "get_base_model") else model
-
-
 def _layers(model: Any) -> Any:  # noqa: ANN401
-    return _whole(model).base_model.encoder.layer
+    whole = model.get_base_model() if hasattr(model, "get_base_model") else model
+    return whole.base_model.encoder.layer
