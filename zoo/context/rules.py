@@ -113,8 +113,7 @@ def load_rules(language: str) -> Rules:
             ends_all = rule.direction == "terminate" and rule.axis == "negation"
             if fold(literal) not in left_out:
                 _add(root, phrases, replace(rule, axis=None) if ends_all else rule)
-    for literal, phrases, rule in _medspacy(own["context_rules"]):
-        del literal
+    for _, phrases, rule in _medspacy(own["context_rules"]):
         _add(root, phrases, rule)
     headers = [header for file in own["section_files"] for header in _read(folder / file)["section_rules"]]
     return Rules(
