@@ -521,7 +521,7 @@ class TestConcepts:
         reader.tag(TEXT, "tiny-disease")  # tiny-chemical is chosen already
         page.wait_for_selector("#demo-table table")
         asthma = page.locator("#demo-marked button.lab").first
-        assert page.locator("#demo-marked button.lab:not([data-card])", has_text="Chemical").count() >= 2
+        page.locator("#demo-marked button.lab:not([data-card])", has_text="Chemical").nth(1).wait_for()  # two of them
         assert page.locator("#demo-marked [data-card]", has_text="Chemical").count() == 0
         asthma.hover()
         card = page.locator(self.CARD)
