@@ -76,7 +76,8 @@ def rehearse(place: World, suite: str, *, quick: bool = False) -> dict[str, Any]
             running.kill()
         seconds[f"build, killed {number}"] = time.monotonic() - started
         if not reached:
-            problems.append(f"the build ended before it could be killed a {number}. time")
+            said = running.output[-2000:]
+            problems.append(f"the build ended before it could be killed a {number}. time, and said:\n{said}")
         kept = finished(place.out)
     outcome = json.loads(_step(place, seconds, "build, to its end", *build, "--json", may_fail=True))
     again = finished(place.out)
