@@ -179,6 +179,16 @@ def test_a_slow_client_is_cut_off_and_holds_nobody_up(adapters: dict[str, Path],
         assert b" 408 " in halfway.recv(1000)
 
 
+def test_hostile_requests_are_refused_harm_nobody_and_leave_nothing_in_the_log(
+    adapters: dict[str, Path], tmp_path: Path
+) -> None:
+    """Whether the tool that measures it finds no fault: bodies, names, broken HTTP, heads and bodies without end."""
+    tool = [sys.executable, ROOT / "benchmarks" / "serving" / "hostile.py", adapters["one"]]
+    done = subprocess.run([*tool, "--requests", "120", "--results", tmp_path], capture_output=True, text=True, cwd=ROOT)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.stdout.count("| 20 |") == 6, done.stdout
+
+
 def test_only_those_with_a_key_may_ask(adapters: dict[str, Path], tmp_path: Path) -> None:
     file = tmp_path / "keys"
     key = new_key(file, "ward-7")

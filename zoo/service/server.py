@@ -22,6 +22,8 @@ def serve(service: Service, host: str, port: int) -> None:
     """
     logging.basicConfig(format="%(levelname)s %(message)s", level=logging.INFO)
     limits = service.limits
+    of_clients = logging.getLogger("zoo.service.clients")
+    of_clients.setLevel(logging.ERROR)  # uvicorn warns of each broken request: strangers could fill the log
 
     class Protocol(H11Protocol):
         """Closes connections that take too long to send the head of a request."""
@@ -30,6 +32,7 @@ def serve(service: Service, host: str, port: int) -> None:
 
         def connection_made(self, transport: Any) -> None:  # noqa: ANN401 - as uvicorn has it
             super().connection_made(transport)
+            self.logger = of_clients
             self._watch()
 
         def data_received(self, data: bytes) -> None:
