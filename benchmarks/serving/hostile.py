@@ -121,15 +121,15 @@ def _attacked(pid: int, host: str, port: int, requests: int, log: Path) -> dict[
 def _send(host: str, port: int, message: bytes) -> tuple[str, str]:
     """Status and text of the answer to raw bytes; the connection is not ended from here."""
     received = b""
-    with contextlib.suppress(ConnectionResetError):
-        with socket.create_connection((host, port), timeout=60) as connection:
-            with contextlib.suppress(BrokenPipeError, ConnectionResetError):  # refused before all of it was read
-                connection.sendall(message)
-            while not _whole(received):
-                part = connection.recv(65536)
-                if not part:
-                    break
-                received += part
+    quiet = contextlib.suppress(ConnectionResetError)
+    with quiet, socket.create_connection((host, port), timeout=60) as connection:
+        with contextlib.suppress(BrokenPipeError, ConnectionResetError):  # refused before all of it was read
+            connection.sendall(message)
+        while not _whole(received):
+            part = connection.recv(65536)
+            if not part:
+                break
+            received += part
     found = re.match(rb"HTTP/1\.1 (\d{3})", received)
     return (found[1].decode() if found else CLOSED), received.decode("latin-1")
 
