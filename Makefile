@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 
-.PHONY: quickstart test browser lint clean
+.PHONY: quickstart test browser lint docs clean
 
 quickstart: $(VENV)/.quickstart
 	HF_HUB_OFFLINE=1 $(BIN)/zoo build --all --suite quickstart
@@ -24,6 +24,9 @@ lint: $(VENV)/.dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+docs: $(VENV)/.dev
+	$(BIN)/python docs/build.py builds/docs
 
 clean:
 	rm -rf $(VENV) builds

@@ -117,7 +117,7 @@ def test_modules_are_read_in_one_sitting() -> None:
     assert not long
 
 
-@pytest.mark.parametrize("page", ["README.md", "docs/architecture.md"])
-def test_the_map_is_true(page: str) -> None:
-    table = re.findall(r"^\| `zoo/(\w+)(?:\.py|/)?`", (ROOT / page).read_text(encoding="utf-8"), re.MULTILINE)
+def test_the_map_is_true() -> None:
+    page = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    table = re.findall(r"^\| `zoo/(\w+)(?:\.py|/)?`", page, re.MULTILINE)
     assert tuple(table) == ROOMS

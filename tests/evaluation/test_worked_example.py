@@ -1,4 +1,4 @@
-"""The worked example of the README: the real command, on a model that predicts just that, gives those figures."""
+"""The worked example of docs/scores.md: the real command, on a model that predicts just that, gives those figures."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def spans(cell: str) -> set[Span]:
 
 @pytest.fixture(scope="module")
 def example() -> str:
-    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    text = (ROOT / "docs" / "scores.md").read_text(encoding="utf-8")
     return text[text.index("**A worked example.**") : text.index("**Decoding.**")]
 
 
@@ -69,7 +69,7 @@ def test_the_command_gives_the_figures_of_the_text(
     (registry / "corpora" / "worked.yaml").write_text(
         "id: worked\ntitle: Worked\ndescription: Three sentences.\nformat: jsonl\nunit: sentence\n"
         "types: {Disease: Disease, Chemical: Chemical}\nsources: [{kind: bundled, path: data}]\n"
-        "license: {spdx: CC0-1.0, source: written for the README, publishable: true}\n"
+        "license: {spdx: CC0-1.0, source: written for the documentation, publishable: true}\n"
     )
     lines = [
         {"id": str(n), "text": text, "spans": [{"start": s, "end": e, "type": t} for s, e, t in sorted(gold)]}

@@ -42,7 +42,9 @@ def command_group(package: str, names: Sequence[str], summary: str) -> typer.Typ
                 text = found.info.help if isinstance(found, typer.Typer) else inspect.getdoc(found)
                 return TyperCommand(name=cmd_name, help=text)
             if isinstance(found, typer.Typer):
-                return get_group(found)
+                group = get_group(found)
+                group.name = cmd_name
+                return group
             alone = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
             alone.command(cmd_name)(found)
             return get_command(alone)
