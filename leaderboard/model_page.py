@@ -31,7 +31,7 @@ def render_model(entry: Entry) -> str:
         _robustness(result.get("robustness") or {}),
         _mistakes(result.get("errors") or {}),
         _stages(result),
-        _use(entry),
+        render_use(entry),
         _limits(result),
     ]
     return f'<article class="modelpage">{"".join(part for part in parts if part)}</article>'
@@ -264,7 +264,8 @@ def _stages(result: Mapping[str, Any]) -> str:
     )
 
 
-def _use(entry: Entry) -> str:
+def render_use(entry: Entry) -> str:
+    """The lines that load a model and that build it again, to be copied."""
     lines = [
         ("Load it", f"from transformers import pipeline\nner = {entry.pipeline_line}"),
         ("Rebuild it", entry.rebuild_command),

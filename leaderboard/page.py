@@ -7,6 +7,7 @@ from urllib.parse import parse_qs
 
 import gradio as gr
 
+import choose
 import demo
 import submissions
 from about import ABOUT
@@ -20,7 +21,7 @@ from table import render_board
 from views import View, counts
 from zoo.tagging.pool import Pool
 
-TABS = ("board", "plots", "model", "demo", "submit", "about")
+TABS = ("board", "choose", "plots", "model", "demo", "submit", "about")
 
 
 def theme() -> gr.themes.Base:
@@ -52,6 +53,8 @@ def build(store: Store, pool: Pool, linkers: Linkers) -> gr.Blocks:
         with gr.Tabs(elem_id="tabs") as tabs:
             with gr.Tab("Leaderboard", id="board") as board_tab:
                 controls = Controls(board)
+            with gr.Tab("Which model?", id="choose") as choose_tab:
+                choose.build(store.board)
             with gr.Tab("Plots", id="plots") as plots_tab:
                 build_plots(store, plots_tab)
             with gr.Tab("Model", id="model") as model_tab:
@@ -62,7 +65,9 @@ def build(store: Store, pool: Pool, linkers: Linkers) -> gr.Blocks:
                 submissions.build(store.board)
             with gr.Tab("About", id="about") as about_tab:
                 gr.Markdown(ABOUT, elem_classes="prose-page")
-        for name, tab in zip(TABS, (board_tab, plots_tab, model_tab, demo_tab, submit_tab, about_tab), strict=True):
+        for name, tab in zip(
+            TABS, (board_tab, choose_tab, plots_tab, model_tab, demo_tab, submit_tab, about_tab), strict=True
+        ):
             tab.select(None, model, None, js=f"(key) => {{ window.space.tab('{name}', key); return []; }}")
         controls.connect(store, tabs, model)
 

@@ -326,6 +326,16 @@ class TestOtherTabs:
         page.goto(page.url)
         page.wait_for_selector("#model-page h2:has-text('odd/notes')")
 
+    def test_four_questions_and_one_model(self, reader: Reader) -> None:
+        page = reader.open("?tab=choose")
+        page.wait_for_selector("#choose-answer h2")
+        reader.choose("#choose-type", "Disease")
+        reader.choose("#choose-license", "MIT")
+        page.wait_for_function("document.querySelector('#choose-answer h2').innerText === 'odd/notes'")
+        assert "pipeline(" in page.locator("#choose-answer pre").first.inner_text()
+        page.get_by_role("link", name="All about it").click()
+        page.wait_for_function("document.querySelector('#model-page h2')?.innerText === 'odd/notes'")
+
     def test_a_submission_becomes_a_pull_request(self, reader: Reader) -> None:
         page = reader.open("?tab=submit")
         page.locator("#submit-run").click()
@@ -591,7 +601,7 @@ class TestConcepts:
 
 class TestEverywhere:
     @pytest.mark.parametrize("scheme", ["light", "dark"])
-    @pytest.mark.parametrize("tab", ["board", "plots", "model", "demo", "submit", "about"])
+    @pytest.mark.parametrize("tab", ["board", "choose", "plots", "model", "demo", "submit", "about"])
     def test_axe_finds_nothing_serious(self, tab: str, scheme: str, server: Any, chromium: Any) -> None:
         axe = pytest.importorskip("axe_playwright_python.sync_playwright").Axe()
         reader = Reader(chromium, server.url, color_scheme=scheme)
@@ -613,7 +623,7 @@ class TestEverywhere:
         reader.context.close()
         assert serious == []
 
-    @pytest.mark.parametrize("tab", ["board", "plots", "model", "demo", "submit", "about"])
+    @pytest.mark.parametrize("tab", ["board", "choose", "plots", "model", "demo", "submit", "about"])
     def test_390_pixels_are_enough(self, tab: str, server: Any, chromium: Any) -> None:
         reader = Reader(chromium, server.url, width=390)
         page = reader.open(f"?tab={tab}")
