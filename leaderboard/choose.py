@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from statistics import fmean
 
 import gradio as gr
 
@@ -79,6 +80,25 @@ def answer(
         reasons.append(f"The adapter has {chosen.adapter_bytes / 1e6:.1f} MB{base}.")
     rest = sorted((entry for entry in inside if entry is not chosen), key=lambda e: (e.rank or most, -e.f1))
     return Answer(chosen, tuple(reasons), tuple(rest))
+
+
+def showcase(entries: Sequence[Entry], most: int) -> list[Entry]:
+    """Models of one backbone that together find as many types as possible: the backbone with the most, then the best.
+
+    Args:
+        entries: What there is to choose from.
+        most: Models at most; one that finds nothing new is left out.
+    """
+    sets: dict[str, list[Entry]] = {}
+    for entry in sorted(entries, key=lambda e: (-len(e.types), -e.f1, e.name)):
+        chosen = sets.setdefault(entry.backbone, [])
+        if len(chosen) < most and not set(entry.types) <= {name for other in chosen for name in other.types}:
+            chosen.append(entry)
+
+    def worth(chosen: list[Entry]) -> tuple[int, float]:
+        return len({name for e in chosen for name in e.types}), fmean(e.f1 for e in chosen)
+
+    return max(sets.values(), key=worth, default=[])
 
 
 def render(board: Board, kind: str | None, language: str, most_parameters: float, license_id: str) -> str:

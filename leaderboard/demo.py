@@ -11,6 +11,7 @@ from typing import Any
 
 import gradio as gr
 
+from choose import showcase
 from columns import escape
 from concepts import Linkers
 from data import Board
@@ -174,8 +175,11 @@ def _status(text: str, kind: str = "") -> str:
     return f'<p class="summary {kind}" role="{role}">{escape(text)}</p>'
 
 
-def build(board: Callable[[], Board], pool: Pool, linkers: Linkers) -> gr.Dropdown:
-    """Lay out the tab; returns the choice of models, for whoever opens the demo with one."""
+def build(board: Callable[[], Board], pool: Pool, linkers: Linkers, tab: gr.Tab) -> gr.Dropdown:
+    """Lay out the tab; returns the choice of models, for whoever opens the demo with one.
+
+    When it is opened, the first example is tagged by the usual models, if they are on this machine.
+    """
     start = board()
     examples = EXAMPLES | (NESTED if any(entry.heads > 1 for entry in start.entries) else {})
     for tag, more in OF_LANGUAGES.items():
@@ -185,7 +189,7 @@ def build(board: Callable[[], Board], pool: Pool, linkers: Linkers) -> gr.Dropdo
         with gr.Column(scale=3, min_width=300):
             text = gr.Textbox(
                 label="Text", lines=9, max_lines=18, elem_id="demo-text",
-                placeholder="Paste a text of up to 100,000 characters",
+                placeholder="Paste a text of up to 100,000 characters", value=next(iter(examples.values())),
             )  # fmt: skip
             with gr.Row(elem_classes="examples"):
                 samples = [gr.Button(name, size="sm", min_width=90) for name in examples]
@@ -210,7 +214,7 @@ def build(board: Callable[[], Board], pool: Pool, linkers: Linkers) -> gr.Dropdo
             with gr.Row():
                 go = gr.Button("Find entities", variant="primary", elem_id="demo-run")
                 stop = gr.Button("Stop", elem_id="demo-stop", min_width=80)
-    status = html(show(None, 0, False).status, elem_id="demo-status")
+    status = html(_status(first_words(start)), elem_id="demo-status")
     marked = html("", elem_id="demo-marked")
     with gr.Row(elem_classes="downloads"):
         buttons = [gr.Button(f"Download {kind}", size="sm", min_width=110) for kind in ("JSON", "CSV", "BRAT")]
@@ -238,12 +242,25 @@ def build(board: Callable[[], Board], pool: Pool, linkers: Linkers) -> gr.Dropdo
 
     options = [threshold, side, language, hide]
     outputs = [status, marked, entities, result]
+
+    def open_with_example(words: str, keys: list[str], answered: Result | None, *options: Any) -> Iterator[Any]:
+        now = board()
+        usual = words == next(iter(examples.values())) and keys == usual_choice(now)
+        if answered is None and usual and all(adapter_folder(now.by_key[key], now) for key in keys) and keys:
+            yield from answer(words, keys, *options)
+        else:
+            yield (gr.skip(),) * len(outputs)
+
+    opened = tab.select(
+        open_with_example, [text, chosen, result, *options], outputs, concurrency_limit=4, concurrency_id="demo",
+        show_progress="hidden", api_visibility="private",
+    )  # fmt: skip
     event = go.click(
         answer, [text, chosen, *options], outputs, concurrency_limit=4, concurrency_id="demo",
-        show_progress="hidden", api_name="tag",
+        show_progress="hidden", api_name="tag", cancels=[opened],
     )  # fmt: skip
     # after the cancelling and through the queue: else a line of progress that is on its way would overwrite it
-    stop.click(None, cancels=[event]).then(lambda: _status("Stopped."), outputs=status, show_progress="hidden")
+    stop.click(None, cancels=[event, opened]).then(lambda: _status("Stopped."), outputs=status, show_progress="hidden")
 
     def again(answered: Result | None, *chosen: Any) -> tuple[str, str, str]:
         shown = show(answered, *chosen)
@@ -265,9 +282,18 @@ def build(board: Callable[[], Board], pool: Pool, linkers: Linkers) -> gr.Dropdo
 
 
 def usual_choice(board: Board) -> list[str]:
-    """The first model, of those on this machine where there are some."""
+    """Models on this machine that together find the most types; where none is, the first, which has to be fetched."""
     here = [entry for entry in board.entries if adapter_folder(entry, board)]
-    return [entry.key for entry in (here or board.entries)[:1]]
+    return [entry.key for entry in showcase(here, MOST_MODELS) or board.entries[:1]]
+
+
+def first_words(board: Board) -> str:
+    """What stands where the answer will be, before there is one."""
+    if not board.entries:
+        return "There is no model yet: what zoo build has made, zoo board puts here."
+    if not any(adapter_folder(entry, board) for entry in board.entries):
+        return "No model is on this machine: the first answer fetches its base and adapter from the Hub."
+    return "Choose models and find entities."
 
 
 def usual_language(board: Board, keys: list[str]) -> str:

@@ -60,7 +60,7 @@ def build(store: Store, pool: Pool, linkers: Linkers) -> gr.Blocks:
             with gr.Tab("Model", id="model") as model_tab:
                 model = build_model(store, model_tab)
             with gr.Tab("Live demo", id="demo") as demo_tab:
-                chosen = demo.build(store.board, pool, linkers)
+                chosen = demo.build(store.board, pool, linkers, demo_tab)
             with gr.Tab("Submit a model", id="submit") as submit_tab:
                 submissions.build(store.board)
             with gr.Tab("About", id="about") as about_tab:
