@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
-from itertools import islice
+from itertools import chain, islice
 
 import numpy as np
 import numpy.typing as npt
 
+from zoo.language.cutting import count_words
 from zoo.modeling.batches import forward_heads, token_batches
 from zoo.modeling.classifier import classifier
 from zoo.modeling.windows import Window, parse_label, words_of
@@ -23,7 +24,7 @@ _TOGETHER = 256
 _BATCH_TOKENS = 1024
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, order=True)
 class Doubt:
     """A word `[start, end)` and the probability that its label is wrong."""
 
@@ -38,7 +39,7 @@ class Unsure:
 
     Attributes:
         text: The document.
-        words: How many it has, as the tokenizer of the first model cuts them.
+        words: How many it has.
         doubts: The words that are likely part of an entity, in order of the text.
         embedding: What it is about: mean of the hidden states before the first model's head, of length 1; shape [H].
     """
@@ -69,24 +70,30 @@ def read_unsure(taggers: Sequence[Tagger], texts: Iterable[Text]) -> Iterator[Un
     """
     texts = iter(texts)
     while together := list(islice(texts, _TOGETHER)):
-        first, *others = [_read(tagger, [text.text for text in together]) for tagger in taggers]
+        read = [_read(tagger, [text.text for text in together]) for tagger in taggers]
         for number, text in enumerate(together):
-            found = first[number]
-            doubts = found.doubts | {}
-            for other in others:
-                for word, probability in other[number].doubts.items():
-                    doubts[word] = max(probability, doubts.get(word, 0.0))
-            ordered = tuple(Doubt(*word, probability) for word, probability in sorted(doubts.items()))
+            found = read[0][number]
+            doubts = _words(chain.from_iterable(each[number].doubts for each in read))
             norm = float(np.linalg.norm(found.hidden)) or 1.0
-            yield Unsure(text, len(found.starts), ordered, (found.hidden / norm).astype(np.float32))
+            yield Unsure(text, count_words(text.text), doubts, (found.hidden / norm).astype(np.float32))
+
+
+def _words(doubts: Iterable[Doubt]) -> tuple[Doubt, ...]:
+    """Each word once: what overlaps is one, found by several models or cut by the end of a window."""
+    words: list[Doubt] = []
+    for doubt in sorted(doubts):
+        if words and doubt.start < words[-1].end:
+            last = words.pop()
+            doubt = Doubt(last.start, max(last.end, doubt.end), max(last.probability, doubt.probability))
+        words.append(doubt)
+    return tuple(words)
 
 
 class _Found:
     """What one model made of a document, window by window."""
 
     def __init__(self) -> None:
-        self.starts: set[int] = set()
-        self.doubts: dict[tuple[int, int], float] = {}
+        self.doubts: list[Doubt] = []
         self.hidden: npt.NDArray[np.float32] = np.zeros(1, dtype=np.float32)
 
     def add(self, window: Window, outside: npt.NDArray[np.float32], wrong: npt.NDArray[np.float32]) -> None:
@@ -98,10 +105,8 @@ class _Found:
         likely = 1 - np.minimum.reduceat(outside[real], first)
         doubt = np.maximum.reduceat(wrong[real], first)
         starts, ends = window.offsets[real[first], 0], window.offsets[real[last], 1]
-        self.starts.update(starts.tolist())
         for word in np.flatnonzero(likely >= LIKELY).tolist():
-            place = int(starts[word]), int(ends[word])
-            self.doubts[place] = max(float(doubt[word]), self.doubts.get(place, 0.0))
+            self.doubts.append(Doubt(int(starts[word]), int(ends[word]), float(doubt[word])))
 
 
 def _read(tagger: Tagger, texts: Sequence[str]) -> list[_Found]:
