@@ -2,14 +2,14 @@
 
     ZOO_CORPORA=DIR python benchmarks/corrections/suggest.py [minilm-l6/ncbi-disease] [--seeds 13,14,15]
 
-The gold mentions of the training split play the annotator. The first sentences are drawn at random; then the model that
-was trained on what is annotated so far chooses the next, round by round. Every training is the same recipe with the same
-number of epochs, on a fresh adapter; the best epoch is chosen on every fourth sentence of dev.
+The gold mentions of the training split play the annotator. The first sentences are drawn at random; then the model
+that was trained on what is annotated so far chooses the next, round by round. Every training is the same recipe with the
+same number of epochs, on a fresh adapter; the best epoch is chosen on every fourth sentence of dev.
 
 With `--choosing` the ways to choose are compared on dev, from the first two rounds of one seed on; test is not read.
 
-Writes `benchmarks/results/suggest.{json,md}` (or `suggest_ways`) after each training; what is there is not run again, so that
-the same command goes on where it was stopped.
+Writes `benchmarks/results/suggest.{json,md}` (or `suggest_ways`) after each training; what is there is not run again,
+so that the same command goes on where it was stopped.
 """
 
 from __future__ import annotations
@@ -151,6 +151,11 @@ class Simulation:
                 chosen = [*chosen, *self.choose(tagger, way, seed, chosen, self.size(share) - len(chosen))]
             tagger = self.train(way, seed, share, chosen)
 
+    def beside(self, way: str, seed: int, share: float) -> None:
+        """Train on sentences drawn at random, if that is not measured yet."""
+        if not self.known(way, seed, share):
+            self.train(way, seed, share, self.first(seed, share))
+
     def _again(self, seed: int, chosen: Sequence[int]) -> Tagger:
         from transformers import AutoTokenizer
 
@@ -204,17 +209,17 @@ def main() -> None:
         return
     for seed in seeds:
         simulation.rounds("zoo", seed, ROUNDS)
-        for way, share in (("random", 0.2), ("all", 1.0), ("random", 0.4)):
-            if not simulation.known(way, seed, share):
-                simulation.train(way, seed, share, simulation.first(seed, share))
+        simulation.beside("random", seed, 0.2)
+        simulation.beside("all", seed, 1.0)
+    for seed in seeds:
+        simulation.beside("random", seed, 0.4)
 
 
 def _compare(simulation: Simulation, seed: int) -> None:
     first = ROUNDS[:2]
     simulation.rounds("zoo", seed, first)
     common = dict.fromkeys(first, "zoo")
-    if not simulation.known("random", seed, 0.2):
-        simulation.train("random", seed, 0.2, simulation.first(seed, 0.2))
+    simulation.beside("random", seed, 0.2)
     for way in WAYS:
         simulation.rounds(way, seed, ROUNDS[:3], common)
 
