@@ -3,8 +3,8 @@
     ZOO_CORPORA=DIR python benchmarks/corrections/suggest.py [minilm-l6/ncbi-disease] [--seeds 13,14,15]
 
 The gold mentions of the training split play the annotator. The first sentences are drawn at random; then the model
-that was trained on what is annotated so far chooses the next, round by round. Every training is the same recipe with the
-same number of epochs, on a fresh adapter; the best epoch is chosen on every fourth sentence of dev.
+that was trained on what is annotated so far chooses the next, round by round. Every training is the same recipe with
+the same number of epochs, on a fresh adapter; the best epoch is chosen on every fourth sentence of dev.
 
 With `--choosing` the ways to choose are compared on dev, from the first two rounds of one seed on; test is not read.
 

@@ -17,6 +17,7 @@ from tests.leaderboard.test_browser import TEXT, Reader, chromium, pytestmark  #
 from zoo.board.space import run_command, space_files
 from zoo.corpora.readers.brat import read_brat
 from zoo.modeling.windows import Entity
+from zoo.registry.loader import load_registry
 
 pytest.importorskip("gradio", reason="the demo needs gradio")
 
@@ -167,6 +168,10 @@ def test_what_the_page_of_the_documentation_says(zoo: Zoo, built: Path, tmp_path
         words = command.replace("minilm-l6", "tiny-bert").replace("sample-disease", "tiny-disease").split()[1:]
         done = zoo(*words, *(["--out", out] if words[0] == "build" else []))
     assert (out / "checkpoints" / "tiny-bert" / "my-notes" / "adapter" / "adapter_model.safetensors").is_file(), done
+    (entry,) = re.findall(r"^```yaml\n(.*?)^```", page, re.MULTILINE | re.DOTALL)
+    (tmp_path / "registry" / "corpora" / "diseases-and-my-notes.yaml").write_text(entry)
+    joined = load_registry(tmp_path / "registry").corpus("diseases-and-my-notes")
+    assert [member.id for member in joined.members] == ["ncbi-disease", "my-notes"]
     rows = (tmp_path / "next" / "suggestions.tsv").read_text().splitlines()
     assert len(rows) > 2 and len(list(read_brat(tmp_path / "next"))) == len(rows) - 1
 
