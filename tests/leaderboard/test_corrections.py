@@ -169,9 +169,9 @@ def test_what_the_page_of_the_documentation_says(zoo: Zoo, built: Path, tmp_path
         done = zoo(*words, *(["--out", out] if words[0] == "build" else []))
     assert (out / "checkpoints" / "tiny-bert" / "my-notes" / "adapter" / "adapter_model.safetensors").is_file(), done
     (entry,) = re.findall(r"^```yaml\n(.*?)^```", page, re.MULTILINE | re.DOTALL)
-    (tmp_path / "registry" / "corpora" / "diseases-and-my-notes.yaml").write_text(entry)
-    joined = load_registry(tmp_path / "registry").corpus("diseases-and-my-notes")
-    assert [member.id for member in joined.members] == ["ncbi-disease", "my-notes"]
+    (tmp_path / "registry" / "corpora" / "abstracts-and-my-notes.yaml").write_text(entry)
+    joined = load_registry(tmp_path / "registry").corpus("abstracts-and-my-notes")
+    assert [member.id for member in joined.members] == ["bc5cdr-abstracts", "my-notes"]
     rows = (tmp_path / "next" / "suggestions.tsv").read_text().splitlines()
     assert len(rows) > 2 and len(list(read_brat(tmp_path / "next"))) == len(rows) - 1
 
