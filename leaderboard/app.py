@@ -2,6 +2,7 @@
 
 Environment: SPACE_DATA folder with board.json (and checkpoints/), SPACE_ORG read live from this organisation,
 SPACE_INDEXES folder of indexes of ontologies,
+SPACE_CORRECTIONS folder that this machine's owner saves corrections in (`zoo space --corrections`; never on the Hub),
 SPACE_REFRESH_SECONDS, SPACE_BASES and SPACE_ADAPTERS kept in memory, SPACE_LIMIT_SECONDS for one text and model.
 """
 
@@ -47,7 +48,19 @@ def make_app(store: Store) -> gr.Blocks:
         pickles=False,
     )
     indexes = os.environ.get("SPACE_INDEXES")
-    return page.build(store, pool, Linkers(Path(indexes) if indexes else None))
+    return page.build(store, pool, Linkers(Path(indexes) if indexes else None), _corrections())
+
+
+def _corrections() -> page.Extension | None:
+    """What saves corrections, where the owner of this machine asks for it; its module is not in the public Space."""
+    folder = os.environ.get("SPACE_CORRECTIONS")
+    if not folder:
+        return None
+    if "SPACE_ID" in os.environ:
+        sys.exit("SPACE_CORRECTIONS is for your own machine: a Space on the Hub keeps no texts")
+    import corrections
+
+    return corrections.extension(Path(folder))
 
 
 def main() -> None:
@@ -59,7 +72,7 @@ def main() -> None:
     app.launch(
         server_name=os.environ.get("GRADIO_SERVER_NAME", "127.0.0.1"),
         css_paths=HERE / "style.css",
-        head=f"<script>{(HERE / 'behaviour.js').read_text(encoding='utf-8')}</script>",
+        head="".join(f"<script>{path.read_text(encoding='utf-8')}</script>" for path in sorted(HERE.glob("*.js"))),
         theme=page.theme(),
         footer_links=[],
         state_session_capacity=300,

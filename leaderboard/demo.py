@@ -42,6 +42,17 @@ Result = tuple[str, tuple[Layer, ...]]
 
 
 @dataclass(frozen=True)
+class Parts:
+    """What others connect to: the choice of models, the lowest score shown, the answer, and when it has come."""
+
+    board: Callable[[], Board]
+    chosen: gr.Dropdown
+    threshold: gr.Slider
+    result: gr.State
+    answered: Any
+
+
+@dataclass(frozen=True)
 class Shown:
     """What the page shows after an answer: HTML of a status line, of the marked text, and of the table."""
 
@@ -175,16 +186,13 @@ def _status(text: str, kind: str = "") -> str:
     return f'<p class="summary {kind}" role="{role}">{escape(text)}</p>'
 
 
-def build(board: Callable[[], Board], pool: Pool, linkers: Linkers, tab: gr.Tab) -> gr.Dropdown:
-    """Lay out the tab; returns the choice of models, for whoever opens the demo with one.
-
-    When it is opened, the first example is tagged by the usual models, if they are on this machine.
-    """
+def build(board: Callable[[], Board], pool: Pool, linkers: Linkers, tab: gr.Tab, privacy: str = PRIVACY) -> Parts:
+    """Lay out the tab; when it is opened, the first example is tagged by the usual models, if they are here."""
     start = board()
     examples = EXAMPLES | (NESTED if any(entry.heads > 1 for entry in start.entries) else {})
     for tag, more in OF_LANGUAGES.items():
         examples |= more if any(primary(each) == tag for each in start.languages) else {}
-    html(f'<p class="privacy">{escape(PRIVACY)}</p>')
+    html(f'<p class="privacy">{escape(privacy)}</p>')
     with gr.Row(equal_height=False):
         with gr.Column(scale=3, min_width=300):
             text = gr.Textbox(
@@ -278,7 +286,7 @@ def build(board: Callable[[], Board], pool: Pool, linkers: Linkers, tab: gr.Tab)
         ).then(
             None, [file], None, js=f"(text) => {{ window.space.save('entities.{kind}', text); return []; }}"
         )  # fmt: skip
-    return chosen
+    return Parts(board, chosen, threshold, result, event)
 
 
 def usual_choice(board: Board) -> list[str]:

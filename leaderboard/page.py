@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 from urllib.parse import parse_qs
 
@@ -20,6 +22,15 @@ from parts import html
 from table import render_board
 from views import View, counts
 from zoo.tagging.pool import Pool
+
+
+@dataclass(frozen=True)
+class Extension:
+    """What a page that its owner runs adds to the demo: what it says of texts, and what it lays out below."""
+
+    privacy: str
+    build: Callable[[demo.Parts], object]
+
 
 TABS = ("board", "choose", "plots", "model", "demo", "submit", "about")
 
@@ -43,7 +54,7 @@ def theme() -> gr.themes.Base:
     )
 
 
-def build(store: Store, pool: Pool, linkers: Linkers) -> gr.Blocks:
+def build(store: Store, pool: Pool, linkers: Linkers, extension: Extension | None = None) -> gr.Blocks:
     """The whole page."""
     board = store.board()
     app: gr.Blocks
@@ -60,7 +71,10 @@ def build(store: Store, pool: Pool, linkers: Linkers) -> gr.Blocks:
             with gr.Tab("Model", id="model") as model_tab:
                 model = build_model(store, model_tab)
             with gr.Tab("Live demo", id="demo") as demo_tab:
-                chosen = demo.build(store.board, pool, linkers, demo_tab)
+                privacy = extension.privacy if extension else demo.PRIVACY
+                parts = demo.build(store.board, pool, linkers, demo_tab, privacy)
+                if extension:
+                    extension.build(parts)
             with gr.Tab("Submit a model", id="submit") as submit_tab:
                 submissions.build(store.board)
             with gr.Tab("About", id="about") as about_tab:
@@ -92,7 +106,8 @@ def build(store: Store, pool: Pool, linkers: Linkers) -> gr.Blocks:
             ]
 
         app.load(
-            restore, query, [header, tabs, *controls.components, controls.table, model, chosen], queue=False,
+            restore, query, [header, tabs, *controls.components, controls.table, model, parts.chosen],
+            queue=False,
             show_progress="hidden", js="() => window.space.start", api_visibility="private",
         )  # fmt: skip
     return app

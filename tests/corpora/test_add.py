@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.corpora.notes import Add, everything, note, write_brat, write_jsonl
+from tests.in_process import Zoo
 from zoo.corpora.document import fingerprints
 from zoo.corpora.load import load_corpus
 from zoo.corpora.overview import overview
@@ -316,3 +317,31 @@ def test_a_test_split_alone_is_a_corpus_for_evaluation(add: Add, tmp_path: Path)
         registry.checkpoint("minilm-l6/my-notes")
     within, across = check_corpora([added.corpus])
     assert within == across == ()
+
+
+def test_corrections_become_a_corpus_and_later_ones_join_it(zoo: Zoo, tmp_path: Path) -> None:
+    write_brat(tmp_path / "kept", [note(i) for i in range(20)])
+    command = ("corpora", "add", "mine", "--corrections", tmp_path / "kept", "--registry", tmp_path / "registry")
+    zoo(*command)
+    before = read_again(tmp_path, "mine")
+    write_brat(tmp_path / "more", [note(i) for i in range(20, 30)])
+    for path in (tmp_path / "more").iterdir():
+        path.rename(tmp_path / "kept" / path.name)
+    (tmp_path / "kept" / "note-3.ann").write_text("")
+    said = zoo(*command).stdout
+    after = read_again(tmp_path, "mine")
+    assert sum(map(len, after.values())) == 30 and "drawn by a hash" in said
+    assert all(set(before[split]) <= set(after[split]) for split in SPLITS)
+    assert {path.name for path in (tmp_path / "registry" / "splits").iterdir()} == {"mine"}
+    (tmp_path / "kept" / "note-5.ann").write_text("T1\tDisorder 3 9\twrong\n")
+    whole = everything(tmp_path / "registry")
+    assert "note-5.ann:1" in zoo(*command, check=2).stderr
+    assert everything(tmp_path / "registry") == whole
+
+
+def test_corrections_take_no_place_of_other_corpora(zoo: Zoo, add: Add, tmp_path: Path) -> None:
+    add()
+    write_brat(tmp_path / "kept", [note(i) for i in range(20)])
+    start = ("corpora", "add", "--registry", tmp_path / "registry", "--corrections", tmp_path / "kept")
+    assert "'my-notes' is taken" in zoo(*start, "my-notes", check=2).stderr
+    assert "either --path and --format, or --corrections" in zoo(*start, "new", "--path", "x", check=2).stderr

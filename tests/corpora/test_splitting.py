@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import random
 from collections import Counter
+from dataclasses import replace
 
 import pytest
 
 from zoo.corpora.document import Document
-from zoo.corpora.splitting import assign_splits, join_copies
+from zoo.corpora.splitting import assign_splits, join_copies, splits_by_text
 from zoo.errors import ZooError
 
 NAMES = [f"note-{i}" for i in range(50)]
@@ -59,3 +60,20 @@ def test_copies_are_joined() -> None:
 def test_shared_sentences_do_not_join_reports() -> None:
     documents = [Document(str(i), text) for i, text in enumerate(["Findings:", "Asthma.", "Findings:", "None."])]
     assert join_copies(["a", "a", "b", "b"], documents) == (["a", "a", "b", "b"], 0)
+
+
+def test_a_text_keeps_its_split_when_others_come() -> None:
+    documents = [Document(f"{i}", f"Note {i}: asthma.") for i in range(400)]
+    drawn = splits_by_text(documents, SHARES, seed=13)
+    assert Counter(drawn)["dev"] == pytest.approx(40, abs=15) and Counter(drawn)["test"] == pytest.approx(80, abs=20)
+    assert splits_by_text(documents[::-1], SHARES, seed=13) == drawn[::-1]
+    assert splits_by_text(documents[:60], SHARES, seed=13) == drawn[:60]
+    copy = Document("copy", "NOTE 3:  asthma.")
+    assert splits_by_text([*documents, copy], SHARES, seed=13) == [*drawn, drawn[3]]
+    assert splits_by_text(documents, SHARES, seed=14) != drawn
+    for first in range(0, 400, 10):  # where no hash falls into a split, it still has a document
+        assert set(splits_by_text(documents[first : first + 10], SHARES, seed=13)) == {"train", "dev", "test"}
+    with pytest.raises(ZooError, match="9 documents are too few"):
+        splits_by_text([*documents[:9], replace(documents[0], id="copy")], SHARES, seed=13)
+    with pytest.raises(ZooError, match="less than half"):
+        splits_by_text(documents, {"dev": 0.3, "test": 0.3}, seed=13)

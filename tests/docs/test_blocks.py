@@ -25,7 +25,10 @@ from zoo.cli import app
 from zoo.registry.loader import load_registry
 
 ONLY_READ = ("# with a ", "# it takes minutes", "# it opens in", "# it runs until")
-ELSEWHERE = {"serving.md": "tests/service/test_service.py"}
+ELSEWHERE = {
+    "corrections.md": "tests/leaderboard/test_corrections.py",
+    "serving.md": "tests/service/test_service.py",
+}
 """Pages whose blocks another test runs."""
 NOT_OURS = {"make", "pip", ".", "docker", "cp"}
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]

@@ -157,7 +157,8 @@ class Reader:
     def tag(self, text: str, *models: str, wait: bool = True) -> None:
         """Ask the demo, and wait for its answer, after that to the example which it opens with."""
         self.tab("Live demo")
-        self.page.wait_for_function("/entities in|No model is|There is no/.test(document.querySelector('#demo-status')?.innerText)")
+        settled = "/entities in|No model is|There is no/.test(document.querySelector('#demo-status')?.innerText)"
+        self.page.wait_for_function(settled)
         self.page.locator("#demo-text textarea").fill(text)
         for model in models:
             self.choose("#demo-models", model)

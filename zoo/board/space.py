@@ -20,6 +20,8 @@ BOARD_FILE = "board.json"
 REPORTED_FILE = "published.yaml"
 _INSTALLED = Path(__file__).parent / "space_app"
 _SOURCE_TREE = Path(__file__).parents[2]
+_FOR_OWNERS = "corrections"
+"""Modules of this name keep texts: they are for a page that its owner runs, and in no Space."""
 _SUFFIXES = {".py", ".css", ".js", ".md", ".txt"}
 _OF_CHECKPOINT = (RESULT_FILE, VERIFICATION_FILE, LATENCY_FILE)
 
@@ -74,7 +76,8 @@ def space_files(out: Path) -> dict[str, bytes]:
         ZooError: There is no board, or the app's files are not there.
     """
     app = app_folder()
-    files = {path.name: path.read_bytes() for path in sorted(app.glob("*")) if path.suffix in _SUFFIXES}
+    own = [path for path in sorted(app.glob("*")) if path.suffix in _SUFFIXES and path.stem != _FOR_OWNERS]
+    files = {path.name: path.read_bytes() for path in own}
     if "app.py" not in files:
         raise ZooError("the files of the Space are not here", where=app, fix="install the package again")
     board = out / BOARD_FILE
@@ -123,14 +126,24 @@ def push_space(repo_id: str, files: Mapping[str, bytes], hub: Hub, *, private: b
     return f"{hub.api.endpoint}/spaces/{repo_id}", hub.retrying(attempt, repo_id)
 
 
-def run_command(out: Path, port: int, indexes: Path) -> tuple[list[str], dict[str, str]]:
-    """The command that serves the Space over an output folder and the indexes of a cache, and its environment."""
+def run_command(
+    out: Path, port: int, indexes: Path, corrections: Path | None = None
+) -> tuple[list[str], dict[str, str]]:
+    """The command that serves the Space here, and its environment.
+
+    Args:
+        out: Output folder.
+        port: On 127.0.0.1.
+        indexes: Indexes of ontologies in the cache.
+        corrections: Folder that people save corrections in; None: there are none.
+    """
     environment = {
         **os.environ,
         "SPACE_DATA": str(out.resolve()),
         "SPACE_INDEXES": str(indexes.resolve()),
         "GRADIO_SERVER_PORT": str(port),
         "GRADIO_ANALYTICS_ENABLED": "False",
+        **({"SPACE_CORRECTIONS": str(corrections.resolve())} if corrections else {}),
     }
     return [sys.executable, str(app_folder() / "app.py")], environment
 

@@ -21,8 +21,8 @@ __all__ = ["app", "main"]
 
 _RESUMABLE = ("build", "tune")
 _COMMANDS = """
-    init doctor list show plan build push verify export tune gc board space licenses cards tag serve link evaluate
-    lock errors robustness latency cross corpora passages ontologies
+    init doctor list show plan build push verify export tune gc board space licenses cards tag suggest serve link
+    evaluate lock errors robustness latency cross corpora passages ontologies
 """
 app = command_group(
     __name__,

@@ -33,6 +33,10 @@ def serve(
     context: typer.Context,
     out: OutOption = None,
     port: Annotated[int, typer.Option("--port", min=1, max=65535, help="Port on 127.0.0.1.")] = 7860,
+    corrections: Annotated[
+        Path | None,
+        typer.Option("--corrections", metavar="DIR", help="Correct what is found in the demo; kept here, as BRAT."),
+    ] = None,
     registry: RegistryOption = None,
 ) -> None:
     """Serve the leaderboard and its demo on this machine, with what is built here."""
@@ -47,7 +51,7 @@ def serve(
     found, settings = open_registry(registry)
     folder = out or settings.out
     _fresh_board(folder, found)
-    command, environment = run_command(folder, port, settings.cache / INDEXES)
+    command, environment = run_command(folder, port, settings.cache / INDEXES, corrections)
     print_line(f"http://127.0.0.1:{port}", wrap=False)
     code = subprocess.call(command, env=environment)
     if code:

@@ -13,7 +13,7 @@ from zoo.corpora.collection import Collection, gather, natural_unit
 from zoo.corpora.document import Document, Span, count_mentions
 from zoo.corpora.load import Corpus, load_corpus
 from zoo.corpora.overlaps import Policy, count_places, resolve_overlaps
-from zoo.corpora.splitting import assign_splits, join_copies
+from zoo.corpora.splitting import assign_splits, join_copies, splits_by_text
 from zoo.corpora.type_names import all_types, check_types, new_in_label_space
 from zoo.errors import ZooError
 from zoo.registry.formats import AddableFormat
@@ -21,6 +21,8 @@ from zoo.registry.loader import Registry, load_registry
 from zoo.registry.overlay import check_new_id, publish_corpus, staging
 from zoo.registry.reading import check
 from zoo.registry.schema import BundledSource, CorpusEntry, EntityType, SplitName
+
+_CORRECTIONS = "corrections"
 
 
 @dataclass(frozen=True)
@@ -45,6 +47,8 @@ class Request:
         seed: Seed of the draw.
         local: The user's folder of local corpora (`ZOO_CORPORA`), which comes before every entry.
         ignored_types: Types in the files whose mentions are left out, counted.
+        growing: Whether the data is a folder of corrections that grows: each text keeps its split, and the corpus takes
+            the place of the one that was made of them before.
     """
 
     name: str
@@ -63,6 +67,7 @@ class Request:
     local: Path | None = None
     ignored_types: tuple[str, ...] = ()
     all_types: bool = False
+    growing: bool = False
 
 
 @dataclass(frozen=True)
@@ -96,7 +101,8 @@ def add_corpus(request: Request) -> Added:
         ZooError: The name is taken, a line is malformed, a type is unknown, or there are too few documents.
     """
     registry = load_registry(request.registry if request.registry.is_dir() else None)
-    check_new_id(request.name, "corpora", registry, request.local)
+    if not (request.growing and _made_of_corrections(request, registry)):
+        check_new_id(request.name, "corpora", registry, request.local)
     data = gather(request.path, _draft(request))
     found = Counter(span.type for documents in data.splits.values() for d in documents for span in d.spans)
     if request.all_types:
@@ -124,6 +130,13 @@ def add_corpus(request: Request) -> Added:
             f"{registry.labels.capacity}: its bases are built anew, published ones stay as they are"
         )
     return Added(path, corpus, new_types, tuple(notes), dict(found.most_common()), request.types)
+
+
+def _made_of_corrections(request: Request, registry: Registry) -> bool:
+    """Whether an entry of the user's own has the name, and was made of corrections as this one is."""
+    entry = registry.corpora.get(request.name)
+    own = registry.folders.get(f"corpora/{request.name}") == request.registry
+    return own and entry is not None and entry.note.startswith(f"Added from {_CORRECTIONS}")
 
 
 def _draft(request: Request) -> CorpusEntry:
@@ -206,6 +219,11 @@ def _make_splits(request: Request, data: Collection) -> list[str]:
     if data.splits.keys() & {"dev", "test"}:
         notes.append(f"warning: there is no {' and no '.join(shares)} split; it is drawn from train")
     documents, groups, by = data.splits["train"], data.groups["train"], "document"
+    parts = " and ".join(f"{split} ({100 * share:g} %)" for split, share in shares.items())
+    if request.growing:
+        drawn = splits_by_text(documents, shares, seed=request.seed)
+        _divide(data, documents, drawn)
+        return [*notes, f"{parts} drawn by a hash of each text, seed {request.seed}: they stay as documents are added"]
     if "" in groups and "test" in data.splits:
         by, groups = "sentence", [str(number) for number in range(len(documents))]
         notes.append(
@@ -221,11 +239,14 @@ def _make_splits(request: Request, data: Collection) -> list[str]:
         )
     groups, copies = join_copies(groups, documents)
     drawn = assign_splits(groups, shares, seed=request.seed)
-    for split in ("train", *shares):
-        data.splits[split] = [document for document, of in zip(documents, drawn, strict=True) if of == split]
-    parts = " and ".join(f"{split} ({100 * share:g} %)" for split, share in shares.items())
+    _divide(data, documents, drawn)
     notes.append(f"{parts} drawn by {by} from {len(set(groups))}, seed {request.seed}")
     return [*notes, *([f"documents with the same text kept in one split: {copies}"] if copies else [])]
+
+
+def _divide(data: Collection, documents: Sequence[Document], drawn: Sequence[SplitName]) -> None:
+    for split in dict.fromkeys(("train", *drawn)):
+        data.splits[split] = [document for document, of in zip(documents, drawn, strict=True) if of == split]
 
 
 def _write(
@@ -245,12 +266,13 @@ def _write(
         corpus = load_corpus(entry, registry_folder=folder)  # exactly what a build will read
         entry = entry.model_copy(update={"splits": corpus.split_infos()})
         labels = [EntityType(name=name, description=f"as annotated in {request.name}") for name in new_types]
-        path = publish_corpus(entry, splits, request.registry, labels, capacity)
+        path = publish_corpus(entry, splits, request.registry, labels, capacity, replace=request.growing)
     return path, replace(corpus, entry=entry)
 
 
 def _finished(request: Request, draft: CorpusEntry, data: Collection, notes: list[str]) -> CorpusEntry:
     count = sum(map(len, data.splits.values()))
+    source = _CORRECTIONS if request.growing else f"{request.format} data"
     return draft.model_copy(
         update={
             "description": f"{count:,} {draft.unit}s annotated with {', '.join(draft.entity_types)}.",
@@ -258,7 +280,7 @@ def _finished(request: Request, draft: CorpusEntry, data: Collection, notes: lis
             "default_type": None,
             "for_evaluation_only": "train" not in data.splits,
             "sources": (BundledSource(kind="bundled", path=f"splits/{request.name}"),),
-            "note": f"Added from {request.format} data ({request.path.name}); {'; '.join(notes)}.",
+            "note": f"Added from {source} ({request.path.name}); {'; '.join(notes)}.",
         }
     )
 

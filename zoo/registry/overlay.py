@@ -77,7 +77,13 @@ def staging(folder: Path) -> Iterator[Path]:
 
 
 def publish_corpus(
-    entry: CorpusEntry, data: Path, folder: Path, new_types: Sequence[EntityType], capacity: int | None = None
+    entry: CorpusEntry,
+    data: Path,
+    folder: Path,
+    new_types: Sequence[EntityType],
+    capacity: int | None = None,
+    *,
+    replace: bool = False,
 ) -> Path:
     """Move a corpus into a registry folder; the entry comes last, so that it never names what is not there.
 
@@ -87,6 +93,7 @@ def publish_corpus(
         folder: The registry folder.
         new_types: Types that the label space lacks.
         capacity: What its capacity is raised to; None: it stays.
+        replace: Put it in the place of an entry of that id; a kill in between leaves splits that builds refuse.
 
     Returns:
         Path of the written entry.
@@ -95,11 +102,14 @@ def publish_corpus(
         ZooError: There are splits of that id already.
     """
     splits = folder / "splits" / entry.id
-    if splits.exists():
+    if splits.exists() and not replace:
         raise ZooError("there are splits of that id, without an entry", where=splits, fix="move that folder away")
     target = folder / "corpora" / f"{entry.id}.yaml"
     target.parent.mkdir(exist_ok=True)
     splits.parent.mkdir(exist_ok=True)
+    old = data.with_name(f"{entry.id}.old")  # in the temporary folder: it goes with that
+    if splits.exists():
+        splits.rename(old)
     data.rename(splits)
     try:
         if new_types:
@@ -107,6 +117,8 @@ def publish_corpus(
         write_whole(target, _text(entry))
     except (OSError, ZooError):
         shutil.rmtree(splits)
+        if old.exists():
+            old.rename(splits)
         raise
     return target
 

@@ -10,6 +10,7 @@ import typer
 from zoo.cli.corpora.heads import chosen_heads, heads_record, weigh_heads
 from zoo.cli.options import AsJson
 from zoo.cli.output import print_json, print_line, print_table
+from zoo.errors import ZooError
 from zoo.language import primary
 from zoo.registry.formats import AddableFormat
 from zoo.settings import Settings
@@ -17,13 +18,22 @@ from zoo.settings import Settings
 
 def add(
     name: Annotated[str, typer.Argument(metavar="NAME", help="Id of the new corpus, for example my-notes.")],
-    format_: Annotated[AddableFormat, typer.Option("--format", help="How the files are written.")],
+    format_: Annotated[AddableFormat | None, typer.Option("--format", help="How the files are written.")] = None,
     path: Annotated[
-        Path,
+        Path | None,
         typer.Option(
             "--path", metavar="DIR_OR_FILE", help="The data; files named train, dev and test are kept as such."
         ),
-    ],
+    ] = None,
+    corrections: Annotated[
+        Path | None,
+        typer.Option(
+            "--corrections",
+            metavar="DIR",
+            help="In the place of --path and --format: the folder that the demo saves corrections in. Given again, "
+            "the corpus is made anew, and each text keeps its split.",
+        ),
+    ] = None,
     types: Annotated[
         str,
         typer.Option(
@@ -58,9 +68,13 @@ def add(
 ) -> None:
     """Add your own corpus to your registry folder: checked, split by document, ready for `zoo build`."""
     from zoo.corpora.add import Request, add_corpus
-    from zoo.corpora.type_names import parse_types, split_names
+    from zoo.corpora.type_names import ALL, parse_types, split_names
     from zoo.registry.spdx import check_license
 
+    if corrections is not None and path is None and format_ in (None, "brat"):
+        path, format_, types = corrections, "brat", types or ALL
+    elif corrections is not None or path is None or format_ is None:
+        raise ZooError("give either --path and --format, or --corrections", where="zoo corpora add")
     settings = Settings.load()
     folder = registry or settings.registry or Path("registry")
     named, takes_all = parse_types(types)
@@ -82,6 +96,7 @@ def add(
             seed=seed,
             local=settings.corpora,
             ignored_types=tuple(dict.fromkeys(split_names(ignore_types))),
+            growing=corrections is not None,
         )
     )
     entry = added.corpus.entry

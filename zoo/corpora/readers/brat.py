@@ -50,19 +50,41 @@ def read_brat(folder: Path, *, repairs: Counter[str] | None = None) -> Iterator[
                     where=pair[other],
                     fix="a text without mentions has an empty .ann file; remove files that do not belong to the corpus",
                 )
-        path = pair[".ann"]
-        mentions = _mentions(path, repairs, problems)
-        text = read_text(pair[".txt"])
-        line_feeds = text.replace("\r\n", "\n")
-        if line_feeds != text and quotes_found(line_feeds, mentions) > quotes_found(text, mentions):
-            repairs["text with CRLF read with line feeds, as its offsets count"] += 1
-            text = line_feeds
-        placed = place_mentions(text, mentions, repairs)
-        problems += [_misplaced(mention, text, path) for mention in placed.lost]
+        document = _document(name, pair[".txt"], pair[".ann"], repairs, problems)
         if not problems:
-            yield Document(name, text, tuple(placed.spans))
+            yield document
     if problems:
         raise _together(problems)
+
+
+def read_brat_pair(path: Path, *, repairs: Counter[str] | None = None) -> Document:
+    """Read one document, as `read_brat` does those of a folder.
+
+    Args:
+        path: Its `.txt`; the `.ann` lies beside it.
+        repairs: Counts ignored lines and repairs.
+
+    Raises:
+        ZooError: As `read_brat`.
+    """
+    problems: list[ZooError] = []
+    repairs = Counter() if repairs is None else repairs
+    document = _document(path.stem, path, path.with_suffix(".ann"), repairs, problems)
+    if problems:
+        raise _together(problems)
+    return document
+
+
+def _document(name: str, text_path: Path, path: Path, repairs: Counter[str], problems: list[ZooError]) -> Document:
+    mentions = _mentions(path, repairs, problems)
+    text = read_text(text_path)
+    line_feeds = text.replace("\r\n", "\n")
+    if line_feeds != text and quotes_found(line_feeds, mentions) > quotes_found(text, mentions):
+        repairs["text with CRLF read with line feeds, as its offsets count"] += 1
+        text = line_feeds
+    placed = place_mentions(text, mentions, repairs)
+    problems += [_misplaced(mention, text, path) for mention in placed.lost]
+    return Document(name, text, tuple(placed.spans))
 
 
 def _pairs(folder: Path) -> dict[str, dict[str, Path]]:
