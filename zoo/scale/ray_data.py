@@ -1,0 +1,195 @@
+"""`zoo tag --engine ray`: files are read by tasks and tagged by actors of Ray Data, a file of answers a shard."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from zoo.errors import ZooError
+from zoo.scale.answers import Answers, Remote
+from zoo.scale.shards import Cutting, Folder, Shard, grouped, packed, unpacked
+from zoo.tagging.inputs import InputFile
+
+if TYPE_CHECKING:
+    import pyarrow
+
+_READERS = 2
+"""Files that are read at a time: one reader gives work to many taggers."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What workers need.
+
+    Attributes:
+        remote: What is asked.
+        cutting: How files are cut into shards.
+        folder: Where the answers go.
+        done: Names of the shards that are there.
+    """
+
+    remote: Remote
+    cutting: Cutting
+    folder: Folder
+    done: frozenset[str]
+
+
+@dataclass
+class Outcome:
+    """What a run did.
+
+    Attributes:
+        documents: All that the folder holds answers for.
+        before: Of these, the ones that were there before.
+        skipped: Records without a text.
+        hidden: What this run has hidden, by kind.
+        made_whole: Discontinuous mentions that the format could not hold as such.
+    """
+
+    documents: int = 0
+    before: int = 0
+    skipped: Counter[str] = field(default_factory=Counter)
+    hidden: Counter[str] = field(default_factory=Counter)
+    made_whole: int = 0
+
+
+def tag_shards(
+    ray: Any,  # noqa: ANN401 - the module
+    files: Sequence[InputFile],
+    remote: Remote,
+    cutting: Cutting,
+    folder: Folder,
+    *,
+    workers: int | None = None,
+    progress: Callable[[Outcome], None] = lambda _: None,
+) -> Outcome:
+    """Tag files into a folder of shards; those that are there already are not done again.
+
+    Args:
+        ray: The module, connected to a cluster (`cluster.joined`). Every node needs this package, the models at the
+            same places (or the Hub), the files and the folder.
+        files: What is tagged, in the order of the answers.
+        remote: What is asked.
+        cutting: How files are cut into shards.
+        folder: Where the answers go.
+        workers: Actors that tag, each with a core, and a GPU where the cluster has any; None: one for each of these.
+        progress: Told after each shard.
+
+    Raises:
+        ZooError: A file is malformed, a model is not on a node, or the folder has answers of another run.
+    """
+    import ray.data as data
+
+    groups, digest = grouped(files)
+    question = asdict(remote.question) | {"models": list(zip(remote.question.models, remote.digests, strict=True))}
+    given = json.loads(json.dumps({**question, **asdict(cutting), "input": digest}))
+    manifest = folder.begin(given)
+    if manifest.documents is not None:
+        return Outcome(manifest.documents, manifest.documents, Counter(manifest.skipped))
+    plan = Plan(remote, cutting, folder, frozenset(folder.names()))
+    resources = ray.cluster_resources()
+    gpus = float(resources.get("GPU", 0) > 0)
+    workers = workers or max(1, int(resources["GPU" if gpus else "CPU"]))
+    actors = data.ActorPoolStrategy(size=workers, max_tasks_in_flight_per_actor=2)
+    rowwise: dict[str, Any] = {"batch_size": 1, "batch_format": "pyarrow"}
+    outcome, names = Outcome(), set[str]()
+    with _one_shard_a_block(data):
+        rows = (
+            data.from_items([_group(*each) for each in enumerate(groups)], override_num_blocks=len(groups))
+            .map_batches(_read, **rowwise, fn_args=(plan,), num_cpus=0, compute=data.TaskPoolStrategy(_READERS))
+            .map_batches(_Worker, **rowwise, fn_constructor_args=(plan,), num_cpus=1, num_gpus=gpus, compute=actors)
+        )
+        for row in rows.iter_rows():
+            report = json.loads(row["report"])
+            if "error" in report:
+                raise ZooError(**report["error"])
+            outcome.documents += report.get("documents", 0)
+            outcome.before += report.get("before", 0)
+            outcome.skipped.update(report.get("skipped", {}))
+            outcome.hidden.update(report.get("hidden", {}))
+            outcome.made_whole += report.get("made_whole", 0)
+            names |= {report["name"]} if "name" in report else set()
+            progress(outcome)
+    folder.end(manifest, outcome.documents, names, outcome.skipped)
+    return outcome
+
+
+@contextmanager
+def _one_shard_a_block(data: Any) -> Iterator[None]:  # noqa: ANN401 - the module
+    """Rows are shards: each is a piece of work of its own, whatever Ray would put together; and no bars of Ray's."""
+    context = data.DataContext.get_current()
+    wanted = {"target_max_block_size": 1, "enable_progress_bars": False, "print_on_execution_start": False}
+    before = {name: getattr(context, name) for name in wanted}
+    logging.getLogger("ray.data").setLevel(logging.ERROR)
+    for name, value in wanted.items():
+        setattr(context, name, value)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            setattr(context, name, value)
+
+
+def _group(number: int, files: Sequence[InputFile]) -> dict[str, Any]:
+    return {"group": number, "files": json.dumps([asdict(file) for file in files])}
+
+
+def _read(batch: pyarrow.Table, plan: Plan) -> Iterator[pyarrow.Table]:
+    """A task: the shards of a group of files, those that are there already by their names alone."""
+    for row in batch.to_pylist():
+        skipped: Counter[str] = Counter()
+        try:
+            files = [InputFile(**file) for file in json.loads(row["files"])]
+            for shard in plan.cutting.shards(row["group"], files, skipped):
+                if shard.name in plan.done:
+                    size = len(shard.texts)
+                    yield _row({"name": shard.name, "documents": size, "before": size})
+                else:
+                    yield _row({"name": shard.name, "documents": len(shard.texts)}, packed(shard))
+            yield _row({"skipped": skipped})
+        except ZooError as error:
+            yield _row(_error(error))
+
+
+class _Worker:
+    """An actor: it tags and writes shards, and reports what it did."""
+
+    def __init__(self, plan: Plan) -> None:
+        self._plan = plan
+        self._answers: Answers | None = None
+
+    def __call__(self, batch: pyarrow.Table) -> pyarrow.Table:
+        (row,) = batch.to_pylist()
+        if not row["shard"]:
+            return _row(json.loads(row["report"]))
+        report = json.loads(row["report"])
+        try:
+            return _row(report | self._tag(unpacked(row["shard"])))
+        except ZooError as error:
+            return _row(_error(error))
+
+    def _tag(self, shard: Shard) -> dict[str, Any]:
+        if self._answers is None:
+            import torch
+
+            if not torch.cuda.is_available():
+                torch.set_num_threads(1)  # the core that the actor has
+            self._answers = self._plan.remote.open()
+        self._answers.hidden.clear()
+        made_whole = self._plan.folder.tag(shard, self._answers)
+        return {"hidden": self._answers.hidden, "made_whole": made_whole}
+
+
+def _row(report: dict[str, Any], shard: str = "") -> pyarrow.Table:
+    import pyarrow
+
+    return pyarrow.table({"report": [json.dumps(report)], "shard": [shard]})
+
+
+def _error(error: ZooError) -> dict[str, Any]:
+    return {"error": {"what": error.what, "where": error.where, "fix": error.fix}}
