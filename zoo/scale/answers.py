@@ -109,10 +109,9 @@ class Remote:
         Raises:
             ZooError: There is no such model.
         """
-        places = tuple(_in_full(resolve_model(model)) for model in question.models)
-        links = [f"{kind}={_in_full(name)}" if kind else _in_full(name) for kind, name in parse_links(question.links)]
-        folders = {name: path.absolute() for name in FOLDERS if (path := getattr(settings, name))}
-        return cls(question, places, tuple(map(model_digest, places)), tuple(links), replace(settings, **folders))
+        places = tuple(in_full(resolve_model(model)) for model in question.models)
+        links = links_in_full(question.links)
+        return cls(question, places, tuple(map(model_digest, places)), links, settings_in_full(settings))
 
     def open(self) -> Answers:
         """Load what answers.
@@ -164,6 +163,17 @@ def model_digest(model: str) -> str:
     return digest.hexdigest()
 
 
-def _in_full(name: str) -> str:
+def in_full(name: str) -> str:
     """A path that holds in other folders; a Hub id or an ontology's as it is."""
     return str(Path(name).absolute()) if Path(name).exists() else name
+
+
+def links_in_full(links: Sequence[str]) -> tuple[str, ...]:
+    """Values of `--link` that hold in other folders."""
+    return tuple(f"{kind}={in_full(name)}" if kind else in_full(name) for kind, name in parse_links(links))
+
+
+def settings_in_full(settings: Settings) -> Settings:
+    """Settings that hold in other folders."""
+    folders = {name: path.absolute() for name in FOLDERS if (path := getattr(settings, name))}
+    return replace(settings, **folders)

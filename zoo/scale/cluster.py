@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import socket
 import threading
@@ -29,6 +30,7 @@ def joined(address: str | None) -> Iterator[Any]:
     except ModuleNotFoundError:
         raise ZooError("the engine ray is not installed", fix="pip install 'biomedical-ner-zoo[ray]'") from None
     started_here, on_sigterm = not ray.is_initialized(), signal.getsignal(signal.SIGTERM)
+    os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")  # it warns of what Ray Data itself does
     try:
         _check_reachable(address)
         ray.init(address=address, log_to_driver=False, configure_logging=False, ignore_reinit_error=True)

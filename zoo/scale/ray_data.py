@@ -95,13 +95,14 @@ def tag_shards(
     resources = ray.cluster_resources()
     gpus = float(resources.get("GPU", 0) > 0)
     workers = workers or max(1, int(resources["GPU" if gpus else "CPU"]))
+    readers = data.TaskPoolStrategy(min(_READERS, len(groups)))
     actors = data.ActorPoolStrategy(size=workers, max_tasks_in_flight_per_actor=2)
     rowwise: dict[str, Any] = {"batch_size": 1, "batch_format": "pyarrow"}
     outcome, names = Outcome(), set[str]()
     with _one_shard_a_block(data):
         rows = (
             data.from_items([_group(*each) for each in enumerate(groups)], override_num_blocks=len(groups))
-            .map_batches(_read, **rowwise, fn_args=(plan,), num_cpus=0, compute=data.TaskPoolStrategy(_READERS))
+            .map_batches(_read, **rowwise, fn_args=(plan,), num_cpus=0, compute=readers)
             .map_batches(_Worker, **rowwise, fn_constructor_args=(plan,), num_cpus=1, num_gpus=gpus, compute=actors)
         )
         for row in rows.iter_rows():

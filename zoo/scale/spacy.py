@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from spacy.language import Language
 from spacy.tokens import Doc, Span
 from spacy.util import filter_spans, minibatch
 
 from zoo.modeling.device import Precision
-from zoo.modeling.quiet import quiet_libraries
-from zoo.scale.answers import Answers, Question
-from zoo.tagging.tagger import Tagger
-from zoo.tagging.texts import Tagged, Text
+
+if TYPE_CHECKING:  # spaCy imports this module with the first pipeline, whether or not it has the component
+    from zoo.scale.answers import Answers
+    from zoo.tagging.texts import Tagged
 
 Alignment = Literal["strict", "contract", "expand"]
 
@@ -34,7 +34,7 @@ class EntityTagger:
     """
 
     def __init__(self, models: list[str], alignment_mode: Alignment, spans_key: str, precision: Precision) -> None:
-        self._question = Question(tuple(models), precision)
+        self._models, self._precision = tuple(models), precision
         self._alignment_mode, self._spans_key = alignment_mode, spans_key
         self._answers: Answers | None = None
 
@@ -48,18 +48,26 @@ class EntityTagger:
         Raises:
             ZooError: A model cannot be loaded.
         """
-        if self._answers is None:
-            quiet_libraries()
-            self._answers = Answers(self._question, Tagger.load_all(self._question.models))
+        from zoo.tagging.texts import Text
+
+        self._answers = self._answers or self._load()
         for docs in minibatch(stream, batch_size):
             for doc, tagged in zip(docs, self._answers(Text("", doc.text) for doc in docs), strict=True):
                 self._annotate(doc, tagged)
                 yield doc
 
+    def _load(self) -> Answers:
+        from zoo.modeling.quiet import quiet_libraries
+        from zoo.scale.answers import Answers, Question
+        from zoo.tagging.tagger import Tagger
+
+        quiet_libraries()
+        return Answers(Question(self._models, self._precision), Tagger.load_all(self._models))
+
     def _annotate(self, doc: Doc, tagged: Tagged) -> None:
         spans: list[Span] = []
         scores, offsets, models = [], [], []
-        for model, entities in zip(self._question.models, tagged.entities, strict=True):
+        for model, entities in zip(self._models, tagged.entities, strict=True):
             for entity in entities:
                 span = doc.char_span(entity.start, entity.end, label=entity.type, alignment_mode=self._alignment_mode)
                 if span:  # None, or nothing of it is left
