@@ -5,7 +5,11 @@ from __future__ import annotations
 import gzip
 import json
 import os
+import re
+import shlex
+import shutil
 import signal
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -17,6 +21,7 @@ from pyarrow import parquet
 
 from tests.conftest import TINY_SENTENCES
 from tests.in_process import Zoo
+from tests.scale.test_page import BUILT, PAGE
 from tests.tagging.test_inputs import PUBMED
 from zoo.scale.answers import Question, Remote
 from zoo.scale.ray_data import Outcome, tag_shards
@@ -104,7 +109,7 @@ def test_a_worker_that_is_killed_loses_and_doubles_nothing(
     remote = Remote.of(Question((models[0],)), Settings())
     folder = Folder.of(str(tmp_path / "shards"))
     files = list(input_files(f"file://{tmp_path}/many*"))
-    outcome = tag_shards(cluster, files, remote, Cutting(Fields(), 10), folder, workers=2, progress=kill)
+    outcome = tag_shards(files, remote, Cutting(Fields(), 10), folder, workers=2, progress=kill)
     assert killed and outcome.documents == 240 and outcome.before == 0
     assert joined(tmp_path / "shards").replace("many.jsonl#", "") == (tmp_path / "alone.jsonl").read_text()
     assert len(list((tmp_path / "shards").iterdir())) == 25, "nothing half written is left"
@@ -120,12 +125,25 @@ def test_what_is_wrong_is_said_with_its_place(cluster: Any, models: list[str], z
     refused = zoo(*given, "--out", "found.csv", check=2)
     assert "the line has no text field" in refused.stderr and "bad.jsonl:2" in refused.stderr
     assert json.loads((tmp_path / "found.csv" / "manifest.json").read_text())["documents"] is None
-    (tmp_path / "bad.jsonl").write_text('{"id": "1", "text": "Metformin and aspirin were stopped ."}\n')
+    (tmp_path / "bad.jsonl").write_text('{"text": "x"}\n')
     assert "another run, with input" in zoo(*given, "--out", "found.csv", check=2).stderr
-    zoo(*given, "--out", "again.csv")
-    assert joined(tmp_path / "again.csv", ".csv").startswith("id,start,end,type,text,score\n1,")
     assert "not empty" in zoo(*given, "--out", ".", check=2).stderr
     assert "no format" in zoo(*given, "--out", "found.docx", check=2).stderr
     assert "no such file" in zoo(*given[:-1], "nothing", "--out", "x", check=2).stderr
     assert "into a folder" in zoo(*given, check=2).stderr
     assert "--engine ray" in zoo(*given[:3], "--file", "bad.jsonl", "--workers", "2", check=2).stderr
+
+
+def test_the_commands_of_the_page(cluster: Any, models: list[str], zoo: Zoo, tmp_path: Path) -> None:
+    """The second of them finds all done and asks no cluster."""
+    shutil.copytree(models[1], tmp_path / BUILT / "adapter")
+    (tmp_path / "notes").mkdir()
+    for number, (text, _) in enumerate(TINY_SENTENCES):
+        (tmp_path / "notes" / f"{number}.txt").write_text(text)
+    (block,) = (each for each in re.findall(r"```sh\n(.*?)```", PAGE, re.DOTALL) if "zoo tag" in each)
+    _, first, second, together = block.strip().splitlines()
+    for command, word in ((first, "6 documents tagged: found"), (second, "6 documents tagged: found")):
+        assert word in zoo(*shlex.split(command)[1:]).stdout
+    subprocess.run(["bash", "-ec", together], check=True, cwd=tmp_path)
+    zoo("tag", "--model", BUILT, "--file", "notes/", "--out", "alone.jsonl")
+    assert (tmp_path / "found.jsonl").read_text() == (tmp_path / "alone.jsonl").read_text() != ""

@@ -175,7 +175,6 @@ def _on_cluster(
     from rich.progress import MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
     from zoo.scale.answers import Remote
-    from zoo.scale.cluster import joined
     from zoo.scale.ray_data import Outcome, tag_shards
     from zoo.scale.shards import Folder
     from zoo.tagging.inputs import STANDARD_INPUT, input_files, is_url
@@ -187,13 +186,13 @@ def _on_cluster(
     _, settings = open_registry(registry)
     remote, folder = Remote.of(question, settings), Folder.of(out)
     columns = (SpinnerColumn(), TextColumn("documents"), MofNCompleteColumn(), TimeElapsedColumn())
-    with joined(address) as ray, Progress(*columns, console=console(stderr=True), transient=True) as bar:
+    with Progress(*columns, console=console(stderr=True), transient=True) as bar:
         task = bar.add_task("", total=None)
 
         def show(outcome: Outcome) -> None:
             bar.update(task, completed=outcome.documents)
 
-        outcome = tag_shards(ray, files, remote, cutting, folder, workers=workers, progress=show)
+        outcome = tag_shards(files, remote, cutting, folder, address=address, workers=workers, progress=show)
     if outcome.before:
         print_step(f"{outcome.before:,} documents were tagged before")
     _print_written(outcome.documents, out, outcome.made_whole, question.language is not None and not folder.assertions)

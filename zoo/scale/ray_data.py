@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from zoo.errors import ZooError
 from zoo.scale.answers import Answers, Remote
+from zoo.scale.cluster import joined
 from zoo.scale.shards import Cutting, Folder, Shard, grouped, packed, unpacked
 from zoo.tagging.inputs import InputFile
 
@@ -59,54 +60,41 @@ class Outcome:
 
 
 def tag_shards(
-    ray: Any,  # noqa: ANN401 - the module
     files: Sequence[InputFile],
     remote: Remote,
     cutting: Cutting,
     folder: Folder,
     *,
+    address: str | None = None,
     workers: int | None = None,
     progress: Callable[[Outcome], None] = lambda _: None,
 ) -> Outcome:
     """Tag files into a folder of shards; those that are there already are not done again.
 
+    Every node needs this package, the models at the same places (or the Hub), the files and the folder.
+
     Args:
-        ray: The module, connected to a cluster (`cluster.joined`). Every node needs this package, the models at the
-            same places (or the Hub), the files and the folder.
         files: What is tagged, in the order of the answers.
         remote: What is asked.
         cutting: How files are cut into shards.
         folder: Where the answers go.
+        address: Of the cluster, as of `joined`; nobody joins it where nothing is left to do.
         workers: Actors that tag, each with a core, and a GPU where the cluster has any; None: one for each of these.
         progress: Told after each shard.
 
     Raises:
-        ZooError: A file is malformed, a model is not on a node, or the folder has answers of another run.
+        ZooError: There is no cluster, a file is malformed, a model is not on a node, or the folder has answers of
+            another run.
     """
-    import ray.data as data
-
     groups, digest = grouped(files)
     question = asdict(remote.question) | {"models": list(zip(remote.question.models, remote.digests, strict=True))}
-    given = json.loads(json.dumps({**question, **asdict(cutting), "input": digest}))
-    manifest = folder.begin(given)
+    manifest = folder.begin(json.loads(json.dumps({**question, **asdict(cutting), "input": digest})))
     if manifest.documents is not None:
         return Outcome(manifest.documents, manifest.documents, Counter(manifest.skipped))
     plan = Plan(remote, cutting, folder, frozenset(folder.names()))
-    resources = ray.cluster_resources()
-    gpus = float(resources.get("GPU", 0) > 0)
-    workers = workers or max(1, int(resources["GPU" if gpus else "CPU"]))
-    readers = data.TaskPoolStrategy(min(_READERS, len(groups)))
-    actors = data.ActorPoolStrategy(size=workers, max_tasks_in_flight_per_actor=2)
-    rowwise: dict[str, Any] = {"batch_size": 1, "batch_format": "pyarrow"}
     outcome, names = Outcome(), set[str]()
-    with _one_shard_a_block(data):
-        rows = (
-            data.from_items([_group(*each) for each in enumerate(groups)], override_num_blocks=len(groups))
-            .map_batches(_read, **rowwise, fn_args=(plan,), num_cpus=0, compute=readers)
-            .map_batches(_Worker, **rowwise, fn_constructor_args=(plan,), num_cpus=1, num_gpus=gpus, compute=actors)
-        )
-        for row in rows.iter_rows():
-            report = json.loads(row["report"])
+    with joined(address) as ray:
+        for report in _reports(ray, plan, groups, workers):
             if "error" in report:
                 raise ZooError(**report["error"])
             outcome.documents += report.get("documents", 0)
@@ -118,6 +106,31 @@ def tag_shards(
             progress(outcome)
     folder.end(manifest, outcome.documents, names, outcome.skipped)
     return outcome
+
+
+def _reports(
+    ray: Any,  # noqa: ANN401 - the module
+    plan: Plan,
+    groups: Sequence[Sequence[InputFile]],
+    workers: int | None,
+) -> Iterator[dict[str, Any]]:
+    """What workers say of each shard, as soon as it is done."""
+    import ray.data as data
+
+    resources = ray.cluster_resources()
+    gpus = float(resources.get("GPU", 0) > 0)
+    workers = workers or max(1, int(resources["GPU" if gpus else "CPU"]))
+    readers = data.TaskPoolStrategy(min(_READERS, len(groups)))
+    actors = data.ActorPoolStrategy(size=workers, max_tasks_in_flight_per_actor=2)
+    rowwise: dict[str, Any] = {"batch_size": 1, "batch_format": "pyarrow"}
+    with _one_shard_a_block(data):
+        rows = (
+            data.from_items([_group(*each) for each in enumerate(groups)], override_num_blocks=len(groups))
+            .map_batches(_read, **rowwise, fn_args=(plan,), num_cpus=0, compute=readers)
+            .map_batches(_Worker, **rowwise, fn_constructor_args=(plan,), num_cpus=1, num_gpus=gpus, compute=actors)
+        )
+        for row in rows.iter_rows():
+            yield json.loads(row["report"])
 
 
 @contextmanager
