@@ -157,7 +157,7 @@ def _page(data: dict[str, Any]) -> str:
         "# Tagging on Ray Data",
         "",
         f"{data['documents']:,} documents of {data['words']} words, shards of {data['shard']}, {data['model']}; "
-        f"{machine}. Documents a second are counted between the first shard and the last, those of the single process over "
+        f"{machine}. Documents a second are counted between the first shard and the last, of the single process over "
         "the whole command; CPU seconds are of the processes that tag.",
         "",
         "| run | seconds | documents/s | CPU seconds | output |",

@@ -1,4 +1,4 @@
-"""The Python examples of docs/scale-out.md are run as they stand; its commands in `test_ray_data` and `test_replicas`."""
+"""The Python examples of docs/scale-out.md are run as they stand; for its commands see `test_ray_data`."""
 
 from __future__ import annotations
 

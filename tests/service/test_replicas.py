@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -36,7 +37,7 @@ def serving(*options: object, log: Path) -> Iterator[tuple[subprocess.Popen[byte
         port = free.getsockname()[1]
     environment = os.environ | {"RAY_worker_niceness": "0"}  # other tests share the cores
     with log.open("ab") as stderr:
-        command = [sys.executable, "-m", "zoo", "serve", "--engine", "ray", "--port", port, *options]
+        command = [sys.executable, "-m", "zoo", "serve", "--port", port, *options]
         process = subprocess.Popen([*map(str, command)], cwd=ROOT, stdout=stderr, stderr=stderr, env=environment)
     try:
         while "running on" not in log.read_text():
@@ -58,8 +59,16 @@ def test_replicas_answer_as_one_service_and_one_that_is_killed_loses_nothing(tmp
     models = {name: save_adapter(tmp_path / name, base, seed=seed) for name, seed in (("one", 1), ("two", 2))}
     expected = {name: Tagger.load(folder).tag(TEXTS) for name, folder in models.items()}
     key = new_key(tmp_path / "keys", "ward-7")
-    named = [part for name, folder in models.items() for part in ("--model", f"{name}={folder}")]
-    options = [*named, "--replicas", "2", "--keys", tmp_path / "keys", "--max-body-bytes", "200000"]
+    page = (ROOT / "docs" / "scale-out.md").read_text(encoding="utf-8")
+    (shown,) = re.findall(r"^zoo serve (.*) --port 8000$", page, re.MULTILINE)
+    shown = re.sub(r"--model \S+", " ".join(f"--model {name}={folder}" for name, folder in models.items()), shown)
+    options = [
+        *shown.replace("--replicas 4", "--replicas 2").split(),
+        "--keys",
+        tmp_path / "keys",
+        "--max-body-bytes",
+        "200000",
+    ]
     with serving(*options, log=tmp_path / "log") as (process, address):
         headers = {"Authorization": f"Bearer {key}"}
         with httpx2.Client(base_url=address, headers=headers, timeout=60) as http:

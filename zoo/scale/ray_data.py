@@ -22,6 +22,10 @@ if TYPE_CHECKING:
 _READERS = 2
 """Files that are read at a time: one reader gives work to many taggers."""
 
+_RETRIES = 3
+"""A shard whose worker dies is done again so often: one that kills each would be done for ever."""
+_LOST_FIX = "if memory is short, take fewer --workers or a smaller --shard; the same command goes on from there"
+
 
 @dataclass(frozen=True)
 class Plan:
@@ -123,14 +127,19 @@ def _reports(
     readers = data.TaskPoolStrategy(min(_READERS, len(groups)))
     actors = data.ActorPoolStrategy(size=workers, max_tasks_in_flight_per_actor=2)
     rowwise: dict[str, Any] = {"batch_size": 1, "batch_format": "pyarrow"}
+    tagging = {"num_cpus": 1, "num_gpus": gpus, "compute": actors, "max_task_retries": _RETRIES}
     with _one_shard_a_block(data):
         rows = (
             data.from_items([_group(*each) for each in enumerate(groups)], override_num_blocks=len(groups))
             .map_batches(_read, **rowwise, fn_args=(plan,), num_cpus=0, compute=readers)
-            .map_batches(_Worker, **rowwise, fn_constructor_args=(plan,), num_cpus=1, num_gpus=gpus, compute=actors)
+            .map_batches(_Worker, **rowwise, fn_constructor_args=(plan,), **tagging)
         )
-        for row in rows.iter_rows():
-            yield json.loads(row["report"])
+        try:
+            for row in rows.iter_rows():
+                yield json.loads(row["report"])
+        except ray.exceptions.RayError as error:
+            said = str(error).strip().splitlines()[0]
+            raise ZooError(f"a shard was lost {_RETRIES + 1} times: {said}", fix=_LOST_FIX) from None
 
 
 @contextmanager
@@ -139,7 +148,7 @@ def _one_shard_a_block(data: Any) -> Iterator[None]:  # noqa: ANN401 - the modul
     context = data.DataContext.get_current()
     wanted = {"target_max_block_size": 1, "enable_progress_bars": False, "print_on_execution_start": False}
     before = {name: getattr(context, name) for name in wanted}
-    logging.getLogger("ray.data").setLevel(logging.ERROR)
+    logging.getLogger("ray.data").setLevel(logging.CRITICAL)
     for name, value in wanted.items():
         setattr(context, name, value)
     try:
