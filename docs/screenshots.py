@@ -1,4 +1,6 @@
-"""Screenshots for README and documentation, light and dark, from the running Space: `python docs/screenshots.py FOLDER`.
+"""Screenshots for README and documentation, light and dark, from the running Space.
+
+    python docs/screenshots.py FOLDER [--board FILE]
 
 The folder has `board.json`, and `checkpoints/` and `bases/` for the demo (an output folder of `zoo build` and
 `zoo board`). With `--board FILE` the board and the model page are those of another file, such as that of

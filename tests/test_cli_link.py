@@ -94,7 +94,7 @@ class TestTag:
     def test_a_broken_run_goes_on_with_the_same_linker_alone(
         self, zoo: Zoo, built: Path, codes: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        import zoo.tagging.stream as stream
+        import zoo.scale.answers as stream
         from zoo.cli import tag
 
         texts = [json.dumps({"id": n, "text": TEXT}) for n in range(6)]

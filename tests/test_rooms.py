@@ -38,6 +38,7 @@ ROOMS = (
         "hub",
         "board",
         "export",
+        "scale",
         "service",
         "pipeline",
         "doctor",

@@ -27,6 +27,7 @@ from zoo.registry.loader import load_registry
 ONLY_READ = ("# with a ", "# it takes minutes", "# it opens in", "# it runs until")
 ELSEWHERE = {
     "corrections.md": "tests/leaderboard/test_corrections.py",
+    "scale-out.md": "tests/scale/test_page.py",
     "serving.md": "tests/service/test_service.py",
 }
 """Pages whose blocks another test runs."""

@@ -6,7 +6,9 @@ import gzip
 from collections import Counter
 from pathlib import Path
 
+import pyarrow
 import pytest
+from pyarrow import parquet
 
 from zoo.errors import ZooError
 from zoo.tagging.inputs import Fields, read_texts
@@ -94,3 +96,38 @@ def test_what_is_wrong_is_named(tmp_path: Path, name: str, content: bytes, where
 def test_an_empty_folder(tmp_path: Path) -> None:
     with pytest.raises(ZooError, match="nothing to tag"):
         read(tmp_path)
+
+
+def test_parquet_has_its_text_and_id_in_columns(tmp_path: Path) -> None:
+    table = pyarrow.table({"note": ["first", None, "third"], "number": [7, 8, None]})
+    parquet.write_table(table, tmp_path / "p.parquet")
+    skipped: Counter[str] = Counter()
+    found = read_texts(tmp_path / "p.parquet", fields=Fields("number", "note"), skipped=skipped)
+    assert [(text.id, text.text) for text in found] == [("7", "first"), ("3", "third")]
+    assert skipped == {"record without a text": 1}
+    for fields, words in ((Fields(), "no column 'text'; there are: note, number"), (Fields("note", "number"), "row 1")):
+        with pytest.raises(ZooError) as refused:
+            list(read_texts(tmp_path / "p.parquet", fields=fields))
+        assert words in str(refused.value)
+    (tmp_path / "p.parquet").write_text("no")
+    with pytest.raises(ZooError, match="not a Parquet file"):
+        list(read_texts(tmp_path / "p.parquet"))
+
+
+def test_a_url_is_read_as_the_folder_and_the_file_that_it_names(tmp_path: Path) -> None:
+    (tmp_path / "ward").mkdir()
+    (tmp_path / "ward" / "a.jsonl").write_text('{"id": "x", "text": "first"}\n')
+    (tmp_path / "ward" / "b.txt").write_text("second")
+    (tmp_path / "ward" / ".c.txt").write_text("no")
+    url = f"file://{tmp_path}"
+    whole = [("ward/a.jsonl#x", "first"), ("ward/b", "second")]
+    assert [(text.id, text.text) for text in read_texts(url)] == whole
+    assert [(text.id, text.text) for text in read_texts(f"{url}/ward/*.jsonl")] == [("a.jsonl#x", "first")]
+    assert [(text.id, text.text) for text in read_texts(f"{url}/ward/a.jsonl")] == [("x", "first")]
+    (tmp_path / "ward" / "a.jsonl").write_text("{}\n")
+    with pytest.raises(ZooError) as refused:
+        list(read_texts(url))
+    assert refused.value.where == f"{url}/ward/a.jsonl:1", "not that of a copy"
+    for wrong in (f"{url}/nowhere", "nothing://bucket/x"):
+        with pytest.raises(ZooError, match="cannot read it"):
+            list(read_texts(wrong))

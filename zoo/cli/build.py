@@ -9,6 +9,7 @@ import typer
 
 from zoo.cli.opening import choose, engine_for, open_context
 from zoo.cli.options import (
+    AddressOption,
     AllOption,
     AsJson,
     FastOption,
@@ -40,9 +41,7 @@ def build(
     engine: Annotated[
         Literal["local", "ray"], typer.Option("--engine", help="Processes here, or tasks on a cluster.")
     ] = "local",
-    address: Annotated[
-        str | None, typer.Option("--address", metavar="HOST:PORT", help="Ray cluster; unset: one on this machine.")
-    ] = None,
+    address: AddressOption = None,
     push: Annotated[bool, typer.Option("--push", help="Publish what is built on the Hub, and verify it.")] = False,
     private: PrivateOption = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="The same as zoo plan.")] = False,

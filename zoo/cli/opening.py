@@ -114,14 +114,11 @@ def open_linking(
     Raises:
         ZooError: As of `linking.opening.open_linking`.
     """
-    from zoo.evaluation.cross import predictable_types
-    from zoo.linking import opening
+    from zoo.scale import answers
 
     registry, settings = open_registry(overlay)
-    types = tuple(dict.fromkeys(name for tagger in taggers for name in predictable_types(tagger)))
-    bases = [tagger.base for tagger in taggers]
     with download_bars() as progress:
-        return opening.open_linking(links, models, bases, types, registry, settings, say=print_step, progress=progress)
+        return answers.open_linking(links, models, taggers, registry, settings, say=print_step, progress=progress)
 
 
 def open_linker(ontology: str, model: str | None, overlay: Path | None) -> Linker:

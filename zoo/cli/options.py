@@ -51,6 +51,9 @@ PrecisionOption = Annotated[
         "AMX.",
     ),
 ]
+AddressOption = Annotated[
+    str | None, typer.Option("--address", metavar="HOST:PORT", help="Ray cluster; unset: one on this machine.")
+]
 IdsArgument = Annotated[list[str] | None, typer.Argument(metavar="[ID]...", help="Checkpoints, backbone/corpus.")]
 AllOption = Annotated[bool, typer.Option("--all", help="Every checkpoint of --suite, or of all suites.")]
 OrgOption = Annotated[

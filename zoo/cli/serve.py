@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated, Literal
 
 import typer
 
-from zoo.cli.options import RegistryOption
+from zoo.cli.opening import open_registry
+from zoo.cli.options import AddressOption, RegistryOption
 from zoo.cli.output import print_line, print_step
 from zoo.cli.signals import own_signals
 from zoo.errors import ZooError
-
-if TYPE_CHECKING:
-    from zoo.linking.chain import Chain
-    from zoo.tagging.tagger import Tagger
 
 
 def serve(
@@ -40,7 +38,14 @@ def serve(
     new_key: Annotated[
         str | None, typer.Option("--new-key", metavar="NAME", help="Make a key, add its hash to --keys, print it, end.")
     ] = None,
-    threads: Annotated[int | None, typer.Option("--threads", min=1, help="Batches at a time; default: cores.")] = None,
+    threads: Annotated[
+        int | None, typer.Option("--threads", min=1, help="Batches at a time; default: cores, of a replica 1.")
+    ] = None,
+    engine: Annotated[
+        Literal["local", "ray"], typer.Option("--engine", help="This process, or replicas on a Ray cluster.")
+    ] = "local",
+    replicas: Annotated[int, typer.Option("--replicas", min=1, help="Of --engine ray, with all models each.")] = 1,
+    address: AddressOption = None,
     body_bytes: Annotated[int, typer.Option("--max-body-bytes", min=1024, help="Of one request.")] = 4 << 20,
     request_seconds: Annotated[float, typer.Option("--max-seconds", min=0.1, help="For one request.")] = 60.0,
     header_seconds: Annotated[
@@ -65,34 +70,35 @@ def serve(
         print_line(make_key(keys, new_key), wrap=False)
         return
     try:
-        from zoo.service.app import Service
         from zoo.service.server import serve as run
+        from zoo.service.setup import Setup
     except ModuleNotFoundError as error:
         raise ZooError(f"the service needs {error.name}", fix="pip install 'biomedical-ner-zoo[serve]'") from None
-    from zoo.modeling.quiet import quiet_libraries
     from zoo.service.limits import Limits
-    from zoo.service.models import Shelf, named_sources
+    from zoo.service.models import named_sources
 
-    quiet_libraries()
     allowed = Keys(keys) if keys else None
     if allowed is None and host not in ("127.0.0.1", "::1", "localhost"):
         print_step("anyone who reaches this address may ask: --keys FILE lets only those with a key")
 
-    def open_linker(source: str, tagger: Tagger) -> Chain:
-        from zoo.cli.opening import open_linking
-
-        return open_linking(link or [], [source], [tagger], registry).linkers[0]
-
-    shelf = Shelf(named_sources(model or []), open_linker if link else None)
-    for name in shelf.sources if not lazy else ():
-        shelf.load(name)
-        print_step(f"loaded {name}")
     limits = Limits(
         body_bytes=body_bytes,
         request_seconds=request_seconds,
         header_seconds=header_seconds,
         waiting_tokens=waiting_tokens,
     )
-    service = Service.of(shelf, limits, allowed, threads=threads or os.cpu_count() or 1)
+    _, settings = open_registry(registry)
+    setup = Setup(named_sources(model or []), tuple(link or ()), settings, limits, allowed, threads or 1, lazy)
+    if engine == "ray":
+        from zoo.service import replicas as on_ray
+
+        if lazy or port == 0:
+            raise ZooError("--lazy and --port 0 are of --engine local", fix="leave them out, or name a port")
+        own_signals.leave()
+        on_ray.serve(setup, host, port, replicas, address, say=print_step)
+        return
+    if address or replicas > 1:
+        raise ZooError("--address and --replicas are for a Ray cluster", fix="add --engine ray")
+    service = replace(setup, threads=threads or os.cpu_count() or 1).open(print_step)
     own_signals.leave()
     run(service, host, port)

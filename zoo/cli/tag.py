@@ -6,18 +6,21 @@ import json
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from itertools import chain, islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from zoo.cli.opening import load_taggers, open_linking, text_language
-from zoo.cli.options import AsJson, PrecisionOption, RegistryOption
+from zoo.cli.opening import load_taggers, open_linking, open_registry, text_language
+from zoo.cli.options import AddressOption, AsJson, PrecisionOption, RegistryOption
 from zoo.cli.output import console, print_json, print_line, print_step, print_table
 from zoo.errors import ZooError
 
 if TYPE_CHECKING:
+    from zoo.scale.answers import Answers, Question
+    from zoo.scale.shards import Cutting
     from zoo.tagging.outputs.format import Run
     from zoo.tagging.outputs.output import Output
     from zoo.tagging.texts import Tagged, Text
@@ -38,20 +41,21 @@ def tag(
     ],
     text: Annotated[str | None, typer.Argument(help="Text to tag.")] = None,
     file: Annotated[
-        Path | None,
+        str | None,
         typer.Option(
             "--file",
-            metavar="PATH",
-            help="Documents: .txt (one each), .jsonl, .csv, PubMed .xml, or .gz of these; a folder of them; - for "
-            "standard input.",
+            metavar="PATH_OR_URL",
+            help="Documents: .txt (one each), .jsonl, .csv, PubMed .xml, or .gz of these, .parquet; a folder of them; "
+            "- for standard input.",
         ),
     ] = None,
     out: Annotated[
-        Path | None,
+        str | None,
         typer.Option(
             "--out",
             metavar="PATH",
-            help="Write .jsonl, .csv, .pubtator, .bioc.xml or .bioc.json, or a folder for BRAT; a killed run goes on.",
+            help="Write .jsonl, .csv, .pubtator, .bioc.xml or .bioc.json, or a folder for BRAT; a killed run goes on. "
+            "With --engine ray a folder of such files, or its URL.",
         ),
     ] = None,
     text_field: Annotated[str, typer.Option("--text-field", help="Field or column of the text.")] = "text",
@@ -84,6 +88,14 @@ def tag(
         ),
     ] = False,
     precision: PrecisionOption = "auto",
+    engine: Annotated[
+        Literal["local", "ray"], typer.Option("--engine", help="This process, or the workers of a Ray cluster.")
+    ] = "local",
+    address: AddressOption = None,
+    workers: Annotated[
+        int | None, typer.Option("--workers", min=1, help="Of --engine ray; default: a core, or a GPU, each.")
+    ] = None,
+    shard: Annotated[int, typer.Option("--shard", min=1, help="Documents of a file that --engine ray writes.")] = 1000,
     registry: RegistryOption = None,
     as_json: AsJson = False,
 ) -> None:
@@ -93,54 +105,99 @@ def tag(
     """
     if (text is None) == (file is None):
         raise ZooError("give either a text or --file", fix='zoo tag --model DIR "text", or --file note.txt')
-    from zoo.tagging.asserting import assert_document, redact_document
-    from zoo.tagging.inputs import STANDARD_INPUT, Fields, format_of, read_texts
+    if language and not assertion:
+        raise ZooError("--language is for --assertion", fix="add --assertion")
+    from zoo.scale.answers import Answers, Question
+
+    said = _rules(language or text_language(model, registry)) if assertion else None
+    question = Question(tuple(model), precision, tuple(link or ()), said, redact)
+    if engine == "ray":
+        from zoo.scale.shards import Cutting
+        from zoo.tagging.inputs import Fields
+
+        cutting = Cutting(Fields(id_field, text_field), shard)
+        _on_cluster(question, file, out, registry, address, workers, cutting)
+        return
+    if address or workers:
+        raise ZooError("--address and --workers are for a Ray cluster", fix="add --engine ray")
+    from zoo.tagging.inputs import STANDARD_INPUT, Fields, input_files, is_url, read_files
     from zoo.tagging.models import resolve_model
     from zoo.tagging.outputs import jsonl
-    from zoo.tagging.outputs.format import Run, entity_records
+    from zoo.tagging.outputs.format import entity_records
     from zoo.tagging.outputs.output import Output
     from zoo.tagging.texts import Text
 
-    if file and file != STANDARD_INPUT and not file.exists():
-        raise ZooError("there is no such file or folder", where=file)
-    if language and not assertion:
-        raise ZooError("--language is for --assertion", fix="add --assertion")
-    said = _rules(language or text_language(model, registry)) if assertion else None
-    names = [resolve_model(m) for m in model]
-    given: list[object] = [names, str(file.resolve()) if file else text, text_field, id_field, precision]
+    _check_there(file)
+    place = file if file is None or file == STANDARD_INPUT or is_url(file) else str(Path(file).resolve())
+    given: list[object] = [[resolve_model(m) for m in model], place or text, text_field, id_field, precision]
     skipped: Counter[str] = Counter()
-    alone_text = iter([Text("text", text or "")])
-    texts = read_texts(file, fields=Fields(id_field, text_field), skipped=skipped) if file else alone_text
-    alone = file is None or not (file.is_dir() or format_of(file) != "text")
+    alone, texts = True, iter([Text("text", text or "")])
+    if file:
+        files = input_files(file)
+        first = next(files)
+        alone = not first.name and first.format == "text"
+        texts = read_files(chain([first], files), fields=Fields(id_field, text_field), skipped=skipped)
     taggers = load_taggers(model)
     linking = open_linking(link, model, taggers, registry) if link else None
-    in_parts = any(tagger.splitter for tagger in taggers)
-    run = Run(model, linking.concept_name if linking else None, in_parts, said is not None)
+    answers = Answers(question, taggers, linking, many=file is not None)
     given += [*([linking.key] if linking else []), *([said] if said else []), *(["redacted"] if redact else [])]
-    output = Output(out, run, json.dumps(given)) if out else None
-    hidden: Counter[str] = Counter()
-    from zoo.tagging.stream import tag_stream
-
-    def answers(texts: Iterator[Text]) -> Iterator[Tagged]:
-        found = tag_stream(taggers, texts, precision=precision)
-        found = map(linking.link, found) if linking else found
-        found = (assert_document(tagged, said) for tagged in found) if said else found
-        return (redact_document(tagged, hidden) for tagged in found) if redact else found
-
-    if output:
-        _write(output, texts, answers)
-        _print_skipped(skipped)
-        _print_hidden(hidden, redact)
-        return
-    for tagged in answers(texts):
-        if not alone:
-            sys.stdout.write(jsonl.FORMAT.document(tagged, run))
-        elif as_json:
-            print_json(entity_records(tagged, run))
-        else:
-            _print_entities(tagged, run)
+    if out:
+        _write(Output(Path(out), answers.run, json.dumps(given)), texts, answers)
+    else:
+        for tagged in answers(texts):
+            if not alone:
+                sys.stdout.write(jsonl.FORMAT.document(tagged, answers.run))
+            elif as_json:
+                print_json(entity_records(tagged, answers.run))
+            else:
+                _print_entities(tagged, answers.run)
     _print_skipped(skipped)
-    _print_hidden(hidden, redact)
+    _print_hidden(answers.hidden, redact)
+
+
+def _check_there(file: str | None) -> None:
+    """See that a file or folder is there.
+
+    Raises:
+        ZooError: It is not.
+    """
+    from zoo.tagging.inputs import STANDARD_INPUT, is_url
+
+    if file and file != STANDARD_INPUT and not is_url(file) and not Path(file).exists():
+        raise ZooError("there is no such file or folder", where=file)
+
+
+def _on_cluster(
+    question: Question, file: str | None, out: str | None, registry: Path | None, address: str | None,
+    workers: int | None, cutting: Cutting,
+) -> None:  # fmt: skip
+    """Tag on the workers of a Ray cluster, into a folder of shards."""
+    from rich.progress import MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+    from zoo.scale.answers import Remote
+    from zoo.scale.ray_data import Outcome, tag_shards
+    from zoo.scale.shards import Folder
+    from zoo.tagging.inputs import STANDARD_INPUT, input_files, is_url
+
+    if file is None or file == STANDARD_INPUT or out is None:
+        raise ZooError("--engine ray tags files into a folder", fix="--file PATH --out FOLDER")
+    _check_there(file)
+    files = list(input_files(file if is_url(file) else str(Path(file).resolve())))
+    _, settings = open_registry(registry)
+    remote, folder = Remote.of(question, settings), Folder.of(out)
+    columns = (SpinnerColumn(), TextColumn("documents"), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=console(stderr=True), transient=True) as bar:
+        task = bar.add_task("", total=None)
+
+        def show(outcome: Outcome) -> None:
+            bar.update(task, completed=outcome.documents)
+
+        outcome = tag_shards(files, remote, cutting, folder, address=address, workers=workers, progress=show)
+    if outcome.before:
+        print_step(f"{outcome.before:,} documents were tagged before")
+    _print_written(outcome.documents, out, outcome.made_whole, question.language is not None and not folder.assertions)
+    _print_skipped(outcome.skipped)
+    _print_hidden(outcome.hidden, question.redact)
 
 
 def _rules(language: str) -> str:
@@ -192,10 +249,8 @@ def _print_entities(tagged: Tagged, run: Run) -> None:
     print_table(columns, [[f"{v:.3f}" if isinstance(v, float) else str(v) for v in row] for row in written])
 
 
-def _write(output: Output, texts: Iterator[Text], answers: Callable[[Iterator[Text]], Iterator[Tagged]]) -> None:
+def _write(output: Output, texts: Iterator[Text], answers: Answers) -> None:
     """Write all documents that are not in the output yet."""
-    from itertools import islice
-
     from rich.progress import MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
     columns = (SpinnerColumn(), TextColumn("documents"), MofNCompleteColumn(), TimeElapsedColumn())
@@ -210,10 +265,14 @@ def _write(output: Output, texts: Iterator[Text], answers: Callable[[Iterator[Te
             if time.monotonic() - kept > _KEEP_SECONDS:
                 output.keep()
                 kept = time.monotonic()
-    print_line(f"{output.documents:,} documents tagged: {output.path}", wrap=False)
-    if output.made_whole:
-        print_step(f"{output.made_whole:,} discontinuous mentions are written whole: the format has no parts")
-    if output.leaves_out_assertions:
+    _print_written(output.documents, output.path, output.made_whole, output.leaves_out_assertions)
+
+
+def _print_written(documents: int, place: str | Path, made_whole: int, leaves_out_assertions: bool) -> None:
+    print_line(f"{documents:,} documents tagged: {place}", wrap=False)
+    if made_whole:
+        print_step(f"{made_whole:,} discontinuous mentions are written whole: the format has no parts")
+    if leaves_out_assertions:
         print_step("assertions and sections are not written: the format has no place for them")
 
 

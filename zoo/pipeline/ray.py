@@ -3,21 +3,17 @@
 from __future__ import annotations
 
 import contextlib
-import signal
-import socket
-import threading
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from zoo.errors import ZooError
 from zoo.pipeline.context import Context
 from zoo.pipeline.progress import Reporter, StageProgress
 from zoo.pipeline.schedule import Failure, Schedule
 from zoo.pipeline.stage import Stage
 from zoo.pipeline.worker import try_stage
+from zoo.scale.cluster import joined
 
-_CONNECT_SECONDS = 10
 _RETRIES = 3
 """A task whose node or process is lost is run again so often; it goes on from what the shared folder holds."""
 
@@ -45,29 +41,8 @@ class RayEngine:
         Raises:
             ZooError: Ray is not installed, or there is no cluster at the address.
         """
-        try:
-            import ray
-        except ModuleNotFoundError:
-            raise ZooError("the engine ray is not installed", fix="pip install 'biomedical-ner-zoo[ray]'") from None
-        started_here, on_sigterm = not ray.is_initialized(), signal.getsignal(signal.SIGTERM)
-        try:
-            _check_reachable(self.address)
-            ray.init(address=self.address, log_to_driver=False, configure_logging=False, ignore_reinit_error=True)
-        except Exception as error:  # noqa: BLE001 - Ray raises plain Exceptions, of a node that is slow to start too
-            about, where, fix = (
-                (f"no Ray cluster at {self.address}", "--address", "`ray start --head`, and give its HOST:PORT")
-                if self.address
-                else ("Ray does not start on this machine", None, "try again, or `ray stop` what is left of others")
-            )
-            said = str(error).strip().splitlines() or [type(error).__name__]
-            raise ZooError(f"{about}: {said[0]}", where=where, fix=fix) from None
-        if threading.current_thread() is threading.main_thread():
-            signal.signal(signal.SIGTERM, on_sigterm)  # Ray has put its own in the place
-        try:
+        with joined(self.address) as ray:
             self._run(ray, schedule, replace(context, alone=False), reporter)
-        finally:
-            if started_here:
-                ray.shutdown()
 
     def _run(self, ray: Any, schedule: Schedule, context: Context, reporter: Reporter) -> None:  # noqa: ANN401
         gpus = self.gpus if self.gpus is not None else float(ray.cluster_resources().get("GPU", 0) > 0)
@@ -91,20 +66,6 @@ class RayEngine:
             else:
                 schedule.done(stage)
                 reporter.done(stage.id, outcome)
-
-
-def _check_reachable(address: str | None) -> None:
-    """Ask for a connection first: Ray itself keeps trying for minutes.
-
-    Raises:
-        OSError: Nobody listens there.
-        ValueError: It is not HOST:PORT.
-    """
-    if address and address != "auto" and "://" not in address:
-        host, _, port = address.rpartition(":")
-        if not host or not port.isdigit():
-            raise ValueError("an address is HOST:PORT or auto")
-        socket.create_connection((host, int(port)), timeout=_CONNECT_SECONDS).close()
 
 
 def _work(stage: Stage, context: Context, cpus: float) -> str | Failure:

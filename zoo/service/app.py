@@ -42,6 +42,7 @@ _REFUSALS: dict[int | str, dict[str, object]] = {
     400: {"model": Problem, "description": "The body is no JSON"},
     401: {"model": Problem, "description": "No key, or an unknown one"},
     404: {"model": Problem, "description": "No such model"},
+    409: {"model": Problem, "description": "Models do not come and go here"},
     413: {"model": Problem, "description": "Too large"},
     422: {"model": Problem, "description": "A field is missing, misspelt, or of another type"},
     429: {"model": Problem, "description": "Too much waits: come again after Retry-After seconds"},
@@ -61,6 +62,7 @@ class Service:
         limits: What it takes.
         metrics: What it counts.
         keys: Who may ask; None: anyone.
+        fixed: Whether models neither come nor go while it runs.
         stopping: Whether it was told to stop: it is not ready for more then.
     """
 
@@ -69,10 +71,13 @@ class Service:
     limits: Limits
     metrics: Metrics
     keys: Keys | None = None
+    fixed: bool = False
     stopping: bool = False
 
     @classmethod
-    def of(cls, shelf: Shelf, limits: Limits, keys: Keys | None = None, *, threads: int = 1) -> Service:
+    def of(
+        cls, shelf: Shelf, limits: Limits, keys: Keys | None = None, *, threads: int = 1, fixed: bool = False
+    ) -> Service:
         """A service of some models.
 
         Args:
@@ -80,6 +85,7 @@ class Service:
             limits: What it takes.
             keys: Who may ask; None: anyone.
             threads: Batches at a time.
+            fixed: Whether models neither come nor go while it runs.
         """
         metrics = Metrics(lambda: batcher.waiting_tokens, lambda: len(shelf.loaded))
         batcher = Batcher(
@@ -88,7 +94,7 @@ class Service:
             threads=threads,
             on_batch=metrics.batch,
         )
-        return cls(shelf, batcher, limits, metrics, keys)
+        return cls(shelf, batcher, limits, metrics, keys, fixed)
 
     def models(self, request: TagRequest) -> list[Model]:
         """The models that a request names, or the only one.
@@ -240,9 +246,14 @@ def create_app(service: Service) -> Gate:
         loaded = service.shelf.loaded
         return ModelList(models=[_info(name, loaded.get(name)) for name in service.shelf.sources])
 
+    def refuse_if_fixed() -> None:
+        if service.fixed:
+            raise _refusal(409, "models do not come and go here", "name them when the service starts")
+
     @app.post("/v1/models/{name}/load")
     async def load(name: ModelName) -> ModelInfo:
         """Load a model of the allow-list."""
+        refuse_if_fixed()
         if name not in service.shelf.sources:
             raise _refusal(404, "no such model", "GET /v1/models lists them")
         try:
@@ -255,6 +266,7 @@ def create_app(service: Service) -> Gate:
     @app.post("/v1/models/{name}/unload")
     async def unload(name: ModelName) -> ModelInfo:
         """Drop a model from memory; requests under way are answered."""
+        refuse_if_fixed()
         try:
             await anyio.to_thread.run_sync(service.shelf.unload, name)
         except KeyError:

@@ -155,12 +155,14 @@ class Client:
     def _check(self, answer: httpx2.Response) -> None:
         if not answer.is_error:
             return
+        passing = answer.status_code in _PASSING
         try:
             said = answer.json()
             what, fix = str(said["error"]), said.get("fix")
         except (ValueError, KeyError, TypeError, AttributeError):
             what, fix = f"HTTP {answer.status_code}", None
-        if answer.status_code in _PASSING:
+            passing |= answer.status_code >= 500  # said by a proxy, of a service that is gone for a while
+        if passing:
             seconds = answer.headers.get("Retry-After", "")
             raise _AgainError(what, float(seconds) if seconds.isdigit() else None)
         raise ZooError(what, where=f"{self._address}{answer.url.path}", fix=fix)

@@ -75,14 +75,9 @@ class Shelf:
     Args:
         sources: Name -> folder or Hub id. Weights are loaded from safetensors alone.
         open_linker: Gives what links the entities of a model, from its folder or Hub id and itself; None: nothing does.
-
-    Raises:
-        ZooError: There is none.
     """
 
     def __init__(self, sources: Mapping[str, str], open_linker: OpenLinker | None = None) -> None:
-        if not sources:
-            raise ZooError("no model to serve", fix="zoo serve --model DIR_OR_ID")
         self.sources, self._open_linker = dict(sources), open_linker
         self._pool = Pool(pickles=False)
         self._loaded: dict[str, Model] = {}
@@ -139,8 +134,10 @@ def named_sources(models: Sequence[str]) -> dict[str, str]:
     """Names of models by what `--model` says: `NAME=DIR_OR_ID`, or the last part of the folder or Hub id.
 
     Raises:
-        ZooError: Two have one name, or a name is none for an address.
+        ZooError: There is none, two have one name, or a name is none for an address.
     """
+    if not models:
+        raise ZooError("no model to serve", fix="zoo serve --model DIR_OR_ID")
     sources: dict[str, str] = {}
     for model in models:
         name, equals, source = model.partition("=")

@@ -61,6 +61,7 @@ def tag_stream(
     batch_tokens: int | None = None,
     precision: Precision = "float32",
     buffer_tokens: int = BUFFER_TOKENS,
+    merge_tokens: int = MERGE_TOKENS,
     progress: Callable[[int], None] | None = None,
 ) -> Iterator[Tagged]:
     """Tag documents one after another; the answers are those of `Tagger.tag`.
@@ -71,6 +72,8 @@ def tag_stream(
         batch_tokens: Padded tokens in one forward pass; None: what suits the device.
         precision: Number format to compute in, as for `Tagger.tag`.
         buffer_tokens: Tokens that are collected before models run.
+        merge_tokens: From so many in a buffer on, the weights are made ready first; 0: always, so that scores are the
+            same to the last digit however the documents are divided.
         progress: Called with the number of windows done after each batch.
 
     Yields:
@@ -83,7 +86,9 @@ def tag_stream(
     for number, tagger in enumerate(taggers):
         groups.setdefault((id(tagger.base), tagger.window_tokens, tagger.stride_tokens), []).append(number)
     streams = [
-        _tag_group([taggers[number] for number in group], copy, batch_tokens, precision, buffer_tokens, progress)
+        _tag_group(
+            [taggers[number] for number in group], copy, batch_tokens, precision, buffer_tokens, merge_tokens, progress
+        )
         for group, copy in zip(groups.values(), tee(texts, len(groups)), strict=True)
     ]
     places = [number for group in groups.values() for number in group]
@@ -98,6 +103,7 @@ def _tag_group(
     batch_tokens: int | None,
     precision: Precision,
     buffer_tokens: int,
+    merge_tokens: int,
     progress: Callable[[int], None] | None,
 ) -> Iterator[Tagged]:
     """By models that read the same windows."""
@@ -111,11 +117,11 @@ def _tag_group(
             buffer.append((document, document.slot(), window))
             size += len(window)
             if size >= buffer_tokens:
-                _run(taggers, buffer, batch_tokens, precision, progress)
+                _run(taggers, buffer, batch_tokens, precision, merge_tokens, progress)
                 buffer, size = [], 0
         document.complete = True
         yield from _finished(opened, taggers)
-    _run(taggers, buffer, batch_tokens, precision, progress)
+    _run(taggers, buffer, batch_tokens, precision, merge_tokens, progress)
     yield from _finished(opened, taggers)
 
 
@@ -154,10 +160,11 @@ def _run(
     buffer: Sequence[tuple[_Open, int, Window]],
     batch_tokens: int | None,
     precision: Precision,
+    merge_tokens: int,
     progress: Callable[[int], None] | None,
 ) -> None:
     windows = [window for _, _, window in buffer]
-    merge = sum(map(len, windows)) >= MERGE_TOKENS
+    merge = sum(map(len, windows)) >= max(1, merge_tokens)
     heads = [head for tagger in taggers for head in tagger.heads]
     together = find_entities(
         heads, windows, batch_tokens=batch_tokens, precision=precision, merge=merge, progress=progress
