@@ -7,7 +7,6 @@ or written otherwise is asked of the tokenizer itself: page and Python agree, wh
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Iterable, Iterator
 from itertools import chain
 from typing import TYPE_CHECKING, Any
@@ -19,7 +18,8 @@ if TYPE_CHECKING:
 
 _HANGUL = range(0xAC00, 0xD7A4)
 """Syllables, which decompose by rule."""
-_SURROGATES = range(0xD800, 0xE000)
+_CHARACTERS = (range(0xD800), range(0xE000, 0x40000), range(0xE0000, 0x110000))
+"""All but surrogates and the planes that hold nothing."""
 _PARTS = {"normalizer": "BertNormalizer", "pre_tokenizer": "BertPreTokenizer", "model": "WordPiece"}
 
 
@@ -66,7 +66,7 @@ def _characters(backend: Any) -> dict[str, Any]:  # noqa: ANN401 - of tokenizers
     A range is two numbers, its first character and the one past its last.
     """
     dropped, blank, apart, written, punctuation = [], [], [], {}, []
-    for code in chain(range(_SURROGATES.start), range(_SURROGATES.stop, sys.maxunicode + 1)):
+    for code in chain(*_CHARACTERS):
         character = chr(code)
         normal = backend.normalizer.normalize_str(character)
         if normal == "":

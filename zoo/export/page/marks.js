@@ -23,8 +23,8 @@ export function label(type, colors) {
   return element;
 }
 
-/** Show a text of code points with entities, in their order, inside an element. */
-export function showText(element, text, entities, colors) {
+/** Show a text of code points with entities inside an element; `nameOf` has the names of models by number. */
+export function showText(element, text, entities, colors, nameOf) {
   const marks = stack(entities);
   const borders = [...new Set([0, text.length, ...marks.flatMap(({ start, end }) => [start, end])])].sort((a, b) => a - b);
   element.replaceChildren();
@@ -42,7 +42,7 @@ export function showText(element, text, entities, colors) {
     const ending = covering.filter((mark) => mark.end === end).sort((a, b) => b.start - a.start);
     for (const mark of ending) {
       const own = label(mark.type, colors);
-      own.title = `${mark.model}, score ${mark.score.toFixed(3)}`;
+      own.title = `${nameOf(mark.number)}, score ${mark.score.toFixed(3)}`;
       underline(own, covering.filter((other) => other.end > end), colors);
       own.style.backgroundColor = colors.get(mark.type);
       element.append(own);

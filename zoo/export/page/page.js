@@ -8,6 +8,7 @@ const status = byId("status");
 const settings = await (await fetch("export.json")).json();
 const { models, example } = settings;
 const colors = colorsOf(models);
+const shortNames = withoutCommonStart(models.map((model) => model.name));
 let asked = 0, running = null;
 
 // A worker from an address of its own would not be bound by the policy of this page; one made here is.
@@ -21,6 +22,13 @@ worker.onmessage = ({ data }) => {
   else if (data.id === running?.id) progress(data);
 };
 worker.onerror = (event) => say(`This browser cannot run the models: ${event.message ?? "no module workers"}`, true);
+
+/** Names without what all begin with, up to a `/` or `-`; a single one stays whole. */
+function withoutCommonStart(names) {
+  const ends = [...names[0].matchAll(/[/-]/g)].map((match) => match.index + 1).reverse();
+  const cut = names.length > 1 && ends.find((end) => names.every((name) => name.startsWith(names[0].slice(0, end))));
+  return names.map((name) => name.slice(cut || 0));
+}
 
 function say(words, failed = false) {
   status.textContent = words;
@@ -37,9 +45,9 @@ function progress({ kind, number, done, windows, entities }) {
   const { chosen, text, began } = running;
   if (kind === "step") {
     const part = windows > 1 ? `, part ${done + 1} of ${windows}` : "";
-    say(`Reading with ${models[number].name}${part} (${chosen.indexOf(number) + 1} of ${chosen.length}) …`);
+    say(`Reading with ${shortNames[number]}${part} (${chosen.indexOf(number) + 1} of ${chosen.length}) …`);
   } else if (kind === "found") {
-    running.found.push(...entities.map((entity) => ({ ...entity, model: models[number].name })));
+    running.found.push(...entities.map((entity) => ({ ...entity, number })));
     show(text, running.found, chosen);
   } else {
     say(`${running.found.length} found in ${((performance.now() - began) / 1000).toFixed(1)} s.`);
@@ -52,15 +60,15 @@ function show(text, found, chosen) {
   const characters = codePoints(text);
   const words = ({ start, end }) => characters.slice(start, end).join("");
   const ordered = [...found].sort((a, b) => a.start - b.start || b.end - a.end);
-  showText(byId("marked"), characters, ordered, colors);
+  showText(byId("marked"), characters, ordered, colors, (number) => shortNames[number]);
   const types = [...new Set(chosen.flatMap((number) => models[number].types))].sort();
   byId("legend").replaceChildren(...types.map((type) =>
     make("li", {}, label(type, colors), ` ${found.filter((entity) => entity.type === type).length}`)));
   byId("rows").replaceChildren(...ordered.map((entity) => make("tr", {},
     make("td", {}, words(entity)), make("td", {}, entity.type), make("td", {}, `${entity.start}–${entity.end}`),
-    make("td", {}, entity.score.toFixed(3)), make("td", {}, entity.model))));
-  const entities = found.map(({ start, end, type, score, model }) =>
-    ({ start, end, type, text: words({ start, end }), score: Number(score.toFixed(4)), model }));
+    make("td", {}, entity.score.toFixed(3)), make("td", { title: models[entity.number].name }, shortNames[entity.number]))));
+  const entities = found.map(({ start, end, type, score, number }) =>
+    ({ start, end, type, text: words({ start, end }), score: Number(score.toFixed(4)), model: models[number].name }));
   byId("json").textContent = JSON.stringify({ text: characters.join(""), entities }, null, 2);
   byId("result").hidden = false;
 }
@@ -96,11 +104,12 @@ byId("copy").addEventListener("click", async () => {
 byId("models").replaceChildren(...models.map((model, number) => {
   const box = make("input", { type: "checkbox", value: number, checked: "" });
   return make("label", {}, box,
-    make("span", {}, make("b", {}, model.name), make("span", { class: "fine" }, model.types.join(", "))));
+    make("span", {}, make("b", { title: model.name }, shortNames[number]), make("span", { class: "fine" }, model.types.join(", "))));
 }));
 byId("licences").replaceChildren(...[settings.base, ...models].map((part) =>
   make("li", {}, make("b", {}, part.name), `: ${part.license}`,
-    ...part.notes.map((note) => make("div", {}, note)),
+    ...part.notes.filter((note) => part === settings.base || !settings.base.notes.includes(note))
+      .map((note) => make("div", {}, note)),
     ...(part.obstacle ? [make("div", { class: "warning" }, `Not to be passed on: ${part.obstacle}`)] : []))));
 byId("text").value ||= example;
 if (status.textContent.includes("not running")) say("Loading the models …");
