@@ -25,7 +25,7 @@ from zoo.cli import app
 from zoo.registry.loader import load_registry
 
 ONLY_READ = ("# with a ", "# it takes minutes", "# it opens in", "# it runs until")
-ELSEWHERE = {"serving.md": "tests/service/test_service.py"}
+ELSEWHERE = {"serving.md": "tests/service/test_service.py", "browser.md": "tests/export/test_web.py"}
 """Pages whose blocks another test runs."""
 NOT_OURS = {"make", "pip", ".", "docker", "cp"}
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import subprocess
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from tests import records
 from tests.adapters import save_adapter, save_base, save_heads
+from tests.conftest import ROOT
 from tests.export.conftest import stub_package
+from tests.in_process import Zoo
 from tests.tiny import save_tiny_backbone
 from zoo.errors import ZooError
 from zoo.export import web
@@ -64,7 +68,7 @@ def test_one_graph_computes_what_each_adapter_does(adapters: list[Path], stub_pa
 
 def test_weights_are_stored_in_one_byte(stub_page: Path, adapters: list[Path]) -> None:
     weights = (adapters[0].parent / "base" / "model.safetensors").stat().st_size
-    assert (stub_page / GRAPH_FILE).stat().st_size < weights / 2  # of so small a model, nodes are much
+    assert (stub_page / GRAPH_FILE).stat().st_size < 0.6 * weights  # of so small a model, nodes are much
 
 
 def test_several_heads_of_one_adapter(registry: Registry, tmp_path: Path) -> None:
@@ -88,8 +92,7 @@ def test_licences_of_base_and_adapters(license: str, adapters: list[Path], regis
     corpus = registry.corpora["ncbi-disease"]
     stated = corpus.license.model_copy(update={"spdx": license})
     corpora = {**registry.corpora, "ncbi-disease": corpus.model_copy(update={"license": stated})}
-    changed = registry.model_copy(update={"corpora": corpora}) if hasattr(registry, "model_copy") else None
-    changed = changed or __import__("dataclasses").replace(registry, corpora=corpora)
+    changed = replace(registry, corpora=corpora)
     result = records.result(
         checkpoint_id=checkpoint.id, backbone="minilm-l6", corpus="ncbi-disease", repo_id="openmed/minilm-l6-ncbi"
     )
@@ -117,7 +120,7 @@ class TestRefusals:
         shutil.copytree(adapters[0], tmp_path / "scaled")
         config = json.loads((tmp_path / "scaled" / "adapter_config.json").read_text())
         (tmp_path / "scaled" / "adapter_config.json").write_text(json.dumps({**config, "lora_bias": True}))
-        with pytest.raises(ZooError, match="plain LoRA on linear layers only|cannot load"):
+        with pytest.raises(ZooError, match="plain LoRA on linear layers only"):
             write([tmp_path / "scaled"], registry, tmp_path / "page")
 
     def test_what_computes_something_else(
@@ -125,7 +128,7 @@ class TestRefusals:
     ) -> None:
         pack = web.AdapterGraph.pack
         monkeypatch.setattr(web.AdapterGraph, "pack", lambda self, addition: pack(self, addition) * 1.01)
-        with pytest.raises(ZooError, match="the page's form of .* differs from the original"):
+        with pytest.raises(ZooError, match=r"the page's form of .* differs from the original"):
             write([adapters[0]], registry, tmp_path / "page")
         assert not (tmp_path / "page").exists()
 
@@ -142,7 +145,24 @@ class TestRefusals:
             find_runtime(tmp_path / "nothing.tgz", tmp_path, options)
 
 
-def test_the_command(
+def test_the_documented_command(
+    zoo: Zoo, adapters: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With the stub in the place of the runtime, which is fetched."""
+    monkeypatch.setattr("zoo.export.runtime.find_runtime", lambda *_: stub_package(tmp_path))
+    page = (ROOT / "docs" / "browser.md").read_text(encoding="utf-8")
+    (command,) = re.findall(r"```sh\nzoo (.*)\n```", page)
+    for name, adapter in zip(("sample-disease", "sample-chemical"), adapters, strict=True):
+        shutil.copytree(adapter, tmp_path / "builds" / "checkpoints" / "minilm-l6" / name / "adapter")
+    done = zoo(*command.split())
+    lines = done.stdout.splitlines()
+    assert [line.split()[0] for line in lines[:3]] == ["model", "sample-disease", "sample-chemical"]
+    assert sum(line.startswith("do not pass the page on: ") for line in lines) == 3
+    assert "python -m http.server --directory page " in lines[-1] and "python -m http.server --directory page/" in page
+    assert (tmp_path / "page" / "adapters" / "1.bin").is_file()
+
+
+def test_refused_commands(
     zoo_process: Callable[..., subprocess.CompletedProcess[str]], adapters: list[Path], tmp_path: Path
 ) -> None:
     (tmp_path / "full").mkdir()
