@@ -53,14 +53,14 @@ def test_one_graph_computes_what_each_adapter_does(adapters: list[Path], stub_pa
     texts = sample_texts()[:10]
     for adapter, model in zip(adapters, record.models, strict=True):
         (agreement,) = model.agreement
-        assert agreement.entities > 500 and agreement.share and agreement.share > 0.8
+        assert agreement.entities > 300 and agreement.share and agreement.share > 0.9
         assert 0 < agreement.max_logit_difference < 1
         original = Tagger.load(adapter)
         run = open_graph(stub_page / GRAPH_FILE, stub_page / model.file)
         alone = graph_tagger(original, run, model.heads)
         assert alone.tag(texts) == alone.tag(texts, batch_tokens=1)  # nothing hangs on what else is in a batch
         ours, theirs = ({e.key for found in tagger.tag(texts) for e in found} for tagger in (alone, original))
-        assert len(ours & theirs) > 0.8 * len(ours | theirs)
+        assert len(ours & theirs) > 0.9 * len(ours | theirs) > 50
     names = {path.name for path in stub_page.iterdir()}
     assert {"index.html", "README.md", "page.js", "base.onnx", "tokenizer.json"} <= names
     assert str(adapters[0].parent) not in (stub_page / "export.json").read_text()

@@ -1,14 +1,15 @@
 """One graph in ONNX for all adapters of a base: weights in int8, and what an adapter adds as an input of the graph.
 
-Weights are stored in int8, a scale a row, and multiplied in float32: onnxruntime widens them once, when it opens the
-file. With activations quantized too, what is found would hang on the last bits of a processor's float32; the page must
-find what Python finds.
+Weights are stored in int8, a scale for each 32 of them, and multiplied in float32: onnxruntime widens them once, when
+it opens the file. With activations quantized too, what is found would hang on the last bits of a processor's float32;
+the page must find what Python finds.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from math import gcd
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -27,6 +28,8 @@ from zoo.tagging.models import Base, Member
 from zoo.tagging.tagger import Tagger
 
 Matrices = tuple[torch.Tensor, torch.Tensor]
+_BLOCK = 32
+"""Weights that share a scale, fewer where a dimension is no multiple of it."""
 
 
 @dataclass(frozen=True)
@@ -140,7 +143,7 @@ def write_adapter_graph(graph: AdapterGraph, size: int, path: Path) -> None:
 
 
 class _Linear(torch.nn.Module):
-    """`x W + bias`, and `x A' B'` of the adapter; W is float32 [K, N], or int8 with a scale [N]."""
+    """`x W + bias`, and `x A' B'` of the adapter; W is float32 [K, N], or int8 [blocks, block, N]."""
 
     def __init__(self, layer: torch.nn.Linear, values: dict[str, torch.Tensor], low: tuple[str, str] | None) -> None:
         super().__init__()
@@ -150,11 +153,11 @@ class _Linear(torch.nn.Module):
         self.bias, self._values, self._low = layer.bias, values, low
 
     def quantize(self) -> None:
-        self.scale = self.weight.abs().amax(0) / 127
-        self.weight = _rounded(self.weight, self.scale)
+        size = gcd(len(self.weight), _BLOCK)
+        self.weight, self.scale = _rounded(self.weight.reshape(-1, size, self.weight.shape[1]), 1)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        weight = self.weight if self.scale is None else self.weight.float() * self.scale
+        weight = self.weight if self.scale is None else (self.weight.float() * self.scale.float()).flatten(0, 1)
         y = x @ weight
         if self.bias is not None:
             y = y + self.bias
@@ -165,7 +168,7 @@ class _Linear(torch.nn.Module):
 
 
 class _Embedding(torch.nn.Module):
-    """Rows of a table, float32 [V, H], or int8 with a scale [V, 1]."""
+    """Rows of a table, float32 [V, H], or int8 [V, blocks, block]."""
 
     def __init__(self, layer: torch.nn.Embedding) -> None:
         super().__init__()
@@ -174,15 +177,20 @@ class _Embedding(torch.nn.Module):
         self.register_buffer("scale", None)
 
     def quantize(self) -> None:
-        self.scale = self.weight.abs().amax(1, keepdim=True) / 127
-        self.weight = _rounded(self.weight, self.scale)
+        size = gcd(self.weight.shape[1], _BLOCK)
+        self.weight, self.scale = _rounded(self.weight.reshape(len(self.weight), -1, size), 2)
 
     def forward(self, ids: torch.Tensor) -> torch.Tensor:
-        return self.weight[ids] if self.scale is None else self.weight[ids].float() * self.scale[ids]
+        if self.scale is None:
+            return self.weight[ids]
+        return (self.weight[ids].float() * self.scale[ids].float()).flatten(-2)
 
 
-def _rounded(weight: torch.Tensor, scale: torch.Tensor) -> torch.Tensor:
-    return (weight / scale.clamp_min(torch.finfo(torch.float32).tiny)).round().to(torch.int8)
+def _rounded(weight: torch.Tensor, block: int) -> Matrices:
+    """Weights in int8, and the scale of each block, float16; dimension `block` runs through a block."""
+    largest = weight.abs().amax(block, keepdim=True) / 127
+    scale = largest.clamp_min(torch.finfo(torch.float16).tiny).half()
+    return (weight / scale.float()).round().clamp(-127, 127).to(torch.int8), scale
 
 
 class _Head(torch.nn.Module):
