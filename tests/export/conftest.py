@@ -48,6 +48,12 @@ def nasty_texts(number: int) -> list[str]:
     """Texts of what is hard: other scripts, marks, what is invisible, lists, names of special tokens, long words."""
     chance = random.Random(23)
     joined = ["".join(chance.choices(PIECES, k=chance.randint(1, 5))) for _ in range(number // 2)]
+    words = [word for text in TEXTS[:6] for word in text.split() if word.isalpha()]
+    for _ in range(number // 5):
+        lines = (" ".join(chance.choices(words, k=chance.randint(1, 2))) for _ in range(chance.randint(2, 6)))
+        joined.append(
+            "".join(chance.choice(("", "", "- ", "2) ")) + line + chance.choice("\n\n\v\u2028") for line in lines)
+        )
     letters = "".join(PIECES)
     mixed = ["".join(chance.choices(letters, k=chance.randint(1, 120))) for _ in range(number - number // 2)]
     return ["", *PIECES, *joined, *mixed]
