@@ -26,6 +26,7 @@ from zoo.registry.loader import load_registry
 
 ONLY_READ = ("# with a ", "# it takes minutes", "# it opens in", "# it runs until")
 ELSEWHERE = {
+    "browser.md": "tests/export/test_web.py",
     "corrections.md": "tests/leaderboard/test_corrections.py",
     "scale-out.md": "tests/scale/test_page.py",
     "serving.md": "tests/service/test_service.py",

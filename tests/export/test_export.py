@@ -349,7 +349,7 @@ class TestRefusals:
             ({"merged": tmp_path / "a" / "b", "onnx": tmp_path / "a"}, "folders apart"),
         ):
             with pytest.raises(ZooError, match=message):
-                export("tiny-bert/tiny", **options)
+                export(["tiny-bert/tiny"], **options)
 
 
 def test_share_of_nothing() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -94,10 +94,6 @@ def write_graph(tagger: Tagger, path: Path) -> None:
     """
     import torch
 
-    size = sum(parameter.numel() * 4 for parameter in tagger.model.parameters())
-    if size > LARGEST_BYTES:
-        raise ZooError(f"the model has {size / 1e9:.1f} GB of weights, and an ONNX file at most 2", fix="use --merged")
-
     class Logits(torch.nn.Module):
         def __init__(self, model: PreTrainedModel) -> None:
             super().__init__()
@@ -107,21 +103,51 @@ def write_graph(tagger: Tagger, path: Path) -> None:
             logits: torch.Tensor = self.model(input_ids=input_ids, attention_mask=attention_mask).logits
             return logits
 
-    free = {0: "batch", 1: "length"}
+    free = {name: {0: "batch", 1: "length"} for name in _INPUTS}
+    trace(Logits(tagger.model), _example(tagger), free, path)
+
+
+def trace(
+    module: torch.nn.Module,
+    example: tuple[torch.Tensor, ...],
+    inputs: Mapping[str, dict[int, str]],
+    path: Path,
+    *,
+    fold: bool = True,
+) -> None:
+    """Trace a module with a `model` of transformers in it; its output are `logits`.
+
+    Args:
+        module: Gives logits.
+        example: What it is called with.
+        inputs: Names of the inputs, with the dimensions that are free; those of the logits are those of the first.
+        path: File to write.
+        fold: Compute at once what no input has a part in.
+
+    Raises:
+        ZooError: The model is too large for one file, or an operation has no counterpart in ONNX.
+    """
+    import torch
+
+    tensors = (*module.parameters(), *module.buffers())
+    size = sum(tensor.numel() * tensor.element_size() for tensor in tensors)
+    if size > LARGEST_BYTES:
+        raise ZooError(f"the model has {size / 1e9:.1f} GB of weights, and an ONNX file at most 2", fix="use --merged")
     try:
         with _quiet(), torch.no_grad():
             torch.onnx.export(
-                Logits(tagger.model).eval(),
-                _example(tagger),
+                module.eval(),
+                example,
                 str(path),
                 dynamo=False,
                 opset_version=OPSET,
-                input_names=list(_INPUTS),
+                do_constant_folding=fold,
+                input_names=list(inputs),
                 output_names=["logits"],
-                dynamic_axes=dict.fromkeys((*_INPUTS, "logits"), free),
+                dynamic_axes={**inputs, "logits": next(iter(inputs.values()))},
             )
     except (RuntimeError, TypeError, ValueError) as error:
-        name = type(tagger.model).__name__
+        name = type(module.model).__name__
         raise ZooError(f"{name} cannot be exported to ONNX: {str(error).strip().splitlines()[0]}") from None
 
 

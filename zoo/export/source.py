@@ -41,6 +41,13 @@ class ExportSource:
     card: Path | None
     no_card: str
 
+    @property
+    def name(self) -> str:
+        """What it is called: on the Hub, or its folder."""
+        result, folder = self.record(), Path(self.model)
+        own = (folder.parent if folder.name == "adapter" else folder).name if folder.is_dir() else self.model
+        return result.repo_id if result else own
+
     def record(self) -> Result | None:
         """Its `result.json`, read."""
         return load_result(self.result) if self.result else None
@@ -191,6 +198,11 @@ def _card_obstacle(result: Result | None, card: Path | None, registry: Registry)
     """Why a card is not passed on; empty: it is."""
     if result is None or card is None:
         return f"there is no {RESULT_FILE if result is None else CARD_FILE} beside the model"
+    return publication_obstacle(result, registry)
+
+
+def publication_obstacle(result: Result, registry: Registry) -> str:
+    """Why the licences forbid that a model is passed on to everybody; empty: they allow it."""
     if not result.publishable:
         return "its result.json says that it may not be published"
     if result.backbone in registry.backbones and result.corpus in registry.corpora:
