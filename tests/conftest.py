@@ -20,7 +20,7 @@ os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
-pytest_plugins = ["tests.publishing"]
+pytest_plugins = ["tests.browser", "tests.publishing"]
 ROOT = Path(__file__).parents[1]
 
 

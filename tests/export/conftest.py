@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import functools
 import io
-import os
 import random
-import shutil
 import tarfile
 import threading
 from collections.abc import Iterator, Sequence
@@ -23,7 +21,6 @@ from zoo.export.runtime import RUNTIME_FILES
 from zoo.export.source import ExportSource
 from zoo.registry.loader import load_registry
 
-BROWSER = os.environ.get("ZOO_CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome")
 PIECES = (
     *TEXTS[:3],
     "aspirin\nibuprofen\nmetformin\n",
@@ -116,15 +113,3 @@ def serve(folder: Path) -> Iterator[str]:
     finally:
         server.shutdown()
         server.server_close()
-
-
-@pytest.fixture(scope="session")
-def chromium() -> Iterator[Any]:
-    playwright = pytest.importorskip("playwright.sync_api", reason="the browser tests need playwright")
-    if BROWSER is None:
-        pytest.skip("no Chromium here (apt-get install chromium, or ZOO_CHROMIUM)")
-    with playwright.sync_playwright() as play:
-        arguments = ["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"]
-        browser = play.chromium.launch(executable_path=BROWSER, args=arguments)
-        yield browser
-        browser.close()

@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import io
 import json
-import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -19,8 +18,6 @@ from tests.linking.vocabulary import save_linker
 
 playwright = pytest.importorskip("playwright.sync_api", reason="the browser tests need playwright")
 pytest.importorskip("gradio", reason="the browser tests need gradio")
-BROWSER = os.environ.get("ZOO_CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome")
-pytestmark = pytest.mark.skipif(BROWSER is None, reason="no Chromium here (apt-get install chromium, or ZOO_CHROMIUM)")
 
 TEXT = "Patients with asthma took aspirin daily . The boy had severe migraine after ibuprofen ."
 ROW = "#board tbody tr.model"
@@ -74,15 +71,6 @@ def languages_server(built: Path, tmp_path_factory: pytest.TempPathFactory) -> I
     (folder / "board.json").write_text(json.dumps(board))
     with Server(folder, OMP_NUM_THREADS="1") as running:
         yield running
-
-
-@pytest.fixture(scope="session")
-def chromium() -> Iterator[Any]:
-    arguments = ["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"]
-    with playwright.sync_playwright() as play:
-        browser = play.chromium.launch(executable_path=BROWSER, args=arguments)
-        yield browser
-        browser.close()
 
 
 class Reader:

@@ -13,7 +13,7 @@ import pytest
 
 from tests.conftest import ROOT, TINY_SENTENCES
 from tests.in_process import Zoo
-from tests.leaderboard.test_browser import TEXT, Reader, chromium, pytestmark  # noqa: F401 - fixture and mark
+from tests.leaderboard.test_browser import TEXT, Reader
 from zoo.board.space import run_command, space_files
 from zoo.corpora.readers.brat import read_brat
 from zoo.modeling.windows import Entity
@@ -28,7 +28,7 @@ def corrections(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def reader(built: Path, corrections: Path, chromium: Any) -> Iterator[Reader]:  # noqa: F811
+def reader(built: Path, corrections: Path, chromium: Any) -> Iterator[Reader]:
     """The page that `zoo space --corrections` serves."""
     from space import Server
 
