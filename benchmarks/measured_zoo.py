@@ -5,11 +5,11 @@ r"""The zoo of real corpora: built over several sittings, kept as results alone,
     python benchmarks/measured_zoo.py keep builds/zoo       # what was built there otherwise
     python benchmarks/measured_zoo.py show
 
-`build` trains by the recipes of the repository what is not kept yet: the first seed of every checkpoint, the smallest
-corpora first, then two more seeds of the corpora up to NCBI-Disease's size. Each result goes to
-`benchmarks/results/zoo/seed-N/` at once (result, predictions packed, times where `zoo latency` measured them), so that
-another machine goes on. `show` writes `leaderboard/board.json`, which the Space shows, `benchmarks/results/zoo.md`,
-and the cards of the first seeds in `model_cards/`.
+`build` trains by the recipes of the repository what is not kept yet (the table says how each was trained): the first
+seed of every checkpoint, the smallest corpora first, then two more seeds of the corpora up to NCBI-Disease's size. Each
+result goes to `benchmarks/results/zoo/seed-N/` at once (result, predictions packed, times where `zoo latency` measured
+them), so that another machine goes on. `show` writes `leaderboard/board.json`, which the Space shows,
+`benchmarks/results/zoo.md`, and the cards of the first seeds in `model_cards/`.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +30,7 @@ from zoo.cards.render import render_base_card, render_card
 from zoo.errors import ZooError
 from zoo.evaluation.latency import LATENCY_FILE
 from zoo.evaluation.predictions import PREDICTIONS_FILE
-from zoo.evaluation.result import RESULT_FILE, find_results
+from zoo.evaluation.result import RESULT_FILE, Result, find_results
 from zoo.files import write_whole
 from zoo.registry.loader import Registry, load_registry
 
@@ -122,8 +122,9 @@ def show(registry: Registry) -> None:
             raise ZooError("no result is kept", where=KEPT, fix="build first")
         rows = refresh_board(folders[0], registry, folders[1:])
         shutil.copy(folders[0] / "board.json", ROOT / "leaderboard" / "board.json")
-        write_whole(KEPT.with_suffix(".md"), page(rows))
-        for result in find_results(folders[0]):
+        first = {result.checkpoint_id: result for result in find_results(folders[0])}
+        write_whole(KEPT.with_suffix(".md"), page(rows, first))
+        for result in first.values():
             checkpoint = registry.checkpoint(result.checkpoint_id)
             cards = {
                 result.repo_id: render_card(result, checkpoint, registry),
@@ -133,25 +134,28 @@ def show(registry: Registry) -> None:
                 write_whole(ROOT / "model_cards" / f"{repo_id.rpartition('/')[2]}.md", text)
 
 
-def page(rows: Sequence[dict[str, Any]]) -> str:
-    """The table."""
+def page(rows: Sequence[dict[str, Any]], first: Mapping[str, Result]) -> str:
+    """The table, with the training of the first seed of each checkpoint."""
     lines = [
         "# The measured zoo",
         "",
-        "Strict entity micro-F1 on the canonical test splits, in percent, by the recipes of the repository, without "
-        "pre-training or search; two shared CPU cores. Intervals are 95 % bootstraps over documents; with several "
-        "seeds the mean and its standard deviation. Made by `python benchmarks/measured_zoo.py show` of what "
-        "`... build` trained.",
+        "Strict entity micro-F1 on the canonical test splits, in percent, without pre-training or search; two shared "
+        "CPU cores. LoRA+ is the ratio of learning rates, 1 where there is none. Intervals are 95 % bootstraps over "
+        "documents; with several seeds the mean and its standard deviation. Made by `python "
+        "benchmarks/measured_zoo.py show` of what `... build` trained.",
         "",
-        "| checkpoint | test F1 | 95 % interval | seeds | dev F1 | trained | adapter MB | training s | Wh |",
-        "|---|---|---|---|---|---|---|---|---|",
+        "| checkpoint | test F1 | 95 % interval | seeds | dev F1 | epochs | LoRA+ | trained | adapter MB | training s "
+        "| Wh |",
+        "|---|---|---|---|---|---|---|---|---|---|---|",
     ]
     for row in rows:
+        finetune = first[row["checkpoint_id"]].recipe["finetune"]
         spread = f" ± {100 * row['test_micro_f1_std']:.2f}" if row["n_seeds"] > 1 else ""
         lines.append(
             f"| {row['checkpoint_id']} | **{100 * row['test_micro_f1']:.2f}**{spread} "
             f"| {100 * row['test_ci95_low']:.2f} to {100 * row['test_ci95_high']:.2f} | {row['n_seeds']} "
-            f"| {100 * row['dev_micro_f1']:.2f} | {100 * row['trained_share']:.2f} % "
+            f"| {100 * row['dev_micro_f1']:.2f} | {finetune['epochs']} | {finetune['loraplus_lr_ratio']:g} "
+            f"| {100 * row['trained_share']:.2f} % "
             f"| {row['adapter_bytes'] / 1e6:.2f} | {row['train_seconds']:.0f} | {row['energy_wh']:.1f} |"
         )
     return "\n".join(lines) + "\n"

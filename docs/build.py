@@ -52,6 +52,7 @@ def pages() -> Iterator[tuple[str, str, str]]:
     """Place on the site, file that it is read from in the repository, text."""
     for page in sorted((ROOT / "docs").glob("*.md")):
         yield page.name, f"docs/{page.name}", page.read_text(encoding="utf-8")
+    yield "tour.md", "docs/tour.md", notebook(ROOT / "docs" / "tour.ipynb")
     yield "reference/commands.md", "docs/reference/commands.md", commands()
     yield "reference/python.md", "docs/reference/python.md", python()
     yield "reference/result.md", "docs/reference/result.md", result()
@@ -77,7 +78,7 @@ def relinked(text: str, place: str, origin: str) -> str:
         image, words, target, anchor = match.groups()
         if re.match(r"[a-z]+:", target):
             return match[0]
-        file = posixpath.normpath(posixpath.join(posixpath.dirname(origin), target))
+        file = posixpath.normpath(posixpath.join(posixpath.dirname(origin), target)).replace(".ipynb", ".md")
         if file.startswith(("docs/", RESULTS, "benchmarks/README.md")) and file.endswith((".md", ".svg", ".png")):
             there = posixpath.relpath(_place(file), posixpath.dirname(place) or ".")
             return f"{image}[{words}]({there}{anchor or ''})"
@@ -86,6 +87,17 @@ def relinked(text: str, place: str, origin: str) -> str:
         return words if words.strip("`") == file else f"{words} (`{file}`)"
 
     return LINK.sub(turned, text)
+
+
+def notebook(file: Path) -> str:
+    """The cells of a notebook as a page."""
+    cells = json.loads(file.read_text(encoding="utf-8"))["cells"]
+    texts = ["".join(cell["source"]) for cell in cells]
+    code = [
+        f"```python\n{text}\n```" if cell["cell_type"] == "code" else text
+        for cell, text in zip(cells, texts, strict=True)
+    ]
+    return "\n\n".join(code) + "\n"
 
 
 def commands() -> str:

@@ -4,12 +4,15 @@
 
 The folder has `board.json`, and `checkpoints/` and `bases/` for the demo (an output folder of `zoo build` and
 `zoo board`). With `--board FILE` the board and the model page are those of another file, such as that of
-`leaderboard/`. Needs Chromium (`ZOO_CHROMIUM` says where). Writes `docs/images/{board,model,demo}-{light,dark}.png`.
+`leaderboard/`. Needs Chromium (`ZOO_CHROMIUM` says where). Writes
+`docs/images/{board,model,demo}-{light,dark}.png`, and `structure.json`: the names of tabs and controls that they show,
+by which a test sees that they are not out of date.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import shutil
 import sys
@@ -50,6 +53,16 @@ VIEWS: dict[str, Callable[[Any], None]] = {"board": board, "model": model, "demo
 """Tab -> what must be there before it is taken."""
 
 
+def structure(page: Any) -> dict[str, list[str]]:
+    """Names of the tabs of a page that is open, and of the controls that are to be seen."""
+    named = "elements => elements.filter(e => e.checkVisibility()).map(e => e.innerText.trim()).filter(Boolean)"
+    labels = page.locator("[data-testid=block-info], label > span").evaluate_all(named)
+    return {
+        "tabs": page.locator("#tabs > .tab-wrapper [role=tab]").evaluate_all(named),
+        "controls": sorted({label.partition("\n")[0] for label in labels}),
+    }
+
+
 def main() -> None:
     """Start the Space, open each tab, take it."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -74,6 +87,8 @@ def take(play: Any, url: str, tabs: tuple[str, ...], to: Path) -> None:
     """Take some tabs of a running Space."""
     executable = os.environ.get("ZOO_CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome")
     browser = play.chromium.launch(executable_path=executable, args=["--no-sandbox", "--disable-gpu"])
+    file = to / "structure.json"
+    seen = json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
     for scheme in SCHEMES:
         for tab in tabs:
             page = browser.new_page(viewport=SIZE, color_scheme=scheme)
@@ -82,8 +97,10 @@ def take(play: Any, url: str, tabs: tuple[str, ...], to: Path) -> None:
             VIEWS[tab](page)
             page.wait_for_timeout(800)  # fonts and transitions come to rest
             page.screenshot(path=to / f"{tab}-{scheme}.png")
+            seen[tab] = structure(page)
             page.close()
     browser.close()
+    file.write_text(json.dumps(seen, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

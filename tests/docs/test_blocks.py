@@ -6,6 +6,7 @@ do not end): the command line reads these without carrying them out, so that no 
 
 from __future__ import annotations
 
+import json
 import re
 import shlex
 import shutil
@@ -163,6 +164,16 @@ def test_other_blocks_run(page: Path, project: Path, monkeypatch: pytest.MonkeyP
                 file.parent.mkdir(exist_ok=True)
                 file.write_text(block)
                 assert load_registry(project / "overlay").corpora[data["id"]].types == data["types"]
+
+
+def test_the_notebook_runs(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ZOO_CACHE", str(project / "cache"))
+    cells = json.loads((ROOT / "docs" / "tour.ipynb").read_text(encoding="utf-8"))["cells"]
+    code = ["".join(cell["source"]) for cell in cells if cell["cell_type"] == "code"]
+    assert len(code) > 5 and not any(cell.get("outputs") for cell in cells)
+    names: dict[str, object] = {"__name__": "notebook"}
+    for cell in code:
+        exec(compile(cell, "tour.ipynb", "exec"), names)
 
 
 def test_messages_that_are_explained_are_those_of_the_code() -> None:

@@ -16,6 +16,7 @@ from tests.tiny import save_tiny_backbone
 ROOT = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT / "leaderboard"))
 sys.path.insert(0, str(ROOT / "benchmarks"))
+sys.path.insert(0, str(ROOT / "docs"))
 
 _CORPUS = """\
 id: {name}

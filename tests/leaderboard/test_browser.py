@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import shutil
+import struct
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -601,6 +602,19 @@ class TestConcepts:
 
 
 class TestEverywhere:
+    @pytest.mark.parametrize("tab", ["board", "model", "demo"])
+    def test_the_screenshots_show_the_page_as_it_is(self, tab: str, reader: Reader) -> None:
+        """`python docs/screenshots.py` takes them again; compared are names of tabs and controls, not pixels."""
+        import screenshots
+
+        taken = json.loads((screenshots.IMAGES / "structure.json").read_text(encoding="utf-8"))[tab]
+        page = reader.open(f"?tab={tab}")
+        screenshots.VIEWS[tab](page)
+        assert screenshots.structure(page) == taken
+        for scheme in screenshots.SCHEMES:
+            header = (screenshots.IMAGES / f"{tab}-{scheme}.png").read_bytes()[:24]
+            assert struct.unpack(">II", header[16:24]) == tuple(screenshots.SIZE.values())
+
     @pytest.mark.parametrize("scheme", ["light", "dark"])
     @pytest.mark.parametrize("tab", ["board", "choose", "plots", "model", "demo", "submit", "about"])
     def test_axe_finds_nothing_serious(self, tab: str, scheme: str, server: Any, chromium: Any) -> None:
