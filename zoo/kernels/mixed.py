@@ -122,10 +122,10 @@ class _Layer:
     def of(cls, layer: Any) -> _Layer:  # noqa: ANN401
         bases = [getattr(part, "base_layer", part) for part in linear_parts(layer)]
         groups = [bases[:3], *([base] for base in bases[3:])]
-        weights = [torch.cat([base.weight.detach() for base in group]) for group in groups]
+        weights = [_joined(group) for group in groups]
         own = layer.attention.self
         return cls(
-            tuple(product(weight.t().contiguous().t(), onednn=False) for weight in weights),
+            tuple(product(weight, onednn=False) for weight in weights),
             tuple(torch.cat([base.bias.detach() for base in group]) for group in groups),
             own.num_attention_heads,
             own.scaling,
@@ -148,6 +148,17 @@ class _Layer:
             if own := low[which]:
                 added[rows].addmm_(x[rows] @ own[0].t(), own[1])
         return self.products[which](x, added)
+
+
+def _joined(layers: Sequence[Any]) -> torch.Tensor:
+    """Weights below each other; the layers keep theirs as parts of the joined one, so that nothing is there twice."""
+    if len(layers) == 1:
+        weight: torch.Tensor = layers[0].weight.detach()
+        return weight
+    joined = torch.cat([layer.weight.detach() for layer in layers])
+    for layer, own in zip(layers, torch.split(joined, [layer.out_features for layer in layers]), strict=True):
+        layer.weight.data = own
+    return joined
 
 
 def _low_rank(layers: Sequence[Any]) -> LowRank | None:
