@@ -105,18 +105,19 @@ class Settings:
 
     @classmethod
     def load(
-        cls, env: Mapping[str, str] = os.environ, folder: Path | None = None, *, with_file: bool = True
+        cls, env: Mapping[str, str] | None = None, folder: Path | None = None, *, with_file: bool = True
     ) -> Settings:
         """What holds in a folder: its `zoo.toml`, and the environment over it; options of a command come over both.
 
         Args:
-            env: The environment; an empty variable counts as unset.
+            env: The environment, None: that of this process; an empty variable counts as unset.
             folder: Where to look for `zoo.toml`, upwards; None: the current folder.
             with_file: Read that file; without, the environment alone.
 
         Raises:
             ZooError: The file is not readable or not TOML, has an unknown key, or a value or a variable is malformed.
         """
+        env = os.environ if env is None else env
         file = find_settings_file(folder) if with_file else None
         values: dict[str, Any] = {"offline": is_offline(env), "file": file}
         for name, value in (_read_toml(file) if file else {}).items():
@@ -173,8 +174,9 @@ def read_setting(name: str, value: object, *, where: str, folder: Path = Path())
     return value if is_url or folder == Path() else str(folder / expand_user(value, where=where))
 
 
-def is_offline(env: Mapping[str, str] = os.environ) -> bool:
+def is_offline(env: Mapping[str, str] | None = None) -> bool:
     """Whether the environment says to stay off the network (`ZOO_OFFLINE` or `HF_HUB_OFFLINE`)."""
+    env = os.environ if env is None else env
     return any(env.get(name, "").lower() in _YES for name in ("ZOO_OFFLINE", "HF_HUB_OFFLINE"))
 
 

@@ -1,4 +1,4 @@
-"""A user's own notes, as the README says: its very commands, run one after the other on a folder of BRAT files."""
+"""A user's own notes: the commands of docs/own-notes.md, run one after the other on a folder of BRAT files."""
 
 from __future__ import annotations
 
@@ -48,17 +48,16 @@ def write_notes(folder: Path, notes: int = 40) -> None:
         (folder / f"note-{number:02}.ann").write_text("".join(lines), encoding="utf-8")
 
 
-def readme_commands() -> list[list[str]]:
-    """The commands of the section on one's own notes."""
-    section = (ROOT / "README.md").read_text(encoding="utf-8").partition("## Your own notes")[2].partition("\n## ")[0]
-    block = section.split("```")[1]
-    return [shlex.split(line) for line in block.splitlines() if line]
+def documented_commands() -> list[list[str]]:
+    """The commands of the page on one's own notes."""
+    page = (ROOT / "docs" / "own-notes.md").read_text(encoding="utf-8")
+    return [shlex.split(line) for line in page.splitlines() if line.startswith("zoo ")]
 
 
 @pytest.fixture
 def registry(tiny_registry: Path, tmp_path: Path) -> Path:
-    """The user's registry folder; in it a tiny backbone stands in for the one that the README names."""
-    folder = tmp_path / "registry"
+    """The user's registry folder; in it a tiny backbone stands in for the one that the page names."""
+    folder = tmp_path / "my-registry"
     (folder / "backbones").mkdir(parents=True)
     shutil.copytree(tiny_registry / "models" / "bert", folder / "models" / "bert")
     entry = (tiny_registry / "backbones" / "tiny-bert.yaml").read_text()
@@ -77,15 +76,16 @@ def run_decoding(builds: Path, results: Path, registry: Path) -> dict[str, Any]:
     return {**entry, "log": done.stderr}
 
 
-def test_the_commands_of_the_readme_build_a_model_of_ones_own_notes(zoo: Zoo, registry: Path, tmp_path: Path) -> None:
-    write_notes(tmp_path / "notes")
-    add, build = readme_commands()
+def test_the_documented_commands_build_a_model_of_ones_own_notes(zoo: Zoo, registry: Path, tmp_path: Path) -> None:
+    write_notes(tmp_path / "brat")
+    add, plan, build = documented_commands()
     assert add[:4] == ["zoo", "corpora", "add", "my-notes"] and build == shlex.split(
-        "zoo build minilm-l6/my-notes --registry registry"
+        "zoo build minilm-l6/my-notes --registry my-registry"
     )
     added = zoo(*add[1:]).stdout
     assert "attribute line ignored: 40" in added and " ".join(build) in added
     assert (registry / "corpora" / "my-notes.yaml").is_file()
+    zoo(*plan[1:])
     zoo(*build[1:])
 
     folder = tmp_path / "builds" / "checkpoints" / "minilm-l6" / "my-notes"

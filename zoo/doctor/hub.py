@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -15,7 +14,7 @@ if TYPE_CHECKING:
     from zoo.hub.access import Access
 
 
-def check_hub(settings: Settings, *, seconds: float, env: Mapping[str, str] = os.environ) -> list[Check]:
+def check_hub(settings: Settings, *, seconds: float, env: Mapping[str, str] | None = None) -> list[Check]:
     """Whether the Hub answers, whose token this machine has, and whether it may publish."""
     from zoo.hub.access import TokenError, ask_hub, hub_endpoint, token_source
 

@@ -80,14 +80,14 @@ class TokenError(HubError):
     """The Hub does not know the token."""
 
 
-def hub_endpoint(env: Mapping[str, str] = os.environ) -> str:
+def hub_endpoint(env: Mapping[str, str] | None = None) -> str:
     """Address of the Hub (`HF_ENDPOINT`), fit to be shown: without name and password.
 
     Raises:
         ZooError: It is not an address.
     """
     try:
-        address = urlsplit(env.get("HF_ENDPOINT") or "https://huggingface.co")
+        address = urlsplit((os.environ if env is None else env).get("HF_ENDPOINT") or "https://huggingface.co")
         host, port = address.hostname, address.port
     except ValueError:
         host, port = None, None
@@ -96,12 +96,13 @@ def hub_endpoint(env: Mapping[str, str] = os.environ) -> str:
     return f"{address.scheme}://{host}{f':{port}' if port else ''}{address.path}".rstrip("/")
 
 
-def token_source(env: Mapping[str, str] = os.environ) -> Literal["HF_TOKEN", "hf auth login"] | None:
+def token_source(env: Mapping[str, str] | None = None) -> Literal["HF_TOKEN", "hf auth login"] | None:
     """Where the token on this machine is from; None: there is none."""
     from huggingface_hub import get_token
 
     if not get_token():
         return None
+    env = os.environ if env is None else env
     named = any(env.get(name, "").strip() for name in ("HF_TOKEN", "HUGGING_FACE_HUB_TOKEN"))
     return "HF_TOKEN" if named else "hf auth login"
 
