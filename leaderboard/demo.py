@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
+from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -251,20 +252,30 @@ def build(board: Callable[[], Board], pool: Pool, linkers: Linkers, tab: gr.Tab,
     options = [threshold, side, language, hide]
     outputs = [status, marked, entities, result]
 
-    def open_with_example(words: str, keys: list[str], answered: Result | None, *options: Any) -> Iterator[Any]:
+    asked: deque[str | None] = deque(maxlen=1000)  # sessions that have asked: no example must replace their answer
+
+    def ask(request: gr.Request, words: str, keys: list[str], *options: Any) -> Iterator[tuple[Any, ...]]:
+        asked.append(request.session_hash)
+        yield from answer(words, keys, *options)
+
+    def open_with_example(
+        request: gr.Request, words: str, keys: list[str], answered: Result | None, *options: Any
+    ) -> Iterator[tuple[Any, ...]]:
         now = board()
         usual = words == next(iter(examples.values())) and keys == usual_choice(now)
-        if answered is None and usual and all(adapter_folder(now.by_key[key], now) for key in keys) and keys:
-            yield from answer(words, keys, *options)
-        else:
-            yield (gr.skip(),) * len(outputs)
+        if answered is None and usual and keys and all(adapter_folder(now.by_key[key], now) for key in keys):
+            for step in answer(words, keys, *options):
+                if request.session_hash in asked:
+                    break
+                yield step
+        yield (gr.skip(),) * len(outputs)
 
     opened = tab.select(
         open_with_example, [text, chosen, result, *options], outputs, concurrency_limit=4, concurrency_id="demo",
         show_progress="hidden", api_visibility="private",
     )  # fmt: skip
     event = go.click(
-        answer, [text, chosen, *options], outputs, concurrency_limit=4, concurrency_id="demo",
+        ask, [text, chosen, *options], outputs, concurrency_limit=4, concurrency_id="demo",
         show_progress="hidden", api_name="tag", cancels=[opened],
     )  # fmt: skip
     # after the cancelling and through the queue: else a line of progress that is on its way would overwrite it
