@@ -93,8 +93,18 @@ def wanted(backbones: Sequence[str], corpora: Sequence[str]) -> Iterator[tuple[s
 
 
 def keep(out: Path) -> None:
-    """Copy the results of an output folder of `zoo build`."""
+    """Copy the results of an output folder of `zoo build`.
+
+    Raises:
+        ZooError: A checkpoint in it has several seeds.
+    """
     for result in find_results(out):
+        if len(result.seeds) > 1:
+            raise ZooError(
+                f"{result.checkpoint_id} has several seeds",
+                where=out,
+                fix="build each into its own folder, --set seed=N",
+            )
         source = out / "checkpoints" / result.checkpoint_id
         place = KEPT / f"seed-{result.seeds[0]}" / "checkpoints" / result.checkpoint_id
         place.mkdir(parents=True, exist_ok=True)

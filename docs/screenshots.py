@@ -72,13 +72,11 @@ def main() -> None:
     arguments = parser.parse_args()
     arguments.to.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as scratch:
-        other = Path(scratch)
+        folders = [(arguments.folder, tuple(VIEWS))]
         if arguments.board:
-            shutil.copy(arguments.board, other / "board.json")
-        folders = {other if arguments.board else arguments.folder: ("board", "model"), arguments.folder: ("demo",)}
-        if not arguments.board:
-            folders = {arguments.folder: tuple(VIEWS)}
-        for folder, tabs in folders.items():
+            shutil.copy(arguments.board, Path(scratch) / "board.json")
+            folders = [(Path(scratch), ("board", "model")), (arguments.folder, ("demo",))]
+        for folder, tabs in folders:
             with Server(folder) as server, sync_playwright() as play:
                 take(play, server.url, tabs, arguments.to)
 

@@ -95,7 +95,8 @@ def borders(draft: Draft, words: dict[str, Any] | None) -> tuple[int, int]:
 
 def accept(draft: Draft, picked: dict[str, Any], name: str) -> Draft:
     """The picked entity is right."""
-    return draft.put(found := draft.entity(picked["entity"]), found)
+    found = draft.entity(picked["entity"])
+    return draft.put(found, found)
 
 
 def accept_all(draft: Draft, picked: dict[str, Any], name: str) -> Draft:

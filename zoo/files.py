@@ -15,6 +15,11 @@ _BLOCK_BYTES = 1 << 20
 _LARGEST_HASHED_BYTES = 64 << 20
 
 
+def is_url(place: str) -> bool:
+    """Whether fsspec reads it: as that tells URLs from paths."""
+    return "://" in place or "::" in place
+
+
 def write_whole(path: Path, content: str | bytes) -> None:
     """Write a file whole or not at all; text as UTF-8.
 

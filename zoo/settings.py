@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Annotated, Any, NamedTuple, get_origin, get_type_hints
 
 from zoo.errors import ZooError, did_you_mean
+from zoo.files import is_url
 from zoo.registry.names import BASE_NAME, CHECKPOINT_NAME, DEFAULT_ORG, Names, check_pattern
 
 SETTINGS_FILE = "zoo.toml"
@@ -170,8 +171,7 @@ def read_setting(name: str, value: object, *, where: str, folder: Path = Path())
         return check_pattern(value, _PATTERNS[name], where=where)
     if name in FOLDERS:
         return folder / expand_user(value, where=where)
-    is_url = "://" in value or "::" in value  # as fsspec tells folders from URLs
-    return value if is_url or folder == Path() else str(folder / expand_user(value, where=where))
+    return value if is_url(value) or folder == Path() else str(folder / expand_user(value, where=where))
 
 
 def is_offline(env: Mapping[str, str] | None = None) -> bool:

@@ -102,3 +102,8 @@ print("ok")
 """
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, cwd=ROOT, check=False)
     assert done.stdout == "ok\n", done.stderr
+
+
+def test_without_a_model_it_is_said_at_once() -> None:
+    with pytest.raises(ZooError, match="no model is named"):
+        spacy.blank("en").add_pipe("zoo", config={"models": []})

@@ -17,6 +17,7 @@ from zoo.cli.opening import load_taggers, open_linking, open_registry, text_lang
 from zoo.cli.options import AddressOption, AsJson, PrecisionOption, RegistryOption
 from zoo.cli.output import console, print_json, print_line, print_step, print_table
 from zoo.errors import ZooError
+from zoo.files import is_url
 
 if TYPE_CHECKING:
     from zoo.scale.answers import Answers, Question
@@ -120,7 +121,7 @@ def tag(
         return
     if address or workers:
         raise ZooError("--address and --workers are for a Ray cluster", fix="add --engine ray")
-    from zoo.tagging.inputs import STANDARD_INPUT, Fields, input_files, is_url, read_files
+    from zoo.tagging.inputs import STANDARD_INPUT, Fields, input_files, read_files
     from zoo.tagging.models import resolve_model
     from zoo.tagging.outputs import jsonl
     from zoo.tagging.outputs.format import entity_records
@@ -161,7 +162,7 @@ def _check_there(file: str | None) -> None:
     Raises:
         ZooError: It is not.
     """
-    from zoo.tagging.inputs import STANDARD_INPUT, is_url
+    from zoo.tagging.inputs import STANDARD_INPUT
 
     if file and file != STANDARD_INPUT and not is_url(file) and not Path(file).exists():
         raise ZooError("there is no such file or folder", where=file)
@@ -177,7 +178,7 @@ def _on_cluster(
     from zoo.scale.answers import Remote
     from zoo.scale.ray_data import Outcome, tag_shards
     from zoo.scale.shards import Folder
-    from zoo.tagging.inputs import STANDARD_INPUT, input_files, is_url
+    from zoo.tagging.inputs import STANDARD_INPUT, input_files
 
     if file is None or file == STANDARD_INPUT or out is None:
         raise ZooError("--engine ray tags files into a folder", fix="--file PATH --out FOLDER")

@@ -9,6 +9,7 @@ from spacy.language import Language
 from spacy.tokens import Doc, Span
 from spacy.util import filter_spans, minibatch
 
+from zoo.errors import ZooError
 from zoo.modeling.device import Precision
 
 if TYPE_CHECKING:  # spaCy imports this module with the first pipeline, whether or not it has the component
@@ -31,9 +32,14 @@ class EntityTagger:
             `strict` leaves the entity out.
         spans_key: Of `doc.spans`.
         precision: Number format, as of `Tagger.tag`.
+
+    Raises:
+        ZooError: No model is named.
     """
 
     def __init__(self, models: list[str], alignment_mode: Alignment, spans_key: str, precision: Precision) -> None:
+        if not models:
+            raise ZooError("no model is named", where="component zoo", fix='config={"models": [DIR_OR_ID]}')
         self._models, self._precision = tuple(models), precision
         self._alignment_mode, self._spans_key = alignment_mode, spans_key
         self._answers: Answers | None = None

@@ -17,6 +17,7 @@ from typing import Literal
 
 from zoo.corpora.files import numbered_lines, open_text, parse_json, read_text
 from zoo.errors import ZooError
+from zoo.files import is_url
 from zoo.passages.readers.pubmed import read_pubmed
 from zoo.tagging.texts import Text
 
@@ -134,11 +135,6 @@ def read_files(
         ):
             # Records of several files may have the same ids.
             yield text if not file.name or text.id == stem else replace(text, id=f"{file.name}#{text.id}")
-
-
-def is_url(place: str) -> bool:
-    """Whether fsspec reads it."""
-    return "://" in place or "::" in place  # as fsspec tells them from paths
 
 
 def _local_files(folder: Path) -> Iterator[tuple[str, str]]:
