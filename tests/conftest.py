@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -22,6 +23,14 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 
 pytest_plugins = ["tests.browser", "tests.publishing"]
 ROOT = Path(__file__).parents[1]
+
+
+@pytest.fixture(autouse=True)
+def _the_same_environment() -> Iterator[None]:
+    """`datasets.map(num_proc=...)` puts a copy in the place of `os.environ`; libraries go on with the first."""
+    environ = os.environ
+    yield
+    os.environ = environ  # noqa: B003  (the object itself)
 
 
 @pytest.fixture(scope="session")
