@@ -54,6 +54,7 @@ def main() -> None:
     build.add_argument("out", type=Path)
     build.add_argument("--backbones", nargs="+", default=BACKBONES)
     build.add_argument("--corpora", nargs="+", default=CORPORA)
+    build.add_argument("--set", nargs="*", default=[], metavar="PATH=VALUE", help="recipe, as of `zoo build`")
     build.add_argument("--minutes", type=float, help="begin nothing after so long")
     keep_ = actions.add_parser("keep")
     keep_.add_argument("out", type=Path, nargs="+")
@@ -61,23 +62,26 @@ def main() -> None:
     arguments = parser.parse_args()
     if arguments.action == "build":
         stop = time.monotonic() + 60 * arguments.minutes if arguments.minutes else None
-        build_missing(arguments.out, arguments.backbones, arguments.corpora, stop)
+        build_missing(arguments.out, list(wanted(arguments.backbones, arguments.corpora)), arguments.set, stop)
     elif arguments.action == "keep":
         for out in arguments.out:
             keep(out)
     show(load_registry())
 
 
-def build_missing(out: Path, backbones: Sequence[str], corpora: Sequence[str], stop: float | None) -> None:
+def build_missing(out: Path, wanted: Sequence[tuple[str, int]], values: Sequence[str], stop: float | None) -> None:
     """Train what is not kept, one checkpoint after the other."""
-    for name, seed in wanted(backbones, corpora):
+    for name, seed in wanted:
         if (KEPT / f"seed-{seed}" / "checkpoints" / name / RESULT_FILE).is_file():
             continue
         if stop is not None and time.monotonic() > stop:
             sys.stdout.write(f"time is up before {name}, seed {seed}\n")
             return
         folder = out / f"seed-{seed}"
-        command = [sys.executable, "-m", "zoo", "build", name, "--out", str(folder), "--set", f"seed={seed}"]
+        # With `--jobs` above 1 energy is that of the training alone: other jobs run beside in some sittings.
+        command = [sys.executable, "-m", "zoo", "build", name, "--out", str(folder), "--jobs", "2"]
+        for value in (f"seed={seed}", *values):
+            command += ["--set", value]
         if subprocess.run(command, cwd=ROOT, check=False).returncode == 0:
             keep(folder)
 

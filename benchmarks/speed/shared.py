@@ -95,14 +95,23 @@ def run_finetune(
 
 
 def plain_script(
-    context: Context, checkpoint: Checkpoint, base: Path, train: Sequence[Document], seed: int = 13, **options: Any
+    context: Context,
+    checkpoint: Checkpoint,
+    base: Path,
+    train: Sequence[Document],
+    seed: int = 13,
+    model: Any = None,
+    **options: Any,
 ) -> tuple[float, Any]:
-    """As transformers' own token-classification example: tokenized before, padded to the longest of a batch."""
+    """As transformers' own token-classification example: tokenized before, padded to the longest of a batch.
+
+    Without a model it is an adapter's.
+    """
     from datasets import Dataset
     from transformers import AutoTokenizer, DataCollatorForTokenClassification, Trainer, TrainingArguments
 
     fine, tokenizer = checkpoint.recipe.finetune, AutoTokenizer.from_pretrained(base)
-    model = _model(context, checkpoint, base, seed)
+    model = model or _model(context, checkpoint, base, seed)
     windows = encode(
         tokenizer,
         [document.text for document in train],

@@ -87,7 +87,7 @@ def test_fragments_lie_in_the_text_in_order_apart_and_nothing_else_changes(
         assert not any(one.start <= entity.start and entity.end <= one.end for one in whole)
 
 
-@pytest.mark.parametrize("text", ["and , " * 16_667, "T " * 50_000, "T and " * 16_667, "(" * 100_000, "s" * 100_000])
+@pytest.mark.parametrize("text", ["and , " * 3_334, "T " * 10_000, "T and " * 3_334, "(" * 20_000, "s" * 20_000])
 def test_the_work_is_linear_in_hostile_text(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Counted, not timed: steps from word to word in the names."""
     steps = 0
