@@ -34,12 +34,13 @@ def test_a_text_in_a_table_and_as_json(zoo_process: Zoo, built: Path, tiny_regis
     done = zoo_process(*given, FAMILY)
     row = next(line for line in done.stdout.splitlines() if "aspirin" in line)
     assert "someone else" in row and "family_history" in row and "language of the texts: en" in done.stderr
-    found = {e["text"]: e for e in json.loads(zoo_process(*given, TEXT, "--json").stdout)}
+    entities = json.loads(zoo_process(*given, TEXT, "--json").stdout)
+    found = {e["text"]: e for e in entities}
     assert found["diabetes"]["assertion"]["negation"] == "negated" and found["diabetes"]["assertion"]["cues"] == ["No"]
     assert found["asthma"]["assertion"]["negation"] == "affirmed"
     bare = json.loads(zoo_process("tag", "--model", built, TEXT, "--json").stdout)
     kept = ("start", "end", "type", "text", "score")
-    assert bare == [{name: e[name] for name in kept} for e in found.values()]
+    assert bare == [{name: e[name] for name in kept} for e in entities]
 
 
 def test_each_format_with_details_hidden(zoo_process: Zoo, built: Path, tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -23,7 +24,10 @@ _SIZES: dict[str, Any] = {
 
 
 def tiny_tokenizer(kind: str, texts: Sequence[str] = TEXTS) -> Any:
-    """A fast tokenizer: `wordpiece` (BERT, ELECTRA), `unigram` (DeBERTa, XLM-R) or `bpe` (RoBERTa, ModernBERT)."""
+    """A fast tokenizer: `wordpiece` (BERT, ELECTRA), `unigram` (DeBERTa, XLM-R) or `bpe` (RoBERTa, ModernBERT).
+
+    The same in every process: of equal candidates the trainers of WordPiece and Unigram take any.
+    """
     from tokenizers import Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers
     from transformers import PreTrainedTokenizerFast
 
@@ -35,11 +39,10 @@ def tiny_tokenizer(kind: str, texts: Sequence[str] = TEXTS) -> Any:
             "sep_token": "[SEP]",
             "mask_token": "[MASK]",
         }
-        tokenizer = Tokenizer(models.WordPiece(unk_token="[UNK]"))
+        tokenizer = Tokenizer(models.WordPiece(_word_pieces(texts, list(special.values())), unk_token="[UNK]"))
         tokenizer.normalizer = normalizers.BertNormalizer(lowercase=True)
         tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
         tokenizer.decoder = decoders.WordPiece()
-        trainer: Any = trainers.WordPieceTrainer(vocab_size=220, special_tokens=list(special.values()))
     elif kind == "unigram":
         special = {
             "unk_token": "<unk>",
@@ -53,9 +56,12 @@ def tiny_tokenizer(kind: str, texts: Sequence[str] = TEXTS) -> Any:
         tokenizer.normalizer = normalizers.Sequence(steps)
         tokenizer.pre_tokenizer = pre_tokenizers.Metaspace()
         tokenizer.decoder = decoders.Metaspace()
-        trainer = trainers.UnigramTrainer(
-            vocab_size=300, special_tokens=["<pad>", "<s>", "</s>", "<unk>", "<mask>"], unk_token="<unk>"
-        )
+        names = ["<pad>", "<s>", "</s>", "<unk>", "<mask>"]
+        trainer = trainers.UnigramTrainer(vocab_size=300, special_tokens=names, unk_token="<unk>")
+        tokenizer.train_from_iterator(texts, trainer)
+        found = json.loads(tokenizer.to_str())["model"]["vocab"][len(names) :]
+        pieces = sorted(((piece, round(score, 4)) for piece, score in found), key=lambda each: (-each[1], each[0]))
+        tokenizer.model = models.Unigram([*((name, 0.0) for name in names), *pieces], unk_id=names.index("<unk>"))
     else:
         special = {
             "unk_token": "<unk>",
@@ -70,7 +76,7 @@ def tiny_tokenizer(kind: str, texts: Sequence[str] = TEXTS) -> Any:
         trainer = trainers.BpeTrainer(
             vocab_size=400, special_tokens=list(special.values()), initial_alphabet=pre_tokenizers.ByteLevel.alphabet()
         )
-    tokenizer.train_from_iterator(texts, trainer)
+        tokenizer.train_from_iterator(texts, trainer)
     begin, end = special["cls_token"], special["sep_token"]
     ids = [(begin, tokenizer.token_to_id(begin)), (end, tokenizer.token_to_id(end))]
     template = processors.TemplateProcessing(single=f"{begin} $A {end}", special_tokens=ids)
@@ -78,6 +84,16 @@ def tiny_tokenizer(kind: str, texts: Sequence[str] = TEXTS) -> Any:
         template if kind != "bpe" else processors.Sequence([processors.ByteLevel(trim_offsets=True), template])
     )
     return PreTrainedTokenizerFast(tokenizer_object=tokenizer, **special)
+
+
+def _word_pieces(texts: Sequence[str], special: Sequence[str]) -> dict[str, int]:
+    """Letters, and the first four and the other letters of each word."""
+    words = sorted({word for text in texts for word in text.lower().split()})
+    letters = sorted({letter for word in words for letter in word})
+    pieces = [*letters, *(f"##{letter}" for letter in letters)]
+    for word in words:
+        pieces += [word[:4], f"##{word[4:]}"] if len(word) > 4 else [word]
+    return {piece: index for index, piece in enumerate(dict.fromkeys([*special, *pieces]))}
 
 
 TOKENIZER_OF = {

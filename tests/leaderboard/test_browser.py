@@ -120,12 +120,19 @@ class Reader:
             assert self.names() == expected
 
     def tab(self, name: str) -> None:
-        tab = self.page.get_by_role("tab", name=name, exact=True)
-        if tab.count() and tab.first.is_visible():
-            tab.first.click()
-        else:  # a narrow page keeps some tabs behind a button
-            self.page.locator("#tabs .overflow-menu > button").first.click()
-            self.page.locator("#tabs .overflow-dropdown button", has_text=name).click()
+        """Open a tab; a narrow page keeps some behind a button, and moves them there after a moment."""
+        tab = self.page.get_by_role("tab", name=name, exact=True).first
+        menu = self.page.locator("#tabs .overflow-menu > button").first
+        behind = self.page.locator("#tabs .overflow-dropdown button", has_text=name).first
+        for _ in range(100):
+            if tab.is_visible():
+                return tab.click()
+            if behind.is_visible():
+                return behind.click()
+            if menu.is_visible():
+                menu.click()
+            self.page.wait_for_timeout(200)
+        raise AssertionError(f"no tab {name!r}")
 
     def choose(self, box: str, *options: str) -> None:
         for option in options:
