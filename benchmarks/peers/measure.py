@@ -38,6 +38,7 @@ from zoo.evaluation.latency import processor_name
 from zoo.evaluation.result import RESULT_FILE, Result
 from zoo.evaluation.scoring import micro_f1, score_predictions
 from zoo.files import write_whole
+from zoo.modeling.labels import LabelSpace
 from zoo.modeling.quiet import quiet_libraries
 from zoo.modeling.windows import Entity
 from zoo.pipeline.context import Context
@@ -152,14 +153,19 @@ def _measure(context: Context, kept: Result, arguments: argparse.Namespace) -> N
 
 
 def _trainer(task: Task) -> Trained:
-    from transformers import AutoModelForTokenClassification, AutoTokenizer
+    from transformers import AutoConfig, AutoModel, AutoModelForTokenClassification, AutoTokenizer, set_seed
 
-    base, labels = prepared_base(task.context, task.checkpoint), task.context.labels
-    tokenizer = AutoTokenizer.from_pretrained(base)
-    model = AutoModelForTokenClassification.from_pretrained(base, id2label=labels.id2label, label2id=labels.label2id)
+    base, types = prepared_base(task.context, task.checkpoint), task.checkpoint.corpus.entity_types
+    set_seed(task.seed)
+    labels, tokenizer = LabelSpace(tuple(types), len(types)), AutoTokenizer.from_pretrained(base)
+    encoder = AutoModel.from_pretrained(base)  # without the head that a prepared base has for all types
+    model = AutoModelForTokenClassification.from_config(
+        AutoConfig.from_pretrained(base, id2label=labels.id2label, label2id=labels.label2id)
+    )
+    model.base_model.load_state_dict(encoder.state_dict(), strict=False)  # the pooler of BERT has no use here
     plain = alike(task.checkpoint, learning_rate=task.learning_rate)
-    options = {"train_sampling_strategy": "group_by_length"}
-    plain_script(task.context, plain, base, task.splits["train"], task.seed, model=model, **options)
+    options = {"model": model, "labels": labels, "train_sampling_strategy": "group_by_length"}
+    plain_script(task.context, plain, base, task.splits["train"], task.seed, **options)
     model.save_pretrained(task.folder / "model")
     tokenizer.save_pretrained(task.folder / "model")
     tagger = Tagger.of(model, tokenizer, stride_tokens=task.checkpoint.backbone.stride_tokens)

@@ -15,6 +15,7 @@ from zoo.corpora.document import Document
 from zoo.modeling.batches import longest_window
 from zoo.modeling.device import best_device, has_bfloat16, has_fast_bfloat16
 from zoo.modeling.heads import heads_of
+from zoo.modeling.labels import LabelSpace
 from zoo.modeling.lora import attach_lora
 from zoo.modeling.windows import encode, label_window
 from zoo.pipeline.context import Context
@@ -101,11 +102,12 @@ def plain_script(
     train: Sequence[Document],
     seed: int = 13,
     model: Any = None,
+    labels: LabelSpace | None = None,
     **options: Any,
 ) -> tuple[float, Any]:
     """As transformers' own token-classification example: tokenized before, padded to the longest of a batch.
 
-    Without a model it is an adapter's.
+    Without a model and its labels they are an adapter's.
     """
     from datasets import Dataset
     from transformers import AutoTokenizer, DataCollatorForTokenClassification, Trainer, TrainingArguments
@@ -121,7 +123,7 @@ def plain_script(
     data = Dataset.from_dict(
         {
             "input_ids": [window.input_ids for window in windows],
-            "labels": [label_window(window, train[window.text].spans, context.labels) for window in windows],
+            "labels": [label_window(w, train[w.text].spans, labels or context.labels) for w in windows],
         }
     )
     with tempfile.TemporaryDirectory() as folder:
