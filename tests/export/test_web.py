@@ -68,7 +68,7 @@ def test_one_graph_computes_what_each_adapter_does(adapters: list[Path], stub_pa
 
 def test_weights_are_stored_in_one_byte(stub_page: Path, adapters: list[Path]) -> None:
     weights = (adapters[0].parent / "base" / "model.safetensors").stat().st_size
-    assert (stub_page / GRAPH_FILE).stat().st_size < 0.6 * weights  # of so small a model, nodes are much
+    assert (stub_page / GRAPH_FILE).stat().st_size < 0.7 * weights  # of so small a model, nodes are much
 
 
 def test_several_heads_of_one_adapter(registry: Registry, tmp_path: Path) -> None:

@@ -38,5 +38,6 @@ def test_twenty_at_once_get_their_own_answers(built: Path) -> None:
 
         with ThreadPoolExecutor(USERS) as pool:
             answers = dict(enumerate(pool.map(ask, range(USERS))))
-    assert answers == expected and all(answers.values())
+    assert answers == expected
+    assert len({*map(tuple, answers.values())}) > USERS / 2  # most differ: one cannot stand in for another
     assert "asthma" not in server.output  # nothing of the texts is logged
