@@ -172,7 +172,7 @@ def train_adapter(
         shares=shares,
     )
     if not log.best_dev_micro_f1:
-        warnings.append("no mention of the dev split was found in any epoch: train longer, or with a higher rate")
+        warnings.append("no mention of the dev split was found in any epoch: train longer, or with another rate")
         warn(warnings[-1])
     round_adapter(model)
     some = [document.text for document in corpus.splits["dev"][:8]]
